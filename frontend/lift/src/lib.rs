@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Guest basic blocks to Cranelift IR.
+//!
+//! [`Lifter::lift`] decodes a block and builds the function for it; [`contract`](crate::contract) says what such a function expects and promises.
+//! Compiling and running it is *not* here, nor is anything about Linux. Instructions that are not lifted become calls of [`Helper::Step`].
+
+#![forbid(unsafe_code)]
+
+pub mod contract;
+mod lifter;
+mod state;
+
+pub use contract::{BlockKey, EXIT_NAMESPACE, HELPERS, Helper, LiftEnv, LiftError, Lifted, LiftedExit, TRAP_MEMORY};
+pub use lifter::{Lifter, signature};
+pub use state::{INDIRECT_ENTRIES, IndirectEntry, JitState, PARAM_REGS, offset};

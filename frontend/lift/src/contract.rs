@@ -1,0 +1,117 @@
+//! What the lifter and whoever compiles and runs its output promise each other.
+//!
+//! A lifted block is one function of `CallConv::Tail` with six i64 parameters, the guest registers of [`PARAM_REGS`](crate::PARAM_REGS), and no result.
+//! The pinned register points to the [`JitState`](crate::JitState). It never returns; it leaves by
+//! * a `return_call` of the colocated function `UserExternalName { namespace: EXIT_NAMESPACE, index: n }`, n being an index into [`Lifted::exits`], or
+//! * a `return_call_indirect` of the `code` of a matching [`IndirectEntry`](crate::IndirectEntry).
+//!
+//! Both pass the six registers on. Guest memory is accessed with [`TRAP_MEMORY`]; the source location of the access, an index into [`Lifted::pcs`], gives
+//! the instruction. At such a point the processor's state is that before the instruction, but for `rip`.
+//!
+//! Requirements to the ISA: `enable_pinned_reg`, `preserve_frame_pointers` (for tail calls), and SSE4.1 on x86-64. SSE code runs with the guest's rounding mode in the
+//! host's MXCSR or FPCR and with all exceptions masked: with an exception unmasked in the guest's MXCSR, blocks must be interpreted.
+
+use cranelift_codegen::ir::TrapCode;
+use forklift_x86::{CodeFetch, GuestAddr, Mode};
+use iced_x86::Instruction;
+
+/// Namespace of the external names that stand for exits.
+pub const EXIT_NAMESPACE: u32 = 1;
+
+/// Trap code of accesses to guest memory.
+pub const TRAP_MEMORY: TrapCode = TrapCode::unwrap_user(1);
+
+/// What selects a translation, besides the code itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BlockKey {
+    /// Address of the first instruction.
+    pub start: GuestAddr,
+    /// Mode of the processor.
+    pub mode: Mode,
+    /// In 32-bit mode: DS, ES and SS have base 0. (A CS with another base is left to the interpreter.) Always true in 64-bit mode.
+    pub flat: bool,
+    /// The block compares its source with the bytes that it was made from whenever it is entered, and takes [`LiftedExit::Stale`] if they differ.
+    pub checked: bool,
+}
+
+/// Where control goes when it leaves a block. The state is complete (see [`JitState`](crate::JitState)); `cpu.rip` is as told here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LiftedExit {
+    /// To a block whose address is known: the exit to chain. `cpu.rip` is not stored: whoever catches the exit sets it.
+    Direct(GuestAddr),
+    /// To the address in `cpu.rip`, which the table of indirect branches did not have.
+    Indirect,
+    /// The instruction at this address must be interpreted, by one step. `cpu.rip` is not stored.
+    Step(GuestAddr),
+    /// Something that the next block depends on may have changed (segment bases, TF, MXCSR), or a step helper returned non-zero: look at everything
+    /// again. `cpu.rip` is right.
+    Dispatch,
+    /// The source of a checked block has changed: throw the block away and go on at its start. `cpu.rip` is not stored.
+    Stale,
+}
+
+/// Functions that emitted code calls through the table of [`JitState::helpers`](crate::JitState::helpers). All are of the host's C calling convention, and
+/// get the address of the state as first argument. They must preserve the pinned register and see and may change the guest's state in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Helper {
+    /// `fn(&mut JitState, token: u64) -> u64`: runs the instruction of the token by interpretation. 0: the instruction is complete, go on with the next one
+    /// (`cpu.rip` is ignored then). Otherwise the block leaves by [`LiftedExit::Dispatch`]; the helper has set `cpu.rip` and recorded why.
+    Step = 0,
+    /// `fn(&JitState) -> u64`: the status flags, `cpu.flags.status()`.
+    Status = 1,
+    /// `fn(&JitState, cond: u64) -> u64`: 1 if the condition (as encoded) holds, `cpu.flags.cond(..)`, else 0.
+    Cond = 2,
+}
+
+/// Number of entries of the table of helpers.
+pub const HELPERS: usize = 3;
+
+/// What the lifter asks its caller for.
+pub trait LiftEnv {
+    /// As [`CodeFetch::fetch`].
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize;
+
+    /// The token by which [`Helper::Step`] knows this instruction. It must stay valid as long as the block.
+    fn token(&mut self, i: &Instruction) -> u64;
+}
+
+/// An environment as the source of code.
+pub(crate) struct Fetch<'a>(pub &'a mut dyn LiftEnv);
+
+impl CodeFetch for Fetch<'_> {
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        self.0.fetch(addr, buf)
+    }
+}
+
+/// What comes with the IR of a block.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Lifted {
+    /// The exits, by index of their external names.
+    pub exits: Vec<LiftedExit>,
+    /// Address of the guest instruction for each source location.
+    pub pcs: Vec<GuestAddr>,
+    /// The guest code that the translation depends on, as [start, end): the block itself first, and what was looked at behind its exits to see which flags are dead.
+    /// If a byte of them changes, the translation must go.
+    pub ranges: Vec<(GuestAddr, GuestAddr)>,
+    /// How many guest instructions the block has.
+    pub insns: usize,
+}
+
+/// Why there is no translation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LiftError {
+    /// This byte of code can't be fetched.
+    Fetch(GuestAddr),
+}
+
+impl core::fmt::Display for LiftError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Fetch(a) => write!(f, "no executable code at {a}"),
+        }
+    }
+}
+
+impl core::error::Error for LiftError {}

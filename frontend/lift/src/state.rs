@@ -1,0 +1,127 @@
+//! What emitted code finds behind the pinned register.
+
+use core::mem::{offset_of, size_of};
+
+use forklift_x86::{CpuState, Flags, Gpr, Seg, Vec512};
+
+/// The guest registers that travel between blocks as parameters, in the order of the parameters.
+///
+/// The order puts the guest's rdi, rsi, rdx and rcx into the same registers of an x86-64 host (`CallConv::Tail` passes rdi rsi rdx rcx r8 r9).
+pub const PARAM_REGS: [Gpr; 6] = [Gpr::Rdi, Gpr::Rsi, Gpr::Rdx, Gpr::Rcx, Gpr::Rax, Gpr::Rsp];
+
+/// The state of one guest thread, as emitted code addresses it: the pinned register (r15, x21) points here.
+///
+/// # Invariants
+/// 1. Whenever control is at a block's first instruction, at an exit, in a helper, or at an instruction that faults, `cpu` is complete: all registers and
+///    the flags (if anything can read them), those of [`PARAM_REGS`] too. They travel in host registers *as well*, which saves the loads, not the stores.
+///    Only `cpu.rip` is not kept; see [`LiftedExit`](crate::LiftedExit) and [`Lifted::pcs`](crate::Lifted::pcs).
+/// 2. `indirect` points to [`INDIRECT_ENTRIES`] entries; see [`IndirectEntry`].
+/// 3. `helpers` points to [`HELPERS`](crate::HELPERS) addresses of functions, indexed by [`Helper`](crate::Helper).
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub struct JitState {
+    /// The guest's processor.
+    pub cpu: CpuState,
+    /// Host address of guest address 0; 0 for an x86-64 guest. Emitted code adds it for i386 guests only.
+    pub mem_base: u64,
+    /// Host address of the thread's table of indirect branch targets, or of the table that misses always.
+    pub indirect: u64,
+    /// Host address of the table of helper functions.
+    pub helpers: u64,
+    /// Which exit was taken last; written by exit stubs, never by lifted code.
+    pub exit_id: u64,
+    /// While a helper runs: the host address in emitted code that it returns to, otherwise 0. Written by the helpers' thunks.
+    pub helper_return: u64,
+    /// The host's stack pointer in the entry trampoline.
+    pub host_sp: u64,
+}
+
+/// Number of entries of the table of indirect branch targets, a power of two. Unit: entries of 16 bytes.
+pub const INDIRECT_ENTRIES: u64 = 4096;
+
+/// One entry of the direct-mapped table that indirect branches look into: 16 bytes.
+///
+/// An entry that holds nothing has a key that belongs to another index: entry 0 has key 1, all others have key 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct IndirectEntry {
+    /// Guest address of a block.
+    pub rip: u64,
+    /// Where a `return_call_indirect` to that block must go.
+    pub code: u64,
+}
+
+impl IndirectEntry {
+    /// Index of the entry for the guest address `rip`.
+    pub const fn index(rip: u64) -> u64 {
+        (rip ^ rip >> 12) & (INDIRECT_ENTRIES - 1)
+    }
+
+    /// The entry at `index`, holding nothing.
+    pub const fn empty(index: u64) -> Self {
+        Self { rip: (index == 0) as u64, code: 0 }
+    }
+}
+
+/// Offsets of fields in [`JitState`], as displacements of loads and stores.
+pub mod offset {
+    use super::*;
+
+    const fn disp(offset: usize) -> i32 {
+        offset as i32
+    }
+
+    /// A general purpose register.
+    pub const fn gpr(r: Gpr) -> i32 {
+        disp(offset_of!(JitState, cpu) + offset_of!(CpuState, gpr) + 8 * r.index())
+    }
+
+    /// The low 128 bits of a vector register.
+    pub const fn xmm(i: usize) -> i32 {
+        disp(offset_of!(JitState, cpu) + offset_of!(CpuState, vec) + size_of::<Vec512>() * i)
+    }
+
+    /// The base of a segment.
+    pub const fn seg_base(s: Seg) -> i32 {
+        disp(offset_of!(JitState, cpu) + offset_of!(CpuState, seg_base) + 8 * s.index())
+    }
+
+    const FLAGS: usize = offset_of!(JitState, cpu) + offset_of!(CpuState, flags);
+
+    /// `cpu.rip`.
+    pub const RIP: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, rip));
+    /// `cpu.flags.a`.
+    pub const CC_A: i32 = disp(FLAGS + offset_of!(Flags, a));
+    /// `cpu.flags.b`.
+    pub const CC_B: i32 = disp(FLAGS + offset_of!(Flags, b));
+    /// `cpu.flags.c`.
+    pub const CC_C: i32 = disp(FLAGS + offset_of!(Flags, c));
+    /// `cpu.flags.op`, 32 bits.
+    pub const CC_OP: i32 = disp(FLAGS + offset_of!(Flags, op));
+    /// `cpu.flags.rest`, 32 bits.
+    pub const CC_REST: i32 = disp(FLAGS + offset_of!(Flags, rest));
+    /// `mem_base`.
+    pub const MEM_BASE: i32 = disp(offset_of!(JitState, mem_base));
+    /// `indirect`.
+    pub const INDIRECT: i32 = disp(offset_of!(JitState, indirect));
+    /// `helpers`.
+    pub const HELPERS: i32 = disp(offset_of!(JitState, helpers));
+    /// `helper_return`.
+    pub const HELPER_RETURN: i32 = disp(offset_of!(JitState, helper_return));
+    /// `exit_id`.
+    pub const EXIT_ID: i32 = disp(offset_of!(JitState, exit_id));
+    /// `host_sp`.
+    pub const HOST_SP: i32 = disp(offset_of!(JitState, host_sp));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_entries_never_match() {
+        for i in 0..INDIRECT_ENTRIES {
+            assert_ne!(IndirectEntry::index(IndirectEntry::empty(i).rip), i);
+        }
+    }
+}
