@@ -71,6 +71,9 @@ pub enum Exit {
     Fault(Fault),
     /// A system call.
     Gate(Gate),
+    /// The instruction would write to a page that has translations. Nothing has changed and `rip` is at the instruction: drop the translations,
+    /// then run it again, alone.
+    CodeWrite,
 }
 
 impl From<Fault> for Exit {

@@ -1,0 +1,185 @@
+//! From a decoded instruction to an [`Op`].
+//!
+//! The operands are decoded alike for all instructions; the family tables in `ops/` only pick the semantic function for width and form.
+
+use forklift_x86::{CpuState, Gpr, Mode, Seg};
+use iced_x86::{Instruction, Mnemonic, OpKind, Register};
+
+use crate::{Memory, Op, RunFn, ops};
+
+/// How a table entry finds the function for an instruction; `None`: this form isn't there (#UD).
+pub enum Pick<M: Memory> {
+    /// One function for all forms.
+    One(RunFn<M>),
+    /// Chosen by width and form.
+    By(fn(&Instruction) -> Option<RunFn<M>>),
+    /// One function that works from the whole instruction ([`Op::insn`]).
+    Slow(RunFn<M>),
+    /// Chosen, and works from the whole instruction.
+    SlowBy(fn(&Instruction) -> Option<RunFn<M>>),
+}
+
+impl<M: Memory> Clone for Pick<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Memory> Copy for Pick<M> {}
+
+/// A family's table.
+pub(crate) type Table<M> = &'static [(Mnemonic, Pick<M>)];
+
+/// The form of an operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    Reg,
+    Mem,
+    Imm,
+    Other,
+}
+
+/// The form of operand `k`.
+pub(crate) fn form(i: &Instruction, k: u32) -> Form {
+    if k >= i.op_count() {
+        return Form::Other;
+    }
+    match i.op_kind(k) {
+        OpKind::Register => Form::Reg,
+        OpKind::Memory => Form::Mem,
+        OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 | OpKind::FarBranch16 | OpKind::FarBranch32 => Form::Other,
+        OpKind::MemorySegSI
+        | OpKind::MemorySegESI
+        | OpKind::MemorySegRSI
+        | OpKind::MemorySegDI
+        | OpKind::MemorySegEDI
+        | OpKind::MemorySegRDI
+        | OpKind::MemoryESDI
+        | OpKind::MemoryESEDI
+        | OpKind::MemoryESRDI => Form::Other,
+        _ => Form::Imm,
+    }
+}
+
+/// Size of operand `k` in bytes: of the register, of the memory operand, or of operand 0 for an immediate.
+pub(crate) fn operand_bytes(i: &Instruction, k: u32) -> usize {
+    match form(i, k) {
+        Form::Reg => i.op_register(k).size(),
+        Form::Mem => i.memory_size().size(),
+        Form::Imm if k > 0 => operand_bytes(i, 0),
+        _ => i.memory_size().size(),
+    }
+}
+
+/// Whether the interpreter has this instruction (in this form).
+pub fn is_interpreted<M: Memory>(i: &Instruction) -> bool {
+    lookup::<M>(i).is_some()
+}
+
+fn lookup<M: Memory>(i: &Instruction) -> Option<(RunFn<M>, bool)> {
+    match ops::table::<M>()[i.mnemonic() as usize]? {
+        Pick::One(run) => Some((run, false)),
+        Pick::By(pick) => pick(i).map(|run| (run, false)),
+        Pick::Slow(run) => Some((run, true)),
+        Pick::SlowBy(pick) => pick(i).map(|run| (run, true)),
+    }
+}
+
+/// Pre-decodes one instruction for `mode`. One that isn't interpreted becomes an operation that raises #UD.
+pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
+    let (run, slow) = lookup(i).unwrap_or((ops::invalid::<M>, false));
+    let mut op = Op {
+        run,
+        ip: i.ip(),
+        imm: 0,
+        disp: 0,
+        ext: slow.then(|| Box::new(*i)),
+        reg: [0; 4],
+        base: CpuState::ZERO as u8,
+        index: CpuState::ZERO as u8,
+        scale: 0,
+        seg: CpuState::FLAT as u8,
+        ea_shift: 0,
+        linear_shift: (64 - mode.bitness()) as u8,
+        len: i.len() as u8,
+    };
+    for k in 0..i.op_count() {
+        match i.op_kind(k) {
+            OpKind::Register => {
+                if let Some(r) = op.reg.get_mut(k as usize) {
+                    *r = slot(i.op_register(k));
+                }
+            }
+            OpKind::Memory => memory(&mut op, i, mode),
+            OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => op.imm = i.near_branch_target(),
+            OpKind::FarBranch16 | OpKind::FarBranch32 => {}
+            _ if form(i, k) == Form::Imm => op.imm = i.immediate(k),
+            _ => string_operand(&mut op, i, k, mode),
+        }
+    }
+    op
+}
+
+/// The slot of a register in its file.
+fn slot(r: Register) -> u8 {
+    match r {
+        Register::AH => 16,
+        Register::CH => 17,
+        Register::DH => 18,
+        Register::BH => 19,
+        _ => match Gpr::from_iced(r) {
+            Some(g) => g as u8,
+            None => r.number() as u8,
+        },
+    }
+}
+
+fn memory<M: Memory>(op: &mut Op<M>, i: &Instruction, mode: Mode) {
+    op.disp = i.memory_displacement64();
+    if i.memory_base() != Register::RIP && i.memory_base() != Register::EIP {
+        op.base = gpr_or_zero(i.memory_base());
+    }
+    op.index = gpr_or_zero(i.memory_index());
+    op.scale = i.memory_index_scale().trailing_zeros() as u8;
+    op.seg = segment(i.memory_segment(), mode);
+    op.ea_shift = 64 - address_bits(i, mode);
+}
+
+/// String operands have no encoded address; segment and address size are what is left to know.
+fn string_operand<M: Memory>(op: &mut Op<M>, i: &Instruction, k: u32, mode: Mode) {
+    let bits = match i.op_kind(k) {
+        OpKind::MemorySegSI | OpKind::MemorySegDI | OpKind::MemoryESDI => 16,
+        OpKind::MemorySegESI | OpKind::MemorySegEDI | OpKind::MemoryESEDI => 32,
+        _ => 64,
+    };
+    op.ea_shift = 64 - bits;
+    if !matches!(i.op_kind(k), OpKind::MemoryESDI | OpKind::MemoryESEDI | OpKind::MemoryESRDI) {
+        op.seg = segment(i.memory_segment(), mode);
+    }
+}
+
+fn gpr_or_zero(r: Register) -> u8 {
+    Gpr::from_iced(r).map_or(CpuState::ZERO as u8, |g| g as u8)
+}
+
+/// In 64-bit mode only FS and GS have a base.
+fn segment(r: Register, mode: Mode) -> u8 {
+    match Seg::from_iced(r) {
+        Some(s) if mode == Mode::Bits32 || matches!(s, Seg::Fs | Seg::Gs) => s as u8,
+        _ => CpuState::FLAT as u8,
+    }
+}
+
+/// Bits of the memory operand's effective address: by its registers, else by displacement and mode.
+fn address_bits(i: &Instruction, mode: Mode) -> u8 {
+    let by_register = |r: Register| if r == Register::None || r.is_vector_register() { 0 } else { r.size() as u8 * 8 };
+    match by_register(i.memory_base()).max(by_register(i.memory_index())) {
+        0 => match (i.memory_displ_size(), mode) {
+            (2, _) => 16,
+            (_, Mode::Bits32) => 32,
+            (4, Mode::Bits64) => 64,
+            (_, Mode::Bits64) => 64,
+        },
+        bits => bits,
+    }
+}

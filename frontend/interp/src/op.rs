@@ -1,0 +1,66 @@
+//! A pre-decoded operation.
+
+use forklift_x86::Exit;
+use iced_x86::Instruction;
+
+use crate::{Exec, Memory};
+
+/// What running an operation gives: go on, or leave the block.
+///
+/// After `Err(Exit::Fault(fault))` of the fault class nothing architectural has changed but what the manual says (a string instruction's progress);
+/// the runner sets `rip` to the instruction. After a trap (#BP, #OF) or a gate `rip` is the next instruction's.
+pub type Step = Result<(), Exit>;
+
+/// The semantic function of an operation. Functions of straight instructions leave `rip` alone. The last operation of a block finds in `rip` the
+/// address of the next instruction; a branch overwrites it.
+pub type RunFn<M> = fn(&mut Exec<'_, M>, &Op<M>) -> Step;
+
+/// A pre-decoded instruction: 64 bytes.
+pub struct Op<M: Memory> {
+    /// What it does.
+    pub run: RunFn<M>,
+    /// Address of the instruction.
+    pub ip: u64,
+    /// The immediate operand as iced extends it to the operand's size (sign-extended to 64 bits), or the branch target.
+    pub imm: u64,
+    /// Displacement of the memory operand; the absolute address for a RIP-relative one.
+    pub disp: u64,
+    /// The instruction itself, for operations that need more than is here.
+    pub ext: Option<Box<Instruction>>,
+    /// Slots of the register operands, by operand number: GPR 0–15 (AH, CH, DH, BH in a byte operand: 16–19), vector, MMX, x87, segment number.
+    pub reg: [u8; 4],
+    /// Memory operand: GPR slot of the base ([`CpuState::ZERO`](forklift_x86::CpuState::ZERO) if absent).
+    pub base: u8,
+    /// The same for the index.
+    pub index: u8,
+    /// Log2 of the index's scale.
+    pub scale: u8,
+    /// Slot of the segment base to add.
+    pub seg: u8,
+    /// 64 − bits of an effective address (67 prefix, mode).
+    pub ea_shift: u8,
+    /// 64 − bits of a linear address (mode).
+    pub linear_shift: u8,
+    /// Length of the instruction, in bytes.
+    pub len: u8,
+}
+
+impl<M: Memory> Op<M> {
+    /// Address of the next instruction.
+    pub fn next_ip(&self) -> u64 {
+        let s = self.linear_shift;
+        self.ip.wrapping_add(u64::from(self.len)) << s >> s
+    }
+
+    /// The decoded instruction. Kept for those whose table entry asks for it ([`Pick::slow`](crate::build::Pick)); others see an invalid one.
+    pub fn insn(&self) -> &Instruction {
+        static NONE: std::sync::LazyLock<Instruction> = std::sync::LazyLock::new(Instruction::default);
+        self.ext.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl<M: Memory> core::fmt::Debug for Op<M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Op({:#x} len {})", self.ip, self.len)
+    }
+}

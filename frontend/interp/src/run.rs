@@ -1,0 +1,255 @@
+//! The runner: a cache of decoded blocks for one thread, and the loop over them.
+//!
+//! Invariants:
+//! 1. A kept block's code bytes are watched ([`Memory::watch_code`]), or compared at each entry. Whoever learns of a write calls
+//!    [`Interp::invalidate`] before running on.
+//! 2. `next` links of blocks are indices that are checked against the address before use, so invalidation needs not find them.
+
+use std::collections::HashMap;
+
+use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, GuestAddr, Mode, bits, decode_block};
+
+use crate::{Exec, Memory, Op, compile_op};
+
+/// Unit: guest instructions. The longest block that is kept; longer straight runs are rare.
+pub const MAX_BLOCK: usize = 64;
+
+/// Why [`Interp::run`] came back. The state is exact in all cases.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// An exception, a system call, or a write to watched code. `rip` is as the exception's class demands; for `CodeWrite` at the instruction, which
+    /// has done nothing yet (step it after invalidating).
+    Exit(Exit),
+    /// The block at `rip` is about to run for the `hot`-th time; its counter starts anew.
+    Hot,
+    /// [`Memory::attention`] said so.
+    Attention,
+    /// The budget is used up.
+    Budget,
+}
+
+struct Cached<M: Memory> {
+    start: u64,
+    end: u64,
+    mode: Mode,
+    runs: u32,
+    /// Blocks that were found behind this one the last times, by parity of their address.
+    next: [u32; 2],
+    ops: Box<[Op<M>]>,
+    /// The bytes, if they are to be compared at entry.
+    source: Option<Box<[u8]>>,
+    live: bool,
+}
+
+/// The interpreter of one thread.
+pub struct Interp<M: Memory> {
+    model: CpuModel,
+    hot: u32,
+    blocks: Vec<Cached<M>>,
+    by_start: HashMap<(u64, Mode), u32>,
+    free: Vec<u32>,
+    executed: u64,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl<M: Memory> Interp<M> {
+    /// An interpreter for this CPU model. A block that is run for the `hot`-th time makes `run` return; `u32::MAX` means never.
+    pub fn new(model: CpuModel, hot: u32) -> Self {
+        Self { model, hot, blocks: Vec::new(), by_start: HashMap::new(), free: Vec::new(), executed: 0 }
+    }
+
+    /// Guest instructions executed so far, those of blocks left early included as if whole.
+    pub const fn executed(&self) -> u64 {
+        self.executed
+    }
+
+    /// Number of blocks that are kept.
+    pub fn block_count(&self) -> usize {
+        self.by_start.len()
+    }
+
+    /// The CPU model.
+    pub const fn model(&self) -> CpuModel {
+        self.model
+    }
+
+    /// Runs until something else must happen, at most about `budget` guest instructions (whole blocks).
+    pub fn run(&mut self, cpu: &mut CpuState, mem: &mut M, budget: u64) -> Stop {
+        let limit = self.executed.saturating_add(budget);
+        let mut at = NONE;
+        loop {
+            if mem.attention() {
+                return Stop::Attention;
+            }
+            if self.executed >= limit {
+                return Stop::Budget;
+            }
+            if cpu.flags.rest & bits::TF != 0 {
+                return Stop::Exit(self.trap_step(cpu, mem));
+            }
+            at = match self.successor(at, cpu, mem) {
+                Ok(found) => found,
+                Err(exit) => return Stop::Exit(exit),
+            };
+            let block = &mut self.blocks[at as usize];
+            block.runs += 1;
+            if block.runs >= self.hot {
+                block.runs = 0;
+                return Stop::Hot;
+            }
+            self.executed += block.ops.len() as u64;
+            if let Err(exit) = run_block(&mut Exec { cpu, mem, model: self.model }, &block.ops, block.end) {
+                return Stop::Exit(exit);
+            }
+        }
+    }
+
+    /// Runs exactly one instruction (one iteration of a repeated one may be all it does), with no regard to the trap flag.
+    pub fn step(&mut self, cpu: &mut CpuState, mem: &mut M) -> Result<(), Exit> {
+        let block = fetch_block(cpu, mem, 1)?;
+        let op = compile_op(&block.insns[0], cpu.mode);
+        self.executed += 1;
+        run_block(&mut Exec { cpu, mem, model: self.model }, core::slice::from_ref(&op), block.end.get())
+    }
+
+    /// Drops blocks that overlap `[start, end)`.
+    pub fn invalidate(&mut self, start: GuestAddr, end: GuestAddr) {
+        for (i, b) in self.blocks.iter_mut().enumerate() {
+            if b.live && b.start < end.get() && start.get() < b.end {
+                b.live = false;
+                b.ops = Box::default();
+                self.by_start.remove(&(b.start, b.mode));
+                self.free.push(i as u32);
+            }
+        }
+    }
+
+    /// Drops all blocks.
+    pub fn clear(&mut self) {
+        self.blocks.clear();
+        self.by_start.clear();
+        self.free.clear();
+    }
+
+    /// One step with the trap flag set: #DB behind the instruction, unless it faults itself.
+    fn trap_step(&mut self, cpu: &mut CpuState, mem: &mut M) -> Exit {
+        match self.step(cpu, mem) {
+            Ok(()) => Exit::Fault(Fault::Debug),
+            Err(exit) => exit,
+        }
+    }
+
+    /// The block at `rip`, which was left from block `from`.
+    #[inline(always)]
+    fn successor(&mut self, from: u32, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
+        let way = (cpu.rip >> 1 ^ cpu.rip) as usize & 1;
+        if let Some(f) = self.blocks.get(from as usize) {
+            let n = f.next[way];
+            if let Some(b) = self.blocks.get(n as usize)
+                && b.start == cpu.rip
+                && b.live
+                && b.source.is_none()
+            {
+                return Ok(n);
+            }
+        }
+        let found = self.find(cpu, mem)?;
+        if let Some(f) = self.blocks.get_mut(from as usize) {
+            f.next[way] = found;
+        }
+        Ok(found)
+    }
+
+    #[inline(never)]
+    fn find(&mut self, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
+        if let Some(&i) = self.by_start.get(&(cpu.rip, cpu.mode)) {
+            if self.is_current(i, mem) {
+                return Ok(i);
+            }
+            let b = &self.blocks[i as usize];
+            let (start, end) = (GuestAddr::new(b.start), GuestAddr::new(b.end));
+            self.invalidate(start, end);
+        }
+        self.decode(cpu, mem)
+    }
+
+    fn is_current(&self, i: u32, mem: &mut M) -> bool {
+        let b = &self.blocks[i as usize];
+        let Some(source) = &b.source else { return true };
+        let mut now = [0; MAX_BLOCK * forklift_x86::MAX_INSN_LEN];
+        mem.fetch(GuestAddr::new(b.start), &mut now[..source.len()]) == source.len() && now[..source.len()] == **source
+    }
+
+    fn decode(&mut self, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
+        // Watched before it is read, so that no write falls between.
+        let checked = mem.watch_code(cpu.pc(), cpu.pc().wrapping_add(1));
+        let block = fetch_block(cpu, mem, MAX_BLOCK)?;
+        let source = if mem.watch_code(block.start, block.end) || checked { Some(source_bytes(&block, mem)) } else { None };
+        let cached = Cached {
+            start: block.start.get(),
+            end: block.end.get(),
+            mode: block.mode,
+            runs: 0,
+            next: [NONE; 2],
+            ops: block.insns.iter().map(|i| compile_op(i, cpu.mode)).collect(),
+            source,
+            live: true,
+        };
+        let key = (cached.start, cached.mode);
+        let i = match self.free.pop() {
+            Some(i) => {
+                self.blocks[i as usize] = cached;
+                i
+            }
+            None => {
+                self.blocks.push(cached);
+                self.blocks.len() as u32 - 1
+            }
+        };
+        self.by_start.insert(key, i);
+        Ok(i)
+    }
+}
+
+fn source_bytes<M: Memory>(block: &Block, mem: &mut M) -> Box<[u8]> {
+    let mut bytes = vec![0; block.byte_len() as usize];
+    let n = mem.fetch(block.start, &mut bytes);
+    bytes.truncate(n);
+    bytes.into()
+}
+
+fn fetch_block<M: Memory>(cpu: &mut CpuState, mem: &mut M, max: usize) -> Result<Block, Exit> {
+    decode_block(mem, cpu.pc(), cpu.mode, max).map_err(|addr| {
+        cpu.cr2 = addr.get();
+        cpu.error_code = Fault::PF_USER | Fault::PF_FETCH;
+        Exit::Fault(Fault::Page)
+    })
+}
+
+/// Runs one pre-decoded operation by itself, whatever `rip` was. `Ok`: `rip` says where to go on.
+pub fn run_op<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Result<(), Exit> {
+    run_block(cx, core::slice::from_ref(op), op.next_ip())
+}
+
+/// Runs a block's operations. On a fault `rip` is set to the operation's address.
+#[inline(always)]
+fn run_block<M: Memory>(cx: &mut Exec<'_, M>, ops: &[Op<M>], end: u64) -> Result<(), Exit> {
+    let Some((last, body)) = ops.split_last() else { return Ok(()) };
+    for op in body {
+        if let Err(exit) = (op.run)(cx, op) {
+            leave(cx, op, exit);
+            return Err(exit);
+        }
+    }
+    cx.cpu.rip = end;
+    (last.run)(cx, last).inspect_err(|&exit| leave(cx, last, exit))
+}
+
+#[cold]
+fn leave<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, exit: Exit) {
+    cx.cpu.rip = match exit {
+        Exit::Fault(Fault::Breakpoint | Fault::Overflow | Fault::Debug) | Exit::Gate(_) => op.next_ip(),
+        Exit::Fault(_) | Exit::CodeWrite => op.ip,
+    };
+}
