@@ -8,16 +8,20 @@
 
 mod build;
 mod exec;
+mod flat;
 mod int;
 mod memory;
 mod op;
 mod ops;
 mod place;
 mod run;
+#[cfg(test)]
+mod testing;
 
 pub use build::{compile_op, is_interpreted};
 pub use exec::Exec;
+pub use flat::{FlatMemory, Perm};
 pub use int::{Int, Prim};
-pub use memory::{MemFault, Memory};
+pub use memory::{Descriptor, MemFault, Memory};
 pub use op::{Op, RunFn, Step};
 pub use run::{Interp, MAX_BLOCK, Stop, run_op};

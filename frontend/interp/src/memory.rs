@@ -24,6 +24,66 @@ impl MemFault {
     }
 }
 
+/// A segment descriptor of the GDT or an LDT, as far as user code can tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Descriptor {
+    /// The segment's base.
+    pub base: u64,
+    /// Offset of its last byte, the granularity bit already applied.
+    pub limit: u32,
+    /// Access rights as LAR gives them: type, S, DPL and P in bits 8–15, AVL, L, D/B and G in bits 20–23.
+    pub access: u32,
+}
+
+impl Descriptor {
+    /// 32-bit code, selector 0x23 in Linux on x86-64.
+    pub const USER_CODE32: Self = Self { base: 0, limit: u32::MAX, access: 0xcf_fb00 };
+    /// Data, selector 0x2b.
+    pub const USER_DATA: Self = Self { base: 0, limit: u32::MAX, access: 0xcf_f300 };
+    /// 64-bit code, selector 0x33.
+    pub const USER_CODE64: Self = Self { base: 0, limit: u32::MAX, access: 0xaf_fb00 };
+
+    /// The segments that every process has in Linux on x86-64, by selector without its RPL bits.
+    pub const fn of_linux(selector: u16) -> Option<Self> {
+        match selector & !3 {
+            0x20 => Some(Self::USER_CODE32),
+            0x28 => Some(Self::USER_DATA),
+            0x30 => Some(Self::USER_CODE64),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a code segment.
+    pub const fn is_code(self) -> bool {
+        self.access & 0x1800 == 0x1800
+    }
+
+    /// Whether data can be read through it: a data segment or a readable code segment.
+    pub const fn is_readable(self) -> bool {
+        self.access & 0x1000 != 0 && (self.access & 0x800 == 0 || self.access & 0x200 != 0)
+    }
+
+    /// Whether data can be written through it.
+    pub const fn is_writable(self) -> bool {
+        self.access & 0x1a00 == 0x1200
+    }
+
+    /// Whether it is a 64-bit code segment.
+    pub const fn is_long(self) -> bool {
+        self.is_code() && self.access & 0x20_0000 != 0
+    }
+
+    /// Whether it is present (P).
+    pub const fn is_present(self) -> bool {
+        self.access & 0x8000 != 0
+    }
+
+    /// Its privilege level, 0–3.
+    pub const fn dpl(self) -> u32 {
+        self.access >> 13 & 3
+    }
+}
+
 /// Guest memory, and the few things around a processor that are not memory. Addresses are linear.
 ///
 /// An access either happens whole or not at all, also across a page's end. Plain accesses have the ordering of the guest's (TSO) as far as the
@@ -67,4 +127,10 @@ pub trait Memory: CodeFetch + 'static {
     /// Called before a block of `[start, end)` is kept: from now on a write there must give `CodeWrite`. Returns true if the block must compare
     /// its bytes at every entry instead.
     fn watch_code(&mut self, start: GuestAddr, end: GuestAddr) -> bool;
+
+    /// The descriptor that `selector` names, its RPL (bits 0–1) ignored: one of the fixed ones, a TLS entry (set_thread_area), or one of the LDT
+    /// (bit 2 set; modify_ldt). `None`: beyond the table, or empty. Never called for a null selector (0–3).
+    fn descriptor(&mut self, selector: u16) -> Option<Descriptor> {
+        Descriptor::of_linux(selector)
+    }
 }

@@ -14,8 +14,13 @@ const MNEMONICS: usize = 2048;
 
 type Lookup<M> = [Option<Pick<M>>; MNEMONICS];
 
-const fn families<M: Memory>() -> [Table<M>; 1] {
-    [arith::table()]
+/// All families, a line each.
+const fn families<M: Memory>() -> &'static [Table<M>] {
+    const {
+        &[
+            arith::table(), //
+        ]
+    }
 }
 
 const fn by_mnemonic<M: Memory>() -> Lookup<M> {
