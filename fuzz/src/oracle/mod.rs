@@ -1,0 +1,12 @@
+//! The oracles.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod real_x86_64;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use real_x86_64 as real;
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+mod real_other;
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+use real_other as real;
+
+pub use real::real_cpu;

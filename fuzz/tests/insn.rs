@@ -1,0 +1,44 @@
+//! Every case file in `tests/insn`, against every oracle of this host. `FORKLIFT_CASES=shift` reads only files whose names contain that.
+
+use std::path::PathBuf;
+
+use forklift_fuzz::cases::{self, Mismatch};
+use forklift_fuzz::oracle;
+use forklift_fuzz::{NoAnswer, Oracle};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Makes an oracle, if this host has it.
+type Make = fn() -> Option<Box<dyn Oracle + Send>>;
+
+const ORACLES: &[(&str, Make)] = &[("real", oracle::real_cpu)];
+
+fn main() {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/insn");
+    let mut files: Vec<_> = std::fs::read_dir(&dir).expect("tests/insn").map(|e| e.expect("a directory entry").path()).collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "txt"));
+    files.sort();
+    assert!(!files.is_empty(), "no case files in {}", dir.display());
+    let trials = files.into_iter().flat_map(|file| {
+        ORACLES.iter().map(move |&(name, make)| {
+            let file = file.clone();
+            let title = format!("{}::{name}", file.file_stem().unwrap_or_default().to_string_lossy());
+            Trial::test(title, move || run(&file, make)).with_ignored_flag(make().is_none())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+fn run(file: &PathBuf, make: Make) -> Result<(), Failed> {
+    let mut oracle = make().ok_or("this host has no such oracle")?;
+    let text = std::fs::read_to_string(file)?;
+    let groups = cases::parse(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+    let mut wrong = String::new();
+    for (group, case) in groups.iter().flat_map(|g| g.cases.iter().map(move |c| (g, c))) {
+        match cases::check(case, oracle.as_mut()) {
+            Ok(()) => {}
+            Err(Mismatch::NoAnswer(NoAnswer::Unsupported(why))) => eprintln!("{}:{}: skipped on the {}: {why}", file.display(), case.line, oracle.name()),
+            Err(e) => wrong += &format!("{}:{}: {}\n{e}\n", file.display(), case.line, group.text),
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
+}
