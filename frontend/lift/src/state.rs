@@ -28,12 +28,16 @@ pub struct JitState {
     pub indirect: u64,
     /// Host address of the table of helper functions.
     pub helpers: u64,
-    /// Which exit was taken last; written by exit stubs, never by lifted code.
-    pub exit_id: u64,
     /// While a helper runs: the host address in emitted code that it returns to, otherwise 0. Written by the helpers' thunks.
     pub helper_return: u64,
-    /// The host's stack pointer in the entry trampoline.
-    pub host_sp: u64,
+    /// Not 0: leave emitted code at the end of the running block. Set by a kick (see the crate jit), looked at by the entry trampoline.
+    pub interrupt: u32,
+    /// 1 while the thread may be in emitted code or about to enter it.
+    pub active: u32,
+    /// Address of the function behind [`Helper::Step`](crate::Helper::Step), which the thunk of that helper calls.
+    pub step: u64,
+    /// For whoever owns the state; the JIT leaves it alone.
+    pub owner: u64,
 }
 
 /// Number of entries of the table of indirect branch targets, a power of two. Unit: entries of 16 bytes.
@@ -108,10 +112,12 @@ pub mod offset {
     pub const HELPERS: i32 = disp(offset_of!(JitState, helpers));
     /// `helper_return`.
     pub const HELPER_RETURN: i32 = disp(offset_of!(JitState, helper_return));
-    /// `exit_id`.
-    pub const EXIT_ID: i32 = disp(offset_of!(JitState, exit_id));
-    /// `host_sp`.
-    pub const HOST_SP: i32 = disp(offset_of!(JitState, host_sp));
+    /// `interrupt`, 32 bits.
+    pub const INTERRUPT: i32 = disp(offset_of!(JitState, interrupt));
+    /// `step`.
+    pub const STEP: i32 = disp(offset_of!(JitState, step));
+    /// `cpu.mxcsr`, 32 bits.
+    pub const MXCSR: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, mxcsr));
 }
 
 #[cfg(test)]
