@@ -1,2 +1,46 @@
-//! Placeholder.
-fn main() {}
+//! Project tasks, run as `cargo xtask TASK`: tests, dependency rules, blessing, the aarch64 leg.
+
+mod bless;
+mod deps;
+mod packages;
+mod run;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  test      every check and test; installs what it needs (Debian, as root) or names it
+  deps      the dependency rules between crates, and who may use unsafe code
+  bless     rewrite the blessed outputs under tests/; review the diff
+  packages  install the packages that tests need, or name them
+";
+
+/// A task's result: an error is a message for the terminal.
+type TaskResult = Result<(), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args[..] {
+        ["test", ..] => test::test(&args[1..]),
+        ["deps"] => deps::check(),
+        ["bless"] => bless::bless(),
+        ["packages"] => packages::install(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
