@@ -1,0 +1,244 @@
+//! The address space of a guest: where it lies on the host, its map, and which pages hold translated code.
+//!
+//! **Placement.** An x86-64 guest's address is the host's; what forklift places lies below [`X64_LIMIT`]. An i386 guest has a window of 4 GiB, aligned to
+//! 4 GiB, with guard areas on both sides, all reserved without access.
+//!
+//! **Code pages.** A page with decoded or translated code is write-protected on the host. A write to it ends the instruction, or the system call, in
+//! [`AddressSpace::code_written`], which gives the page back and logs the range for all threads to drop their translations. A page that is written again
+//! and again is not protected any more; its blocks compare their bytes.
+//!
+//! Lock order: `map` before `code`. No guest memory is accessed under either lock, so the fault handler may take them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use forklift_x86::{GuestAddr, Mode};
+
+use super::vma::{Prot, VmaMap};
+use crate::errno::{Errno, SysResult};
+
+/// Everything of an x86-64 guest that forklift places lies below: 2^38, so that a process image fits a host with 39-bit addresses.
+pub const X64_LIMIT: u64 = 1 << 38;
+/// End of an i386 guest's address space under a 64-bit kernel.
+pub const I386_LIMIT: u64 = 0xffff_e000;
+/// Kernel's limit for addresses in an x86-64 program: what lies below is valid but not mapped, what lies above is not an address.
+pub const X64_TASK_SIZE: u64 = (1 << 47) - 4096;
+/// A page that was given back this often is compared instead of protected. Not measured yet.
+const MAX_WRITES: u8 = 8;
+/// Unit: ranges. A thread that is further behind drops all its translations.
+const LOG: usize = 256;
+
+/// What is known of a page that has, or had, translated code.
+#[derive(Clone, Copy, Default)]
+struct CodePage {
+    watched: bool,
+    writes: u8,
+}
+
+#[derive(Default)]
+struct Code {
+    pages: HashMap<u64, CodePage>,
+    /// The last invalidations: number and range.
+    log: BTreeMap<u64, (u64, u64)>,
+}
+
+/// Which translations a thread must drop.
+pub enum Stale {
+    /// Those in these ranges.
+    Ranges(Vec<(GuestAddr, GuestAddr)>),
+    /// All of them.
+    Everything,
+}
+
+/// The address space of a process.
+pub struct AddressSpace {
+    mode: Mode,
+    base: u64,
+    limit: u64,
+    map: Mutex<VmaMap>,
+    code: Mutex<Code>,
+    epoch: AtomicU64,
+    /// The program break: start of the heap and its current end.
+    pub(super) brk: Mutex<(u64, u64)>,
+}
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl AddressSpace {
+    /// An empty address space for programs of this mode.
+    ///
+    /// # Errors
+    /// ENOMEM if the host has no room for an i386 guest's window.
+    pub fn new(mode: Mode) -> SysResult<Self> {
+        let (base, limit) = match mode {
+            Mode::Bits64 => (0, X64_LIMIT),
+            Mode::Bits32 => (reserve_window()?, 1 << 32),
+        };
+        Ok(Self { mode, base, limit, map: Mutex::default(), code: Mutex::default(), epoch: AtomicU64::new(0), brk: Mutex::default() })
+    }
+
+    /// The mode that the space was made for.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Host address of guest address 0.
+    pub const fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// First address that can't be accessed.
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// First address that can't be mapped.
+    pub const fn map_limit(&self) -> u64 {
+        match self.mode {
+            Mode::Bits64 => X64_LIMIT,
+            Mode::Bits32 => I386_LIMIT,
+        }
+    }
+
+    /// The map, locked.
+    pub fn map(&self) -> MutexGuard<'_, VmaMap> {
+        lock(&self.map)
+    }
+
+    /// The protection at `addr`; `None` where nothing is mapped.
+    pub fn prot_at(&self, addr: GuestAddr) -> Option<Prot> {
+        self.map().find(addr).map(|(_, a)| a.prot)
+    }
+
+    /// How many invalidations there have been.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// What was invalidated since `*seen`, which is brought up to date.
+    pub fn stale_since(&self, seen: &mut u64) -> Stale {
+        let code = lock(&self.code);
+        let from = core::mem::replace(seen, self.epoch());
+        match code.log.first_key_value() {
+            Some((&first, _)) if first > from + 1 => Stale::Everything,
+            _ => Stale::Ranges(code.log.range(from + 1..).map(|(_, &(s, e))| (GuestAddr::new(s), GuestAddr::new(e))).collect()),
+        }
+    }
+
+    /// Puts the pages of `[start, end)` under watch. Returns true if a page among them can't be watched: its blocks must compare their bytes.
+    pub fn watch_code(&self, start: GuestAddr, end: GuestAddr) -> bool {
+        let map = self.map();
+        let mut code = lock(&self.code);
+        let mut checked = false;
+        for page in start.page()..=end.get().max(start.get() + 1).wrapping_sub(1) / GuestAddr::PAGE_SIZE {
+            let entry = code.pages.entry(page).or_default();
+            if entry.watched {
+                continue;
+            }
+            let addr = GuestAddr::new(page * GuestAddr::PAGE_SIZE);
+            let Some((_, area)) = map.find(addr) else { continue };
+            if entry.writes >= MAX_WRITES || (area.shared && area.may_write) {
+                checked = true;
+                continue;
+            }
+            entry.watched = true;
+            if area.prot.has(Prot::WRITE) {
+                self.host_protect(addr.get(), GuestAddr::PAGE_SIZE, area.prot.host() & !libc::PROT_WRITE);
+            }
+        }
+        checked
+    }
+
+    /// Whether the page of `addr` is protected because of translations on it.
+    pub fn is_watched(&self, addr: GuestAddr) -> bool {
+        lock(&self.code).pages.get(&addr.page()).is_some_and(|p| p.watched)
+    }
+
+    /// Makes the pages of `[start, end)` writable again that are watched, and logs their translations as stale. Returns whether there were any.
+    pub fn code_written(&self, start: GuestAddr, end: GuestAddr) -> bool {
+        let map = self.map();
+        let mut code = lock(&self.code);
+        if code.pages.is_empty() {
+            return false;
+        }
+        let mut any = false;
+        for page in pages_in(&code.pages, start, end) {
+            let Some(p) = code.pages.get_mut(&page).filter(|p| p.watched) else { continue };
+            p.watched = false;
+            p.writes = p.writes.saturating_add(1);
+            any = true;
+            let addr = page * GuestAddr::PAGE_SIZE;
+            self.log(&mut code, addr, addr + GuestAddr::PAGE_SIZE);
+            if let Some((_, area)) = map.find(GuestAddr::new(addr)) {
+                self.host_protect(addr, GuestAddr::PAGE_SIZE, area.prot.host());
+            }
+        }
+        any
+    }
+
+    /// Forgets the code pages of `[start, end)`, whose mapping changes, and logs their translations as stale. The caller sets the host's protection.
+    pub fn code_unmapped(&self, start: u64, end: u64) -> bool {
+        let mut code = lock(&self.code);
+        if code.pages.is_empty() {
+            return false;
+        }
+        let mut any = false;
+        for page in pages_in(&code.pages, GuestAddr::new(start), GuestAddr::new(end)) {
+            let Some(p) = code.pages.remove(&page) else { continue };
+            if p.watched || p.writes > 0 {
+                let addr = page * GuestAddr::PAGE_SIZE;
+                self.log(&mut code, addr, addr + GuestAddr::PAGE_SIZE);
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn log(&self, code: &mut Code, start: u64, end: u64) {
+        let n = self.epoch.load(Ordering::Relaxed) + 1;
+        code.log.insert(n, (start, end));
+        while code.log.len() > LOG {
+            code.log.pop_first();
+        }
+        self.epoch.store(n, Ordering::Release);
+    }
+
+    /// Host pointer of a guest address inside the space.
+    pub const fn host(&self, addr: u64) -> *mut u8 {
+        (self.base + addr) as *mut u8
+    }
+
+    /// mprotect on the host; failures of a range that the map says is mapped don't occur but for lack of memory, where the old protection stays.
+    pub(super) fn host_protect(&self, addr: u64, len: u64, prot: i32) -> bool {
+        // SAFETY: the range is in the guest's part of the address space, where no Rust object lies.
+        unsafe { libc::mprotect(self.host(addr).cast(), len as usize, prot) == 0 }
+    }
+}
+
+/// The pages of `[start, end)` that have entries, by the cheaper of two ways.
+fn pages_in(pages: &HashMap<u64, CodePage>, start: GuestAddr, end: GuestAddr) -> Vec<u64> {
+    let range = start.page()..end.get().div_ceil(GuestAddr::PAGE_SIZE);
+    if range.end.saturating_sub(range.start) < 64 {
+        return range.filter(|p| pages.contains_key(p)).collect();
+    }
+    pages.keys().copied().filter(|p| range.contains(p)).collect()
+}
+
+/// Guard areas: the longest transfer of one host syscall, so that none reaches beyond.
+const GUARD: u64 = 1 << 31;
+
+fn reserve_window() -> SysResult<u64> {
+    const WINDOW: u64 = 1 << 32;
+    let len = 2 * WINDOW + 2 * GUARD;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at a place of the kernel's choice.
+    let p = unsafe { libc::mmap(core::ptr::null_mut(), len as usize, libc::PROT_NONE, flags, -1, 0) };
+    if p == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    let start = p as u64;
+    Ok((start + GUARD).next_multiple_of(WINDOW))
+}

@@ -1,0 +1,89 @@
+//! Paths of the guest: `--root` is looked up first, and what /proc says about the process is the guest's.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use crate::errno::{Errno, SysResult};
+use crate::syscall::Fd;
+use crate::task::Task;
+
+/// What to give to one of the host's `*at` calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPath {
+    /// The directory's descriptor, or AT_FDCWD.
+    pub dir: i32,
+    /// The path.
+    pub path: CString,
+}
+
+impl HostPath {
+    /// The path for a call, as a register.
+    pub fn arg(&self) -> u64 {
+        self.path.as_ptr() as u64
+    }
+
+    /// The directory for a call, as a register.
+    pub const fn dir_arg(&self) -> u64 {
+        self.dir as i64 as u64
+    }
+}
+
+fn exists(path: &CStr) -> bool {
+    let mut st = core::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: a string of ours and a buffer of the right type.
+    unsafe { libc::lstat(path.as_ptr(), st.as_mut_ptr()) == 0 }
+}
+
+/// `path` in `root` if there is something, else as it is. Relative paths stay: the current directory is the host's.
+pub fn in_root(root: Option<&Path>, path: &CStr) -> CString {
+    let Some(root) = root.filter(|_| path.to_bytes().first() == Some(&b'/')) else { return path.to_owned() };
+    let mut joined = root.as_os_str().as_bytes().to_vec();
+    joined.extend_from_slice(path.to_bytes());
+    match CString::new(joined) {
+        Ok(j) if exists(&j) => j,
+        _ => path.to_owned(),
+    }
+}
+
+impl Task {
+    /// Where the guest's `path`, relative to `dir`, is on the host. An empty path stays empty (AT_EMPTY_PATH).
+    ///
+    /// # Errors
+    /// EBADF if `dir` is forklift's own descriptor.
+    pub fn host_path(&self, dir: Fd, path: &CStr) -> SysResult<HostPath> {
+        let dir = if path.to_bytes().first() == Some(&b'/') { libc::AT_FDCWD } else { self.fd(dir)? };
+        let path = match self.own_proc_entry(path) {
+            Some(b"exe") => CString::new(self.process.program().exe.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT)?,
+            _ => in_root(self.process.config.root.as_deref(), path),
+        };
+        Ok(HostPath { dir, path })
+    }
+
+    /// The name below /proc/self (or /proc/PID of this process, or /proc/thread-self) that `path` names.
+    pub fn own_proc_entry<'p>(&self, path: &'p CStr) -> Option<&'p [u8]> {
+        let rest = path.to_bytes().strip_prefix(b"/proc/")?;
+        let slash = rest.iter().position(|&b| b == b'/')?;
+        let (who, entry) = (&rest[..slash], &rest[slash + 1..]);
+        let own = match who {
+            b"self" | b"thread-self" => true,
+            _ => core::str::from_utf8(who).is_ok_and(|s| s.parse() == Ok(std::process::id())),
+        };
+        own.then_some(entry)
+    }
+
+    /// The target of /proc/self/exe, for readlink(2); `None` if `path` isn't that.
+    pub fn own_exe_link(&self, path: &CStr) -> Option<PathBuf> {
+        (self.own_proc_entry(path)? == b"exe").then(|| self.process.program().exe.clone())
+    }
+}
+
+/// A path from bytes.
+pub fn path_from(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+/// A path's bytes as a C string.
+pub fn c_path(path: PathBuf) -> SysResult<CString> {
+    CString::new(path.into_os_string().into_vec()).map_err(|_| Errno::ENOENT)
+}

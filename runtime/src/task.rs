@@ -1,0 +1,140 @@
+//! A thread of the guest: its processor, its memory, its place among the others.
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use forklift_x86::CpuState;
+
+use crate::abi::GuestPtr;
+use crate::errno::{Errno, SysResult};
+use crate::mem::{Attention, CpuMem, GuestMem};
+use crate::process::Process;
+use crate::syscall::Fd;
+
+/// What `--stats` counts of one thread.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Counters {
+    /// System calls.
+    pub syscalls: u64,
+    /// Signals delivered.
+    pub signals: u64,
+}
+
+/// A thread of the guest. A guest thread is a host thread, and its TID is the host's.
+pub struct Task {
+    cpu: Box<CpuState>,
+    /// Guest memory; derefs to [`GuestMem`](crate::mem::GuestMem).
+    pub mem: CpuMem,
+    /// What the threads of the process share.
+    pub process: Arc<Process>,
+    /// Host and guest thread id.
+    pub tid: i32,
+    /// Why the thread must stop running guest code, if it must.
+    pub attention: Arc<Attention>,
+    /// The system call that the thread is in, or was in last.
+    pub syscall: Option<u64>,
+    /// The internal error with which the last call asked for a restart.
+    pub restart: Option<Errno>,
+    /// Counters.
+    pub counters: Counters,
+    /// The guest's signal mask: bit n − 1 for signal n.
+    pub sigmask: u64,
+    /// The mask that the running call waits with (ppoll, sigsuspend), if it has one: handlers that interrupt it run under this one.
+    pub wait_mask: Option<u64>,
+    keep_registers: bool,
+}
+
+/// The host blocks what the guest blocks, but for the signals that forklift's own accesses to guest memory raise.
+pub const fn host_mask(guest: u64) -> u64 {
+    guest & !(1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1))
+}
+
+/// The attention bits of all threads of this process.
+static ALL: Mutex<Vec<Arc<Attention>>> = Mutex::new(Vec::new());
+
+/// Sets attention bits in all threads.
+pub(crate) fn raise_all(bits: u32) {
+    for a in ALL.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        a.raise(bits);
+    }
+}
+
+thread_local! {
+    /// The task of this host thread, for signal handlers.
+    static CURRENT: Cell<*mut Task> = const { Cell::new(core::ptr::null_mut()) };
+}
+
+impl Task {
+    /// The first thread of a process, which runs on the calling host thread.
+    pub fn new(process: Arc<Process>, cpu: CpuState) -> Self {
+        let attention = Arc::new(Attention::default());
+        ALL.lock().unwrap_or_else(PoisonError::into_inner).push(attention.clone());
+        let mem = CpuMem::new(GuestMem::new(process.space().clone()), attention.clone());
+        // SAFETY: no arguments.
+        let tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
+        Self {
+            cpu: Box::new(cpu),
+            mem,
+            process,
+            tid,
+            attention,
+            syscall: None,
+            restart: None,
+            counters: Counters::default(),
+            sigmask: 0,
+            wait_mask: None,
+            keep_registers: false,
+        }
+    }
+
+    /// The processor.
+    pub fn cpu(&self) -> &CpuState {
+        &self.cpu
+    }
+
+    /// The processor.
+    pub fn cpu_mut(&mut self) -> &mut CpuState {
+        &mut self.cpu
+    }
+
+    /// Says that the running call has set all registers itself (sigreturn, execve): its result is not stored.
+    pub fn set_keep_registers(&mut self) {
+        self.keep_registers = true;
+    }
+
+    /// Whether the call has set the registers itself; asks only once.
+    pub(crate) fn keep_registers(&mut self) -> bool {
+        core::mem::take(&mut self.keep_registers)
+    }
+
+    /// Whether a signal waits to be delivered to this thread.
+    pub fn signal_queued(&self) -> bool {
+        self.attention.get() & Attention::SIGNAL != 0
+    }
+
+    /// The signal mask that a call like ppoll(2) waits with, for the host's call: read from `set`, which is of `size` bytes. `None` for a null pointer. The
+    /// dispatcher forgets it when the call ends.
+    ///
+    /// # Errors
+    /// EINVAL unless `size` is 8; EFAULT.
+    pub fn sigmask_for_wait<A>(&mut self, set: GuestPtr<A, u64>, size: u64) -> SysResult<Option<u64>> {
+        const UNBLOCKABLE: u64 = 1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1);
+        if set.is_null() {
+            return Ok(None);
+        }
+        if size != 8 {
+            return Err(Errno::EINVAL);
+        }
+        let mask = self.mem.read(set)? & !UNBLOCKABLE;
+        self.wait_mask = Some(mask);
+        Ok(Some(host_mask(mask)))
+    }
+
+    /// The host's descriptor of a guest's: the same number, unless it is one of forklift's own.
+    ///
+    /// # Errors
+    /// EBADF for those. Whether it is open, the host's call says.
+    pub fn fd(&self, fd: Fd) -> SysResult<i32> {
+        if self.process.is_own_fd(fd.0) { Err(Errno::EBADF) } else { Ok(fd.0) }
+    }
+}
