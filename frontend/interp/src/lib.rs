@@ -8,6 +8,7 @@
 
 mod build;
 mod exec;
+pub mod f80;
 mod flat;
 mod int;
 mod memory;

@@ -3,6 +3,7 @@
 //! A family is `pub(super) const fn table<M: Memory>() -> Table<M>`. Each mnemonic stands in one family only: a test checks it.
 
 mod arith;
+mod x87;
 
 use forklift_x86::{Exit, Fault};
 
@@ -18,7 +19,12 @@ type Lookup<M> = [Option<Pick<M>>; MNEMONICS];
 const fn families<M: Memory>() -> &'static [Table<M>] {
     const {
         &[
-            arith::table(), //
+            arith::table(),
+            x87::arith::table(),
+            x87::compare::table(),
+            x87::control::table(),
+            x87::moves::table(),
+            x87::unary::table(),
         ]
     }
 }
