@@ -146,7 +146,7 @@ fn narrow_underflow(sign: bool, exp: i32, sig: u64, n: &Narrow, c: Control) -> O
     let normal = round_off(sign, sig, drop, c.rounding());
     let tiny = exp < 0 || normal.kept >> (n.fraction + 1) == 0;
     if tiny && c.unmasked(UE) != 0 {
-        return Out { value: 0, status: UE | inexact_status(&normal) };
+        return Out { value: 0, status: UE };
     }
     let r = round_off(sign, shift_sticky(sig, (1 - exp).min(200) as u32), drop, c.rounding());
     let ue = if tiny && r.inexact { UE } else { 0 };

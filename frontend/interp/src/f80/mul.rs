@@ -3,7 +3,7 @@
 use super::bit::{DE, ZE};
 use super::nan::{before1, before2};
 use super::round::round_pack;
-use super::{BIAS, Control, F80, Out, Unpacked};
+use super::{BIAS, Class, Control, F80, Out, Unpacked};
 
 /// a × b.
 #[inline]
@@ -48,10 +48,11 @@ pub fn div(a: F80, b: F80, c: Control) -> Out {
 
 #[cold]
 fn div_special(a: F80, b: F80, c: Control) -> Out {
-    // Division by zero comes before a denormal operand; see below.
+    // Division by zero hides a denormal operand.
     let status = match before2(a, b, c) {
         Err(out) if out.status != DE || !b.is_zero() => return out,
-        Err(out) => out.status,
+        _ if b.is_zero() && a.class() == Class::Denormal => 0,
+        Err(out) => return out,
         Ok(status) => status,
     };
     let sign = a.sign() != b.sign();

@@ -52,7 +52,13 @@ pub(crate) fn propagate(a: F80, b: F80) -> Out {
     let value = match (is_nan(ca), is_nan(cb)) {
         (true, false) => a,
         (false, true) => b,
-        _ if ca != cb => if ca == Class::Quiet { a } else { b },
+        _ if ca != cb => {
+            if ca == Class::Quiet {
+                a
+            } else {
+                b
+            }
+        }
         _ => larger(a, b),
     };
     Out { value: quieted(value), status }

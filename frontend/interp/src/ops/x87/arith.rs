@@ -1,10 +1,10 @@
 //! FADD, FSUB, FMUL, FDIV in all forms.
 
-use iced_x86::{Instruction, MemorySize, Mnemonic, OpKind, Register};
+use iced_x86::{Instruction, MemorySize, Mnemonic, OpKind};
 
 use super::{EMPTY, begin, control, finish, point, point_mem, pop, st, used};
 use crate::build::{Pick, Table};
-use crate::f80::bit::DE;
+use crate::f80::bit::{DE, ZE};
 use crate::f80::{self, Class, Control, F80, Out};
 use crate::{Exec, Memory, Op, RunFn, Step};
 
@@ -61,7 +61,7 @@ arith! {
 
 fn pick<A: Arith, M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
     if i.op0_kind() != OpKind::Memory {
-        return Some(if i.op0_register() == Register::ST0 { registers::<A, false, M> } else { registers::<A, false, M> });
+        return Some(registers::<A, false, M>);
     }
     Some(match i.memory_size() {
         MemorySize::Float32 => f32_operand::<A, M>,
@@ -129,8 +129,9 @@ fn denormal_operand<A: Arith>(dest: F80, src: F80, c: Control) -> Out {
     let out = A::apply(dest, src, c);
     match dest.class() {
         Class::Quiet | Class::Signaling | Class::Unsupported => out,
-        _ if c.unmasked(DE) != 0 && !c.stops(out.status & !DE) => Out { value: dest, status: DE },
-        _ if c.stops(out.status) => out,
+        // Division by zero hides it.
+        _ if out.status & ZE != 0 => out,
+        _ if c.unmasked(DE) != 0 => Out { value: dest, status: DE },
         _ => out.with(DE),
     }
 }

@@ -5,7 +5,7 @@ use iced_x86::{Instruction, MemorySize, Mnemonic, OpKind};
 
 use super::{UNDERFLOW, begin, control, point, point_mem, pop, raise, st, used};
 use crate::build::{Pick, Table};
-use crate::f80::bit::{C0, C1, C2, C3, CONDITIONS, DE, IE};
+use crate::f80::bit::{C0, C1, C2, C3, CONDITIONS, DE, IE, SF};
 use crate::f80::{self, Control, F80, Order, Out};
 use crate::{Exec, Memory, Op, RunFn, Step};
 
@@ -120,19 +120,19 @@ fn memory<const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, operand:
     conclude::<POPS, M>(cx, op, out.with(denormal))
 }
 
-/// FCOMI, FUCOMI: ZF, PF, CF; OF, SF and AF are cleared.
+/// FCOMI, FUCOMI: ZF, PF, CF; OF, SF and AF are cleared, whatever the exceptions. C1 stays but for an empty operand.
 fn to_flags<const QUIET: bool, const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
     point(cx, op);
     let out = against(cx, QUIET, usize::from(op.reg[1]));
     let stops = control(&cx.cpu.x87).stops(out.status);
-    raise(cx, op, out.status);
-    if stops {
-        return Ok(());
-    }
+    let c1 = if out.status & SF == 0 { cx.cpu.x87.sw & C1 } else { 0 };
+    raise(cx, op, out.status | c1);
     cx.cpu.flags.set_status(flags(out.value));
-    for _ in 0..POPS {
-        pop(&mut cx.cpu.x87);
+    if !stops {
+        for _ in 0..POPS {
+            pop(&mut cx.cpu.x87);
+        }
     }
     Ok(())
 }

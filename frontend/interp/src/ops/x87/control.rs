@@ -108,12 +108,13 @@ fn fnstsw_ax<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     Ok(())
 }
 
-/// FFREE ST(i), FFREEP ST(i).
+/// FFREE ST(i), FFREEP ST(i). C1 is undefined in the manual; CPUs clear it.
 fn ffree<const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
     super::point(cx, op);
     let x = &mut cx.cpu.x87;
     x.used &= !(1 << phys(x, usize::from(op.reg[0])));
+    x.sw &= !C1;
     if POP {
         super::pop(x);
     }

@@ -134,12 +134,12 @@ fn finish<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, i: usize, out: Out) -> bo
     !stops
 }
 
-/// Pushes the result of a load.
+/// Pushes the result of a load. A denormal that was converted is pushed even with DE unmasked.
 #[inline(always)]
 fn finish_push<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, out: Out) {
-    let overflow = used(&cx.cpu.x87, 7);
-    let out = if overflow { Out { value: F80::INDEFINITE, status: OVERFLOW } } else { out };
-    let stops = control(&cx.cpu.x87).stops(out.status);
+    let x = &cx.cpu.x87;
+    let out = if used(x, 7) && out.status & SF == 0 { Out { value: F80::INDEFINITE, status: OVERFLOW } } else { out };
+    let stops = control(x).unmasked(out.status) & IE != 0;
     raise(cx, op, out.status);
     if !stops {
         push_unchecked(&mut cx.cpu.x87, out.value);

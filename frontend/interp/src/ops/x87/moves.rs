@@ -5,7 +5,7 @@ use iced_x86::{Instruction, MemorySize, Mnemonic, OpKind};
 
 use super::{EMPTY, UNDERFLOW, begin, control, finish, finish_push, point, point_mem, pop, raise, set_st, st, used};
 use crate::build::{Pick, Table};
-use crate::f80::bit::{OE, UE};
+use crate::f80::bit::{C1, OE, UE};
 use crate::f80::{self, Constant, Control, F80, Out};
 use crate::{Exec, Memory, Op, Prim, RunFn, Step};
 
@@ -17,7 +17,7 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Fbld, Pick::One(fbld)),
             (Mnemonic::Fst, Pick::By(pick_fst::<false, M>)),
             (Mnemonic::Fstp, Pick::By(pick_fst::<true, M>)),
-            (Mnemonic::Fstpnce, Pick::One(fst_register::<true, M>)),
+            (Mnemonic::Fstpnce, Pick::One(fstpnce)),
             (Mnemonic::Fist, Pick::By(pick_fist::<false, M>)),
             (Mnemonic::Fistp, Pick::By(pick_fist::<true, M>)),
             (Mnemonic::Fisttp, Pick::By(pick_fisttp)),
@@ -222,6 +222,20 @@ fn fst_register<const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) ->
     Ok(())
 }
 
+/// FSTPNCE ST(i), an undocumented FSTP without exceptions: an empty ST(0) is popped and goes nowhere.
+fn fstpnce<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    begin(cx)?;
+    point(cx, op);
+    let x = &mut cx.cpu.x87;
+    if used(x, 0) {
+        let v = st(x, 0);
+        set_st(x, usize::from(op.reg[0]), v);
+    }
+    x.sw &= !C1;
+    pop(x);
+    Ok(())
+}
+
 /// FXCH: an empty register counts as the indefinite.
 fn fxch<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
@@ -240,17 +254,18 @@ fn fxch<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     Ok(())
 }
 
-/// FCMOVcc: ST(0) = ST(i) if the condition holds.
+/// FCMOVcc: ST(0) = ST(i) if the condition holds. C1 stays unless one of them is empty.
 fn fcmov<const COND: u8, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
     point(cx, op);
     let holds = cx.cpu.flags.cond(Cond::ALL[usize::from(COND & 15)]);
     let x = &cx.cpu.x87;
     let i = usize::from(op.reg[1]);
-    let out = match used(x, 0) && used(x, i) {
-        false => EMPTY,
-        true => Out::exact(st(x, if holds { i } else { 0 })),
-    };
-    finish(cx, op, 0, out);
+    if !used(x, 0) || !used(x, i) {
+        finish(cx, op, 0, EMPTY);
+    } else if holds {
+        let v = st(x, i);
+        set_st(&mut cx.cpu.x87, 0, v);
+    }
     Ok(())
 }
