@@ -24,7 +24,7 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             x87::compare::table(),
             x87::control::table(),
             x87::moves::table(),
-            x87::unary::table(),
+            x87::unary::table(), //
         ]
     }
 }
