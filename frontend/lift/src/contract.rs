@@ -8,7 +8,7 @@
 //! Both pass the six registers on. Guest memory is accessed with [`TRAP_MEMORY`]; the source location of the access, an index into [`Lifted::pcs`], gives
 //! the instruction. At such a point the processor's state is that before the instruction, but for `rip`.
 //!
-//! Requirements to the ISA: `enable_pinned_reg`, `preserve_frame_pointers` (for tail calls), and SSE4.1 on x86-64. SSE code runs with the guest's rounding mode in the
+//! Requirements to the ISA: `enable_pinned_reg`, `enable_verifier` in debug builds, `preserve_frame_pointers` (for tail calls), and SSE4.1 on x86-64. SSE code runs with the guest's rounding mode in the
 //! host's MXCSR or FPCR and with all exceptions masked: with an exception unmasked in the guest's MXCSR, blocks must be interpreted.
 
 use cranelift_codegen::ir::TrapCode;
@@ -20,6 +20,11 @@ pub const EXIT_NAMESPACE: u32 = 1;
 
 /// Trap code of accesses to guest memory.
 pub const TRAP_MEMORY: TrapCode = TrapCode::unwrap_user(1);
+
+/// Emitted code of an i386 guest may add a displacement of less than this behind the zero extension of an address, and so touch up to this many bytes (and the
+/// operand's size) before or behind the window of 4 GiB where the guest's address wraps around. Those bytes must be guards; an access that faults there is to be
+/// stepped by interpretation, which wraps it. Unit: bytes.
+pub const WINDOW_SLACK: u64 = 64 << 10;
 
 /// What selects a translation, besides the code itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,12 +1,13 @@
 //! From a block's key to the IR of its function.
 
-use cranelift_codegen::ir::{AbiParam, ExtFuncData, ExternalName, Function, InstBuilder, Signature, UserExternalName, types::I64};
+use cranelift_codegen::ir::{AbiParam, Function, Signature, types::I64};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use forklift_x86::decode_block;
+use forklift_x86::{Block, GuestAddr, decode_block};
 
 use crate::contract::Fetch;
-use crate::{BlockKey, EXIT_NAMESPACE, LiftEnv, LiftError, Lifted, LiftedExit, PARAM_REGS};
+use crate::cx::Lift;
+use crate::{BlockKey, LiftEnv, LiftError, Lifted, PARAM_REGS, live};
 
 /// Longest block. Unit: guest instructions.
 const MAX_INSNS: usize = 32;
@@ -34,18 +35,55 @@ impl Lifter {
     pub fn lift(&mut self, func: &mut Function, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv) -> Result<Lifted, LiftError> {
         let block = decode_block(&mut Fetch(env), key.start, key.mode, MAX_INSNS).map_err(LiftError::Fetch)?;
         func.signature = signature();
-        let mut b = FunctionBuilder::new(func, &mut self.builder);
-        let entry = b.create_block();
-        b.append_block_params_for_function_params(entry);
-        b.switch_to_block(entry);
-        let args = b.block_params(entry).to_vec();
-        let name = b.func.declare_imported_user_function(UserExternalName::new(EXIT_NAMESPACE, 0));
-        let signature = b.import_signature(signature());
-        let exit = b.import_function(ExtFuncData { name: ExternalName::user(name), signature, colocated: true, patchable: false });
-        b.ins().return_call(exit, &args);
-        b.seal_all_blocks();
-        b.finalize(target);
-        let exits = vec![LiftedExit::Step(key.start)];
-        Ok(Lifted { exits, pcs: block.insns.iter().map(|i| forklift_x86::GuestAddr::new(i.ip())).collect(), ranges: vec![(block.start, block.end)], insns: 1 })
+        let builder = FunctionBuilder::new(func, &mut self.builder);
+        let mut cx = Lift::new(builder, key, env);
+        if key.checked {
+            check_source(&mut cx, &block);
+        }
+        lift_insns(&mut cx, &block);
+        let (exits, seen) = cx.finish(target);
+        let pcs = block.insns.iter().map(|i| GuestAddr::new(i.ip())).collect();
+        let mut ranges = vec![(block.start, block.end)];
+        ranges.extend(seen);
+        Ok(Lifted { exits, pcs, ranges, insns: block.insns.len() })
     }
+}
+
+/// Compares the block's bytes in memory with what they are now.
+fn check_source(cx: &mut Lift<'_, '_>, block: &Block) {
+    let mut bytes = vec![0; block.byte_len() as usize];
+    let have = cx.fetch(block.start, &mut bytes);
+    let mut at = 0;
+    for chunk in [8, 4, 2, 1] {
+        while have - at >= chunk {
+            let mut word = [0; 8];
+            word[..chunk].copy_from_slice(&bytes[at..at + chunk]);
+            cx.check_bytes(block.start.wrapping_add(at as u64), chunk, u64::from_le_bytes(word));
+            at += chunk;
+        }
+    }
+}
+
+fn lift_insns(cx: &mut Lift<'_, '_>, block: &Block) {
+    let live = liveness(cx, block);
+    let last = block.insns.len() - 1;
+    for (n, (i, live)) in block.insns.iter().zip(live).enumerate() {
+        (cx.live, cx.last) = (live, n == last);
+        cx.insn(n as u32, i);
+        if cx.is_closed() {
+            return;
+        }
+    }
+    cx.leave_to(block.end);
+}
+
+/// The flags that are live behind each instruction.
+fn liveness(cx: &mut Lift<'_, '_>, block: &Block) -> Vec<u32> {
+    let mut live = vec![0; block.insns.len()];
+    let mut behind = block.insns.last().map_or(0, |i| cx.live_behind(i));
+    for (i, slot) in block.insns.iter().zip(&mut live).rev() {
+        *slot = behind;
+        behind = live::before(i, behind);
+    }
+    live
 }

@@ -1,0 +1,105 @@
+//! Leaving a block.
+
+use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types::I64};
+use forklift_x86::{Flow, GuestAddr, Width, bits, flow};
+use iced_x86::Instruction;
+
+use super::{Lift, STATE, int};
+use crate::contract::Fetch;
+use crate::{INDIRECT_ENTRIES, LiftedExit, PARAM_REGS, offset};
+
+impl Lift<'_, '_> {
+    /// Leaves the block; the state is brought up to date first.
+    pub fn leave(&mut self, exit: LiftedExit) {
+        self.sync();
+        let params = self.params();
+        self.leave_with(exit, &params);
+    }
+
+    /// Leaves by an exit that goes through the dispatcher, with a state that is complete in memory already.
+    pub fn leave_complete(&mut self, exit: LiftedExit) {
+        let zero = self.b.ins().iconst(I64, 0);
+        self.leave_with(exit, &[zero; PARAM_REGS.len()]);
+    }
+
+    fn leave_with(&mut self, exit: LiftedExit, params: &[Value]) {
+        let f = self.exit_ref(exit);
+        self.b.ins().return_call(f, params);
+        self.closed = true;
+    }
+
+    /// Goes on at a known address. The flags are not stored if the code there sets them before anybody can see them.
+    pub fn leave_to(&mut self, target: GuestAddr) {
+        self.sync_regs();
+        self.sync_xmm();
+        if self.live_at(target) != 0 {
+            self.sync_flags();
+        }
+        let params = self.params();
+        self.leave_with(LiftedExit::Direct(target), &params);
+    }
+
+    /// Goes on at the address `target`, as wide as a word of the mode.
+    pub fn leave_indirect(&mut self, target: Value) {
+        self.sync();
+        let rip = self.zext(target, I64);
+        let params = self.params();
+        let table = self.load_state(I64, offset::INDIRECT);
+        let entry = self.table_entry(table, rip);
+        let key = self.b.ins().load(I64, STATE, entry, 0);
+        let hit = self.b.ins().icmp(IntCC::Equal, key, rip);
+        let sig = self.exit_sig;
+        self.fork(
+            hit,
+            |cx| {
+                let code = cx.b.ins().load(I64, STATE, entry, 8);
+                cx.b.ins().return_call_indirect(sig, code, &params);
+                cx.closed = true;
+            },
+            |cx| {
+                cx.store_state(rip, offset::RIP);
+                cx.leave_with(LiftedExit::Indirect, &params);
+            },
+        );
+    }
+
+    /// The address of the entry of the table of indirect branches; see [`IndirectEntry::index`](crate::IndirectEntry::index).
+    fn table_entry(&mut self, table: Value, rip: Value) -> Value {
+        let high = self.b.ins().ushr_imm_u(rip, 12);
+        let mixed = self.b.ins().bxor(rip, high);
+        let index = self.b.ins().band_imm_u(mixed, INDIRECT_ENTRIES as i64 - 1);
+        let at = self.b.ins().ishl_imm_u(index, 4);
+        self.b.ins().iadd(table, at)
+    }
+
+    /// Leaves a checked block if the `len` bytes at `addr` are not `expected` any more.
+    pub fn check_bytes(&mut self, addr: GuestAddr, len: usize, expected: u64) {
+        let w = Width::from_bytes(len).unwrap_or(Width::B1);
+        let a = self.addr_const(addr);
+        let v = self.load(int(w), a);
+        let expected = self.iconst(w, expected);
+        let stale = self.b.ins().icmp(IntCC::NotEqual, v, expected);
+        self.side_path(stale, |cx| cx.leave_complete(LiftedExit::Stale));
+    }
+
+    /// As [`LiftEnv::fetch`](crate::LiftEnv::fetch).
+    pub fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        self.env.fetch(addr, buf)
+    }
+
+    /// Which status flags may be read at `addr` before they are set.
+    pub(super) fn live_at(&mut self, addr: GuestAddr) -> u32 {
+        self.lookahead.live_at(&mut Fetch(self.env), self.key.mode, addr)
+    }
+
+    /// Status flags that are live behind a last instruction.
+    pub fn live_behind(&mut self, i: &Instruction) -> u32 {
+        let next = GuestAddr::new(i.next_ip());
+        match flow(i) {
+            Flow::Next => self.live_at(next),
+            Flow::Jump(t) => self.live_at(t),
+            Flow::Branch(t) => self.live_at(t) | self.live_at(next),
+            _ => bits::STATUS,
+        }
+    }
+}

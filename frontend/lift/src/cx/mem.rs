@@ -1,0 +1,209 @@
+//! Guest memory: effective addresses, loads and stores.
+//!
+//! For an i386 guest the host address is `mem_base + zext(address)`, the address being computed modulo 2^32. A displacement of less than
+//! [`WINDOW_SLACK`] is added behind that extension instead: where the sum would have wrapped, the access hits a guard beside the window and faults, and
+//! the runtime steps the instruction by interpretation, which wraps.
+
+use cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData, Type, Value,
+    types::I64,
+};
+use forklift_x86::{Gpr, Seg, Width};
+use iced_x86::{Instruction, Register};
+
+use super::{Lift, int};
+use crate::contract::WINDOW_SLACK;
+use crate::{TRAP_MEMORY, offset};
+
+/// A host address: a value and a displacement.
+#[derive(Clone, Copy)]
+pub(crate) struct Addr {
+    base: Value,
+    disp: i32,
+}
+
+/// An effective address of a guest, before the segment's base: a value of 32 or 64 bits and a displacement still to be added (modulo the width).
+struct Effective {
+    sum: Option<Value>,
+    disp: i64,
+    w: Width,
+}
+
+const GUEST: MemFlagsData = MemFlagsData::new().with_trap_code(Some(TRAP_MEMORY));
+
+impl Lift<'_, '_> {
+    /// Loads from guest memory.
+    pub fn load(&mut self, ty: Type, a: Addr) -> Value {
+        self.sync();
+        self.b.ins().load(ty, GUEST, a.base, a.disp)
+    }
+
+    /// Loads 32 bits as a value of 64.
+    pub fn load_u32(&mut self, a: Addr) -> Value {
+        self.sync();
+        self.b.ins().uload32(GUEST, a.base, a.disp)
+    }
+
+    /// Stores to guest memory.
+    pub fn store(&mut self, v: Value, a: Addr) {
+        self.sync();
+        self.b.ins().store(GUEST, v, a.base, a.disp);
+    }
+
+    /// Flags and address for an atomic access.
+    pub fn atomic(&mut self, a: Addr) -> (MemFlagsData, Value) {
+        self.sync();
+        (GUEST, self.host_value(a))
+    }
+
+    /// A host address as one value.
+    pub fn host_value(&mut self, a: Addr) -> Value {
+        self.add_const(a.base, i64::from(a.disp))
+    }
+
+    /// The host address of the memory operand of `i`. `None` for 16-bit addressing.
+    pub fn addr(&mut self, i: &Instruction) -> Option<Addr> {
+        let e = self.effective(i)?;
+        let seg = self.segment_base(Seg::from_iced(i.memory_segment())?);
+        Some(self.host(e, seg))
+    }
+
+    /// The address in DS that `v`, of the mode's width, gives.
+    pub fn linear(&mut self, v: Value) -> Addr {
+        let seg = self.segment_base(Seg::Ds);
+        self.host(Effective { sum: Some(v), disp: 0, w: self.word() }, seg)
+    }
+
+    /// A fixed guest address.
+    pub fn addr_const(&mut self, a: forklift_x86::GuestAddr) -> Addr {
+        self.host(Effective { sum: None, disp: a.get() as i64, w: self.word() }, None)
+    }
+
+    /// The effective address of the memory operand of `i` as LEA gives it, 32 or 64 bits wide.
+    pub fn lea(&mut self, i: &Instruction) -> Option<Value> {
+        let e = self.effective(i)?;
+        Some(match e.sum {
+            None => self.iconst(e.w, e.disp as u64),
+            Some(v) => self.add_const(v, e.disp),
+        })
+    }
+
+    /// The host address `disp` bytes from where a register of the mode's width points, in the stack segment.
+    pub fn stack_addr(&mut self, r: Gpr, disp: i64) -> Addr {
+        let sum = self.reg_word(r);
+        let seg = self.segment_base(Seg::Ss);
+        self.host(Effective { sum: Some(sum), disp, w: self.word() }, seg)
+    }
+
+    fn effective(&mut self, i: &Instruction) -> Option<Effective> {
+        let (base, index) = (i.memory_base(), i.memory_index());
+        if matches!(base, Register::RIP | Register::EIP) {
+            let w = if base == Register::RIP { Width::B8 } else { Width::B4 };
+            return Some(Effective { sum: None, disp: i.memory_displacement64() as i64, w });
+        }
+        let w = self.address_width(i)?;
+        let part = |cx: &mut Self, r| Gpr::from_iced(r).map(|g| cx.reg(g, w));
+        let index = part(self, index).map(|v| match i.memory_index_scale() {
+            1 => v,
+            s => self.b.ins().ishl_imm_u(v, i64::from(s.trailing_zeros())),
+        });
+        let sum = match (part(self, base), index) {
+            (Some(b), Some(x)) => Some(self.b.ins().iadd(b, x)),
+            (b, x) => b.or(x),
+        };
+        Some(Effective { sum, disp: w.sign_extend(i.memory_displacement64()), w })
+    }
+
+    /// 32 or 64 bits; `None` for 16.
+    fn address_width(&self, i: &Instruction) -> Option<Width> {
+        match (i.memory_base(), i.memory_index()) {
+            (Register::None, Register::None) => match i.memory_displ_size() {
+                8 => Some(Width::B8),
+                4 => Some(Width::B4),
+                _ => None,
+            },
+            (Register::None, r) | (r, _) if r.is_gpr32() => Some(Width::B4),
+            (Register::None, r) | (r, _) if r.is_gpr64() => Some(Width::B8),
+            _ => None,
+        }
+    }
+
+    /// The base of a segment, if it is not known to be zero.
+    fn segment_base(&mut self, s: Seg) -> Option<Value> {
+        let flat = if self.is_64() { !matches!(s, Seg::Fs | Seg::Gs) } else { self.key.flat && !matches!(s, Seg::Fs | Seg::Gs) };
+        if flat {
+            return None;
+        }
+        let ty = int(self.word());
+        let v = match self.known.seg_base[s.index()] {
+            Some(v) => v,
+            None => self.load_state(ty, offset::seg_base(s)),
+        };
+        self.known.seg_base[s.index()] = Some(v);
+        Some(v)
+    }
+
+    fn host(&mut self, e: Effective, seg: Option<Value>) -> Addr {
+        if self.is_64() { self.host_64(e, seg) } else { self.host_32(e, seg) }
+    }
+
+    fn host_64(&mut self, e: Effective, seg: Option<Value>) -> Addr {
+        let (sum, disp) = match (e.sum, e.w) {
+            (Some(v), Width::B8) => (Some(v), e.disp),
+            (Some(v), _) => {
+                let v = self.add_const(v, e.disp);
+                (Some(self.zext(v, I64)), 0)
+            }
+            (None, w) => (None, w.truncate(e.disp as u64) as i64),
+        };
+        let sum = match (sum, seg) {
+            (Some(a), Some(s)) => Some(self.b.ins().iadd(s, a)),
+            (a, s) => a.or(s),
+        };
+        self.with_disp(sum, disp)
+    }
+
+    fn host_32(&mut self, e: Effective, seg: Option<Value>) -> Addr {
+        let base = self.mem_base();
+        let sum = match (e.sum, seg) {
+            (Some(a), Some(s)) => Some(self.b.ins().iadd(s, a)),
+            (a, s) => a.or(s),
+        };
+        let Some(sum) = sum else {
+            return self.with_disp(Some(base), e.disp & 0xffff_ffff);
+        };
+        let small = e.disp.unsigned_abs() < WINDOW_SLACK;
+        let sum = if small { sum } else { self.add_const(sum, e.disp) };
+        let wide = self.widen(sum);
+        let base = self.b.ins().iadd(base, wide);
+        Addr { base, disp: if small { e.disp as i32 } else { 0 } }
+    }
+
+    /// `v` zero-extended to 64 bits: the whole register if `v` is the low half of one (32-bit mode).
+    fn widen(&mut self, v: Value) -> Value {
+        match self.register_with_low(v) {
+            Some(r) => self.reg64(r),
+            None => self.zext(v, I64),
+        }
+    }
+
+    fn with_disp(&mut self, sum: Option<Value>, disp: i64) -> Addr {
+        match (sum, i32::try_from(disp)) {
+            (Some(base), Ok(disp)) => Addr { base, disp },
+            (None, _) => Addr { base: self.b.ins().iconst(I64, disp), disp: 0 },
+            (Some(v), Err(_)) => {
+                let d = self.b.ins().iconst(I64, disp);
+                Addr { base: self.b.ins().iadd(v, d), disp: 0 }
+            }
+        }
+    }
+
+    fn mem_base(&mut self) -> Value {
+        let v = match self.known.mem_base {
+            Some(v) => v,
+            None => self.load_state(I64, offset::MEM_BASE),
+        };
+        self.known.mem_base = Some(v);
+        v
+    }
+}

@@ -1,0 +1,307 @@
+//! The state of lifting one block, and the vocabulary that instructions are lifted with.
+//!
+//! What the guest's registers hold at the current point is known here as SSA values, or else lies in the state in memory. Invariants:
+//! 1. Before anything that may fault, leave the block or call a helper that looks at the state, [`Lift::sync`] has stored what differs from memory.
+//! 2. Cached values dominate the current point: code in a side path ([`Lift::side_path`]) works on a copy of the caches that is dropped with it.
+//! 3. An instruction changes the caches only behind its last access that may fault.
+
+mod exits;
+mod flags;
+mod mem;
+mod operand;
+mod regs;
+mod vec;
+
+use cranelift_codegen::ir::{
+    BlockArg, FuncRef, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, SourceLoc, Type, Value, ValueDef,
+    types::{I8, I16, I32, I64},
+};
+use cranelift_frontend::FunctionBuilder;
+use forklift_x86::{Flow, GuestAddr, Mode, Width, flow};
+use iced_x86::{Instruction, OpAccess};
+
+use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, LiftedExit, PARAM_REGS, offset};
+
+pub(crate) use flags::{FlagState, Lazy};
+pub(crate) use mem::Addr;
+pub(crate) use operand::Place;
+use regs::Regs;
+use vec::Xmms;
+
+/// The Cranelift type of an integer of this width.
+pub(crate) const fn int(w: Width) -> Type {
+    match w {
+        Width::B1 => I8,
+        Width::B2 => I16,
+        Width::B4 => I32,
+        Width::B8 => I64,
+    }
+}
+
+/// Accesses to the state: never fault.
+const STATE: MemFlagsData = MemFlagsData::trusted();
+
+/// The context of lifting: a builder at the current point, and what is known there.
+pub(crate) struct Lift<'a, 'b> {
+    pub b: FunctionBuilder<'b>,
+    pub key: BlockKey,
+    /// Status flags that somebody may read behind the current instruction.
+    pub live: u32,
+    /// The current instruction is the last of the trace.
+    pub last: bool,
+    env: &'a mut dyn LiftEnv,
+    state: Value,
+    known: Known,
+    closed: bool,
+    exits: Vec<LiftedExit>,
+    exit_sig: SigRef,
+    helper_sigs: [Option<SigRef>; 2],
+    /// Finds which flags are live at an address.
+    lookahead: crate::live::Lookahead,
+}
+
+/// What is known about the guest's state at the current point.
+#[derive(Clone)]
+struct Known {
+    regs: Regs,
+    xmm: Xmms,
+    flags: FlagState,
+    mem_base: Option<Value>,
+    seg_base: [Option<Value>; 6],
+}
+
+impl<'a, 'b> Lift<'a, 'b> {
+    /// Starts a block: `b` is at the beginning of an empty function of the right signature.
+    pub fn new(mut b: FunctionBuilder<'b>, key: BlockKey, env: &'a mut dyn LiftEnv) -> Self {
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        let params: [Value; PARAM_REGS.len()] = core::array::from_fn(|n| b.block_params(entry)[n]);
+        let state = b.ins().get_pinned_reg(I64);
+        let exit_sig = b.import_signature(crate::signature());
+        let known = Known {
+            regs: Regs::with_params(params),
+            xmm: Xmms::default(),
+            flags: FlagState::MEMORY,
+            mem_base: None,
+            seg_base: [None; 6],
+        };
+        Self {
+            b,
+            key,
+            live: 0,
+            last: false,
+            env,
+            state,
+            known,
+            closed: false,
+            exits: Vec::new(),
+            exit_sig,
+            helper_sigs: [None; 2],
+            lookahead: crate::live::Lookahead::default(),
+        }
+    }
+
+    /// Whether the guest runs in 64-bit mode.
+    pub fn is_64(&self) -> bool {
+        self.key.mode == Mode::Bits64
+    }
+
+    /// Width of addresses and stack slots of the mode.
+    pub fn word(&self) -> Width {
+        if self.is_64() { Width::B8 } else { Width::B4 }
+    }
+
+    /// Whether control has left the block: nothing may be emitted any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Ends the function and hands out its exits and the code that the lookahead depended on.
+    pub fn finish(self, target: cranelift_codegen::isa::TargetFrontendConfig) -> (Vec<LiftedExit>, Vec<(GuestAddr, GuestAddr)>) {
+        let mut b = self.b;
+        b.seal_all_blocks();
+        b.finalize(target);
+        (self.exits, self.lookahead.into_ranges())
+    }
+
+    /// Lifts instruction `index` of the block.
+    pub fn insn(&mut self, index: u32, i: &Instruction) {
+        self.b.set_srcloc(SourceLoc::new(index));
+        let done = crate::ops::lookup(i.mnemonic()).and_then(|f| f(self, i));
+        if done.is_none() {
+            self.unlifted(i);
+        }
+    }
+
+    /// An instruction that isn't lifted: a call of the step helper, or an exit to the interpreter if it may change the flow or what a block depends on.
+    fn unlifted(&mut self, i: &Instruction) {
+        let string = i.is_string_instruction();
+        match flow(i) {
+            Flow::Next | Flow::Barrier if string => self.step(i),
+            Flow::Next if !crate::ops::changes_mode(i) => self.step(i),
+            _ => self.leave(LiftedExit::Step(GuestAddr::new(i.ip()))),
+        }
+    }
+
+    fn step(&mut self, i: &Instruction) {
+        self.sync();
+        let token = self.env.token(i) as i64;
+        let token = self.b.ins().iconst(I64, token);
+        let stop = self.call_helper(Helper::Step, Some(token));
+        self.forget_written(i);
+        self.side_path(stop, |cx| cx.leave_complete(LiftedExit::Dispatch));
+    }
+
+    /// Forgets what the step helper may have changed.
+    fn forget_written(&mut self, i: &Instruction) {
+        let mut info = iced_x86::InstructionInfoFactory::new();
+        for r in info.info(i).used_registers() {
+            let written = !matches!(r.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess);
+            if written && let Some(g) = forklift_x86::Gpr::from_iced(r.register()) {
+                self.known.regs.forget(g);
+            }
+        }
+        self.known.xmm = Xmms::default();
+        self.known.seg_base = [None; 6];
+        if i.rflags_modified() != 0 {
+            self.known.flags = FlagState::MEMORY;
+        }
+    }
+
+    /// Calls a helper with the state and perhaps one more argument.
+    fn call_helper(&mut self, h: Helper, arg: Option<Value>) -> Value {
+        let n = usize::from(arg.is_some());
+        let sig = self.helper_sigs[n].unwrap_or_else(|| self.b.import_signature(helper_signature(1 + n)));
+        self.helper_sigs[n] = Some(sig);
+        let table = self.load_state(I64, offset::HELPERS);
+        let f = self.b.ins().load(I64, STATE, table, 8 * h as i32);
+        let args = [self.state, arg.unwrap_or(self.state)];
+        let call = self.b.ins().call_indirect(sig, f, &args[..=n]);
+        self.b.inst_results(call)[0]
+    }
+
+    /// Emits `f` on a cold path that is taken if `cond` is not zero, and goes on where it isn't. `f` must close the path.
+    pub fn side_path(&mut self, cond: Value, f: impl FnOnce(&mut Self)) {
+        let (cold, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(cond, cold, &[] as &[BlockArg], next, &[] as &[BlockArg]);
+        self.b.switch_to_block(cold);
+        self.on_copy(f);
+        self.b.switch_to_block(next);
+    }
+
+    /// Emits `then` and `otherwise` on two paths, which both leave the block.
+    pub fn fork(&mut self, cond: Value, then: impl FnOnce(&mut Self), otherwise: impl FnOnce(&mut Self)) {
+        let (yes, no) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(cond, yes, &[] as &[BlockArg], no, &[] as &[BlockArg]);
+        self.b.switch_to_block(yes);
+        self.on_copy(then);
+        self.b.switch_to_block(no);
+        self.on_copy(otherwise);
+        self.closed = true;
+    }
+
+    fn on_copy(&mut self, f: impl FnOnce(&mut Self)) {
+        let known = self.known.clone();
+        f(self);
+        debug_assert!(self.closed, "a side path must leave");
+        self.closed = false;
+        self.known = known;
+    }
+
+    fn load_state(&mut self, ty: Type, offset: i32) -> Value {
+        self.b.ins().load(ty, STATE, self.state, offset)
+    }
+
+    fn store_state(&mut self, v: Value, offset: i32) {
+        self.b.ins().store(STATE, v, self.state, offset);
+    }
+
+    /// Brings the state in memory up to date.
+    pub fn sync(&mut self) {
+        self.sync_regs();
+        self.sync_xmm();
+        self.sync_flags();
+    }
+
+    /// The same, except for the flags.
+    pub fn sync_but_flags(&mut self) {
+        self.sync_regs();
+        self.sync_xmm();
+    }
+
+    fn exit_ref(&mut self, exit: LiftedExit) -> FuncRef {
+        use cranelift_codegen::ir::{ExtFuncData, ExternalName, UserExternalName};
+        let name = UserExternalName::new(EXIT_NAMESPACE, self.exits.len() as u32);
+        self.exits.push(exit);
+        let name = ExternalName::user(self.b.func.declare_imported_user_function(name));
+        self.b.import_function(ExtFuncData { name, signature: self.exit_sig, colocated: true, patchable: false })
+    }
+
+    /// A constant of an integer type.
+    pub fn iconst(&mut self, w: Width, v: u64) -> Value {
+        self.b.ins().iconst(int(w), w.truncate(v) as i64)
+    }
+
+    /// The value if it is a constant.
+    pub fn as_const(&self, v: Value) -> Option<u64> {
+        let ValueDef::Result(inst, 0) = self.b.func.dfg.value_def(v) else { return None };
+        match self.b.func.dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u64),
+            _ => None,
+        }
+    }
+
+    /// `v` as the sum of a value and a constant.
+    fn as_sum(&self, v: Value) -> (Value, i64) {
+        let ValueDef::Result(inst, 0) = self.b.func.dfg.value_def(v) else { return (v, 0) };
+        match self.b.func.dfg.insts[inst] {
+            InstructionData::Binary { opcode: Opcode::Iadd, args: [x, c] } => self.as_const(c).map_or((v, 0), |c| (x, c as i64)),
+            _ => (v, 0),
+        }
+    }
+
+    /// `v + n`, folding constants.
+    pub fn add_const(&mut self, v: Value, n: i64) -> Value {
+        let ty = self.type_of(v);
+        let w = Width::from_bytes(ty.bytes() as usize).unwrap_or(Width::B8);
+        let (x, c) = self.as_sum(v);
+        let sum = w.sign_extend(c.wrapping_add(n) as u64);
+        match self.as_const(x) {
+            Some(k) => self.iconst(w, k.wrapping_add(sum as u64)),
+            None if sum == 0 => x,
+            None => self.b.ins().iadd_imm_s(x, sum),
+        }
+    }
+
+    /// The type of a value.
+    pub fn type_of(&self, v: Value) -> Type {
+        self.b.func.dfg.value_type(v)
+    }
+
+    /// `v` as an unsigned number in `ty`, whichever is wider.
+    pub fn zext(&mut self, v: Value, ty: Type) -> Value {
+        match self.type_of(v).bits().cmp(&ty.bits()) {
+            core::cmp::Ordering::Less => match self.as_const(v) {
+                Some(c) => self.b.ins().iconst(ty, c as i64),
+                None => self.b.ins().uextend(ty, v),
+            },
+            core::cmp::Ordering::Equal => v,
+            core::cmp::Ordering::Greater => self.b.ins().ireduce(ty, v),
+        }
+    }
+
+    /// `v` as a signed number in `ty`, whichever is wider.
+    pub fn sext(&mut self, v: Value, ty: Type) -> Value {
+        if self.type_of(v).bits() < ty.bits() { self.b.ins().sextend(ty, v) } else { self.zext(v, ty) }
+    }
+}
+
+fn helper_signature(args: usize) -> cranelift_codegen::ir::Signature {
+    use cranelift_codegen::ir::{AbiParam, Signature};
+    let mut sig = Signature::new(cranelift_codegen::isa::CallConv::SystemV);
+    sig.params.extend(core::iter::repeat_n(AbiParam::new(I64), args));
+    sig.returns.push(AbiParam::new(I64));
+    sig
+}

@@ -1,0 +1,146 @@
+//! Which status flags can be seen: read, or shown by a fault, before they are set again.
+//!
+//! Only what certainly sets a flag kills it: not a shift by CL, which sets none if the count is 0.
+
+use forklift_x86::{CodeFetch, Flow, GuestAddr, Mode, bits, decode_one, flow};
+use iced_x86::{Instruction, Mnemonic, OpKind, RflagsBits};
+
+/// What one instruction does to the status flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Effect {
+    /// Flags that it reads, or that can be seen at it because it may fault.
+    pub sees: u32,
+    /// Flags that it certainly sets.
+    pub kills: u32,
+}
+
+/// What `i` does.
+pub(crate) fn effect(i: &Instruction) -> Effect {
+    let Some(kills) = kills(i) else { return Effect { sees: bits::STATUS, kills: 0 } };
+    let sees = if touches_memory(i) { bits::STATUS } else { reads(i) };
+    Effect { sees, kills }
+}
+
+/// The flags live before an instruction, from those live behind it.
+pub(crate) fn before(i: &Instruction, behind: u32) -> u32 {
+    let e = effect(i);
+    behind & !e.kills | e.sees
+}
+
+fn touches_memory(i: &Instruction) -> bool {
+    i.mnemonic() != Mnemonic::Lea && (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Memory)
+}
+
+fn reads(i: &Instruction) -> u32 {
+    const MAP: [(u32, u32); 6] = [
+        (RflagsBits::CF, bits::CF),
+        (RflagsBits::PF, bits::PF),
+        (RflagsBits::AF, bits::AF),
+        (RflagsBits::ZF, bits::ZF),
+        (RflagsBits::SF, bits::SF),
+        (RflagsBits::OF, bits::OF),
+    ];
+    let r = i.rflags_read();
+    MAP.iter().filter(|(theirs, _)| r & theirs != 0).fold(0, |m, (_, ours)| m | ours)
+}
+
+/// The flags that `i` certainly sets; `None` if it may fault or show the flags in another way without touching a memory operand.
+///
+/// Flags that the manual leaves undefined count as set where the lifter sets them.
+fn kills(i: &Instruction) -> Option<u32> {
+    use Mnemonic as M;
+    Some(match i.mnemonic() {
+        M::Add | M::Adc | M::Sub | M::Sbb | M::Cmp | M::Neg | M::And | M::Or | M::Xor | M::Test | M::Xadd | M::Cmpxchg => bits::STATUS,
+        M::Imul | M::Mul | M::Popcnt | M::Bsf | M::Bsr | M::Comiss | M::Comisd | M::Ucomiss | M::Ucomisd | M::Ptest => bits::STATUS,
+        M::Inc | M::Dec => bits::STATUS & !bits::CF,
+        M::Shl | M::Shr | M::Sar | M::Shld | M::Shrd => shift_kills(i),
+        M::Clc | M::Stc | M::Cmc | M::Bt | M::Bts | M::Btr | M::Btc => bits::CF,
+        M::Sahf => bits::STATUS & !bits::OF,
+        M::Rol | M::Ror | M::Rcl | M::Rcr => 0,
+        M::Mov | M::Movzx | M::Movsx | M::Movsxd | M::Lea | M::Xchg | M::Not | M::Bswap | M::Movbe | M::Lahf => 0,
+        M::Cbw | M::Cwde | M::Cdqe | M::Cwd | M::Cdq | M::Cqo | M::Nop | M::Endbr32 | M::Endbr64 | M::Jmp => 0,
+        _ if i.is_jcc_short_or_near() || i.condition_code() != iced_x86::ConditionCode::None => 0,
+        _ if is_plain_sse(i) => 0,
+        _ => return None,
+    })
+}
+
+fn shift_kills(i: &Instruction) -> u32 {
+    let n = i.op_count() - 1;
+    let mask = if i.op0_register().is_gpr64() || i.memory_size().size() == 8 { 63 } else { 31 };
+    let constant = matches!(i.op_kind(n), OpKind::Immediate8);
+    if constant && i.immediate8() & mask != 0 { bits::STATUS } else { 0 }
+}
+
+/// Moves and arithmetic of SSE between registers: no flags, and no faults while all exceptions are masked.
+fn is_plain_sse(i: &Instruction) -> bool {
+    i.encoding() == iced_x86::EncodingKind::Legacy && i.op0_register().is_xmm() && i.rflags_modified() == 0
+}
+
+/// Looks at the code behind exits, and remembers what it looked at.
+#[derive(Default)]
+pub(crate) struct Lookahead {
+    seen: Vec<(GuestAddr, u32)>,
+    ranges: Vec<(GuestAddr, GuestAddr)>,
+}
+
+/// How far to look. Unit: guest instructions.
+const DEPTH: usize = 6;
+
+impl Lookahead {
+    /// The flags that may be seen at `addr` before they are set.
+    pub fn live_at(&mut self, code: &mut impl CodeFetch, mode: Mode, addr: GuestAddr) -> u32 {
+        if let Some((_, live)) = self.seen.iter().find(|(a, _)| *a == addr) {
+            return *live;
+        }
+        let mut buf = [0; 64];
+        let have = code.fetch(addr, &mut buf);
+        let (live, len) = scan(&buf[..have], mode, addr);
+        self.seen.push((addr, live));
+        if len != 0 && live != bits::STATUS {
+            self.ranges.push((addr, addr.wrapping_add(len as u64)));
+        }
+        live
+    }
+
+    /// The code that the answers depend on.
+    pub fn into_ranges(self) -> Vec<(GuestAddr, GuestAddr)> {
+        self.ranges
+    }
+}
+
+fn scan(bytes: &[u8], mode: Mode, addr: GuestAddr) -> (u32, usize) {
+    let (mut live, mut open, mut at) = (0, bits::STATUS, 0);
+    for _ in 0..DEPTH {
+        let Some(i) = decode_one(mode, addr.wrapping_add(at as u64), &bytes[at..]) else { break };
+        at += i.len();
+        let e = effect(&i);
+        live |= open & e.sees;
+        open &= !e.kills & !live;
+        if open == 0 || flow(&i) != Flow::Next {
+            break;
+        }
+    }
+    (live | open, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(bytes: &[u8]) -> u32 {
+        scan(bytes, Mode::Bits64, GuestAddr::new(0x1000)).0
+    }
+
+    #[test]
+    fn a_compare_kills_and_a_fault_sees() {
+        assert_eq!(live(&[0x39, 0xd8]), 0); // cmp eax, ebx
+        assert_eq!(live(&[0x89, 0xc8, 0x39, 0xd8]), 0); // mov eax, ecx; cmp
+        assert_eq!(live(&[0x8b, 0x01, 0x39, 0xd8]), bits::STATUS); // mov eax, [rcx]; cmp
+        assert_eq!(live(&[0xd3, 0xe0]), bits::STATUS); // shl eax, cl
+        assert_eq!(live(&[0xc1, 0xe0, 0x03]), 0); // shl eax, 3
+        assert_eq!(live(&[0xff, 0xc0, 0x39, 0xd8]), 0); // inc eax; cmp
+        assert_eq!(live(&[0x11, 0xd8]), bits::CF); // adc eax, ebx
+        assert_eq!(live(&[0x74, 0x00]), bits::STATUS); // je
+    }
+}

@@ -1,0 +1,65 @@
+//! The instructions, one file per family, and the table that finds them.
+
+mod arith;
+mod bits;
+mod branch;
+mod data;
+mod flagops;
+mod muldiv;
+mod shift;
+mod stack;
+
+use std::sync::OnceLock;
+
+use iced_x86::{Instruction, Mnemonic};
+
+use crate::cx::Lift;
+
+/// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.
+pub(crate) type LiftFn = fn(&mut Lift<'_, '_>, &Instruction) -> Option<()>;
+
+const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[arith::OPS, bits::OPS, branch::OPS, data::OPS, flagops::OPS, muldiv::OPS, shift::OPS, stack::OPS];
+
+/// The function that lifts a mnemonic.
+pub(crate) fn lookup(m: Mnemonic) -> Option<LiftFn> {
+    static TABLE: OnceLock<Vec<Option<LiftFn>>> = OnceLock::new();
+    TABLE.get_or_init(table).get(m as usize).copied().flatten()
+}
+
+fn table() -> Vec<Option<LiftFn>> {
+    let mut table = vec![None; Mnemonic::values().len()];
+    for (m, f) in FAMILIES.iter().copied().flatten() {
+        debug_assert!(table[*m as usize].is_none(), "{m:?} is in two tables");
+        table[*m as usize] = Some(*f);
+    }
+    table
+}
+
+/// Every mnemonic that is lifted, in some of its forms at least.
+pub fn lifted_mnemonics() -> impl Iterator<Item = Mnemonic> {
+    FAMILIES.iter().copied().flatten().map(|(m, _)| *m)
+}
+
+/// Whether `i`, which isn't lifted, changes or reads what the host's processor keeps while emitted code runs, or what blocks are selected by.
+pub(crate) fn changes_mode(i: &Instruction) -> bool {
+    use Mnemonic as M;
+    matches!(
+        i.mnemonic(),
+        M::Ldmxcsr
+            | M::Stmxcsr
+            | M::Fxsave
+            | M::Fxsave64
+            | M::Fxrstor
+            | M::Fxrstor64
+            | M::Xsave
+            | M::Xsave64
+            | M::Xsavec
+            | M::Xsavec64
+            | M::Xsaveopt
+            | M::Xsaveopt64
+            | M::Xrstor
+            | M::Xrstor64
+            | M::Wrfsbase
+            | M::Wrgsbase
+    )
+}

@@ -1,0 +1,168 @@
+//! Multiplication and division. SDM vol. 1, 5.1.2.
+//!
+//! A division that would raise #DE, or whose dividend is really of double width (of 128 bits), leaves the block and is interpreted.
+
+use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::IntCC, types::{I16, I32, I64}};
+use forklift_x86::{CcKind, Gpr, GuestAddr, Width};
+use iced_x86::{Instruction, Mnemonic};
+
+use super::LiftFn;
+use crate::LiftedExit;
+use crate::cx::{Lazy, Lift, int};
+
+pub(super) const OPS: &[(Mnemonic, LiftFn)] =
+    &[(Mnemonic::Mul, mul), (Mnemonic::Imul, imul), (Mnemonic::Div, div), (Mnemonic::Idiv, idiv)];
+
+/// MUL: rDX:rAX = rAX * src.
+fn mul(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    multiply(cx, i, false)
+}
+
+/// IMUL of one, two or three operands.
+fn imul(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let (x, y) = match i.op_count() {
+        1 => return multiply(cx, i, true),
+        2 => (0, 1),
+        _ => (1, 2),
+    };
+    let (w, a, b) = (cx.width(i, 0)?, cx.read(i, x)?, cx.read(i, y)?);
+    let r = cx.b.ins().imul(a, b);
+    cx.write(i, 0, r)?;
+    if cx.live != 0 {
+        let high = high_half(cx, w, a, b, true);
+        let sign = cx.b.ins().sshr_imm_u(r, i64::from(w.bits() - 1));
+        set_product_flags(cx, w, r, high, sign);
+    }
+    Some(())
+}
+
+fn multiply(cx: &mut Lift<'_, '_>, i: &Instruction, signed: bool) -> Option<()> {
+    let (w, b) = (cx.width(i, 0)?, cx.read(i, 0)?);
+    let a = cx.reg(Gpr::Rax, w);
+    let low = cx.b.ins().imul(a, b);
+    let high = high_half(cx, w, a, b, signed);
+    set_pair(cx, w, low, high);
+    if cx.live != 0 {
+        let expected = if signed { cx.b.ins().sshr_imm_u(low, i64::from(w.bits() - 1)) } else { cx.iconst(w, 0) };
+        set_product_flags(cx, w, low, high, expected);
+    }
+    Some(())
+}
+
+fn high_half(cx: &mut Lift<'_, '_>, w: Width, a: Value, b: Value, signed: bool) -> Value {
+    if w == Width::B8 {
+        return if signed { cx.b.ins().smulhi(a, b) } else { cx.b.ins().umulhi(a, b) };
+    }
+    let extend = |cx: &mut Lift<'_, '_>, v| if signed { cx.sext(v, I64) } else { cx.zext(v, I64) };
+    let (a, b) = (extend(cx, a), extend(cx, b));
+    let product = cx.b.ins().imul(a, b);
+    let high = cx.b.ins().ushr_imm_u(product, i64::from(w.bits()));
+    cx.zext(high, int(w))
+}
+
+/// CF = OF = the high half isn't what the low one extends to. ZF, SF, PF and AF are undefined.
+fn set_product_flags(cx: &mut Lift<'_, '_>, w: Width, low: Value, high: Value, expected: Value) {
+    let lost = cx.b.ins().icmp(IntCC::NotEqual, high, expected);
+    cx.set_flags(Lazy::new(CcKind::Result, w, low).b(lost).c(lost).r(low));
+}
+
+/// Sets AX, DX:AX, EDX:EAX or RDX:RAX.
+fn set_pair(cx: &mut Lift<'_, '_>, w: Width, low: Value, high: Value) {
+    if w == Width::B1 {
+        let (low, high) = (cx.zext(low, I16), cx.zext(high, I16));
+        let high = cx.b.ins().ishl_imm_u(high, 8);
+        let both = cx.b.ins().bor(low, high);
+        cx.set_reg(Gpr::Rax, Width::B2, both);
+    } else {
+        cx.set_reg(Gpr::Rax, w, low);
+        cx.set_reg(Gpr::Rdx, w, high);
+    }
+}
+
+/// DIV.
+fn div(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let (w, d) = (cx.width(i, 0)?, cx.read(i, 0)?);
+    if w == Width::B8 {
+        let high = cx.reg64(Gpr::Rdx);
+        let zero = cx.b.ins().icmp_imm_s(IntCC::Equal, d, 0);
+        let zero = cx.zext(zero, I64);
+        let bad = cx.b.ins().bor(high, zero);
+        let low = cx.reg64(Gpr::Rax);
+        return divide(cx, i, w, bad, low, d, false);
+    }
+    let dividend = dividend(cx, w);
+    let wide = cx.type_of(dividend);
+    let divisor = cx.zext(d, wide);
+    // The quotient fits if the high half is less than the divisor, which then isn't 0.
+    let high = cx.b.ins().ushr_imm_u(dividend, i64::from(w.bits()));
+    let bad = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, high, divisor);
+    divide(cx, i, w, bad, dividend, divisor, false)
+}
+
+/// IDIV: done here if the high half of the dividend is nothing but the sign of the low one.
+fn idiv(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let (w, d) = (cx.width(i, 0)?, cx.read(i, 0)?);
+    if w < Width::B4 {
+        return idiv_narrow(cx, i, w, d);
+    }
+    let (low, high) = (cx.reg(Gpr::Rax, w), cx.reg(Gpr::Rdx, w));
+    let sign = cx.b.ins().sshr_imm_u(low, i64::from(w.bits() - 1));
+    let long = cx.b.ins().icmp(IntCC::NotEqual, high, sign);
+    let refused = refused_divisor(cx, d, low, 1 << (w.bits() - 1));
+    let bad = cx.b.ins().bor(long, refused);
+    divide(cx, i, w, bad, low, d, true)
+}
+
+/// IDIV of 8 and 16 bits, computed in 32: the quotient must fit.
+fn idiv_narrow(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, d: Value) -> Option<()> {
+    let dividend = dividend(cx, w);
+    let dividend = cx.sext(dividend, I32);
+    let divisor = cx.sext(d, I32);
+    let bad = refused_divisor(cx, divisor, dividend, 1 << 31);
+    interpret_if(cx, i, bad);
+    let q = cx.b.ins().sdiv(dividend, divisor);
+    let narrow = cx.zext(q, int(w));
+    let back = cx.sext(narrow, I32);
+    let overflow = cx.b.ins().icmp(IntCC::NotEqual, q, back);
+    interpret_if(cx, i, overflow);
+    let r = cx.b.ins().srem(dividend, divisor);
+    let r = cx.zext(r, int(w));
+    set_pair(cx, w, narrow, r);
+    Some(())
+}
+
+/// Whether a signed division would trap on the host: by zero, or the most negative number by -1.
+fn refused_divisor(cx: &mut Lift<'_, '_>, d: Value, low: Value, lowest: u64) -> Value {
+    let w = Width::from_bytes(cx.type_of(d).bytes() as usize).unwrap_or(Width::B8);
+    let zero = cx.b.ins().icmp_imm_s(IntCC::Equal, d, 0);
+    let minus = cx.b.ins().icmp_imm_s(IntCC::Equal, d, -1);
+    let lowest = cx.iconst(w, lowest);
+    let lowest = cx.b.ins().icmp(IntCC::Equal, low, lowest);
+    let overflow = cx.b.ins().band(minus, lowest);
+    cx.b.ins().bor(zero, overflow)
+}
+
+/// AX as 16 bits, DX:AX as 32, EDX:EAX as 64.
+fn dividend(cx: &mut Lift<'_, '_>, w: Width) -> Value {
+    if w == Width::B1 {
+        return cx.reg(Gpr::Rax, Width::B2);
+    }
+    let wide: Type = if w == Width::B2 { I32 } else { I64 };
+    let (low, high) = (cx.reg(Gpr::Rax, w), cx.reg(Gpr::Rdx, w));
+    let (low, high) = (cx.zext(low, wide), cx.zext(high, wide));
+    let high = cx.b.ins().ishl_imm_u(high, i64::from(w.bits()));
+    cx.b.ins().bor(high, low)
+}
+
+fn interpret_if(cx: &mut Lift<'_, '_>, i: &Instruction, cond: Value) {
+    let pc = GuestAddr::new(i.ip());
+    cx.side_path(cond, |cx| cx.leave(LiftedExit::Step(pc)));
+}
+
+fn divide(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, bad: Value, a: Value, d: Value, signed: bool) -> Option<()> {
+    interpret_if(cx, i, bad);
+    let (q, r) = if signed { (cx.b.ins().sdiv(a, d), cx.b.ins().srem(a, d)) } else { (cx.b.ins().udiv(a, d), cx.b.ins().urem(a, d)) };
+    let (q, r) = (cx.zext(q, int(w)), cx.zext(r, int(w)));
+    set_pair(cx, w, q, r);
+    Some(())
+}
