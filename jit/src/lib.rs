@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Lifted blocks to running code: compiling, keeping, linking, running and throwing away host code.
+//!
+//! [`Jit`] belongs to a guest process and is shared by its threads; a [`Thread`] is one guest thread's place in it. The caller, a runtime,
+//! decides what is worth compiling ([`Jit::compile`]), interprets what is not, and calls [`Thread::run`], which runs emitted code for as long as there
+//! is any to go on with. System calls, signals' frames and guest memory are *not* here, nor is any interpretation.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `isa` | Cranelift's options and the host's features |
+//! | `compile` | from a block's key to bytes, exits and trap table |
+//! | `strip` | how to take the frame out of a compiled block |
+//! | `arena` | where code lies, and its two growing ends |
+//! | `blocks` | what is known about each block and each exit; host address → block |
+//! | `map`, `table` | guest address → block, for us and for emitted code |
+//! | `chain` | linking exits, unlinking them, the kick |
+//! | `invalidate` | which blocks depend on which guest bytes |
+//! | `thread` | the dispatch loop, entering and leaving |
+//! | `host` | machine code that we write ourselves; one sibling per architecture |
+//!
+//! Locks, in order: `Jit::compiler` (held while a block is made, linked or thrown away), then `Jit::threads`. Nothing that a signal handler calls takes
+//! one, except [`Jit::invalidate`], which may be called from the handler of a fault of guest code, where this thread holds none.
+
+mod arena;
+mod blocks;
+mod chain;
+mod compile;
+mod host;
+mod invalidate;
+mod isa;
+mod jit;
+mod map;
+mod region;
+mod stats;
+mod strip;
+mod table;
+mod thread;
+#[cfg(test)]
+mod tests;
+
+pub use compile::CompileError;
+pub use jit::{Config, Dump, ForkGuard, HostFault, Jit};
+pub use stats::Stats;
+pub use thread::{JitExit, Thread};

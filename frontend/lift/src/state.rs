@@ -32,8 +32,8 @@ pub struct JitState {
     pub helper_return: u64,
     /// Not 0: leave emitted code at the end of the running block. Set by a kick (see the crate jit), looked at by the entry trampoline.
     pub interrupt: u32,
-    /// 1 while the thread may be in emitted code or about to enter it.
-    pub active: u32,
+    /// Keeps the layout explicit.
+    pub pad: u32,
     /// Address of the function behind [`Helper::Step`](crate::Helper::Step), which the thunk of that helper calls.
     pub step: u64,
     /// For whoever owns the state; the JIT leaves it alone.

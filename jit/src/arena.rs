@@ -1,0 +1,112 @@
+//! Where code lies.
+//!
+//! One private anonymous mapping, readable, writable and executable: a fork gets a copy of it, page by page as parent or child write. Blocks grow from its
+//! low end, exits' stubs from its high end (the stub of exit `i` is at a fixed place), so that hot code lies densely; the arena is full when they meet. Only
+//! pages that were written take memory.
+//!
+//! # Invariants
+//! 1. What was allocated stays until [`Arena::reset`], which only a flush calls (see `invalidate`).
+//! 2. Whatever lies in the arena reaches whatever else lies in it by a direct jump: it is not larger than [`MAX`].
+
+use std::io;
+
+use crate::host::{self, LEAVE, STUB};
+use crate::region::Region;
+
+/// Reach of aarch64's `b`. Unit: bytes.
+pub(crate) const MAX: usize = 128 << 20;
+
+/// Blocks start at multiples of this. Unit: bytes. Constants behind a block's code may want as much.
+pub(crate) const ALIGN: usize = 16;
+
+/// See the module.
+pub(crate) struct Arena {
+    region: Region,
+}
+
+/// The allocator's state, which the compiler's lock guards.
+pub(crate) struct Cursor {
+    next: usize,
+}
+
+impl Arena {
+    /// An arena of `size` bytes, [`MAX`] at most.
+    pub(crate) fn new(size: usize) -> io::Result<(Self, Cursor)> {
+        let region = Region::reserve(size.clamp(1 << 16, MAX), libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
+        let arena = Self { region };
+        let cursor = arena.start();
+        Ok((arena, cursor))
+    }
+
+    /// Prepares an arena without blocks.
+    fn start(&self) -> Cursor {
+        // SAFETY: the first LEAVE bytes are nobody's, and nothing jumps there yet.
+        unsafe { host::write_leave(self.region.base()) };
+        host::sync_icache(self.region.base(), LEAVE);
+        Cursor { next: LEAVE }
+    }
+
+    /// Address of offset `o`.
+    pub(crate) fn at(&self, o: u32) -> *mut u8 {
+        self.region.base().wrapping_add(o as usize)
+    }
+
+    /// Offset of the host address `pc`; `None` if it isn't in the arena.
+    pub(crate) fn offset(&self, pc: u64) -> Option<u32> {
+        let o = pc.checked_sub(self.region.base() as u64)?;
+        (o < self.region.len() as u64).then_some(o as u32)
+    }
+
+    /// Where `leave` can be reached.
+    pub(crate) fn leave(&self) -> *const u8 {
+        self.region.base()
+    }
+
+    /// The stub of exit `id`.
+    pub(crate) fn stub(&self, id: u32) -> *mut u8 {
+        self.region.base().wrapping_add(self.region.len() - (id as usize + 1) * STUB)
+    }
+
+    /// Offset of `len` fresh bytes, provided that stubs for `exits` exits fit as well.
+    pub(crate) fn alloc(&self, cursor: &mut Cursor, len: usize, exits: usize) -> Option<u32> {
+        let start = cursor.next.next_multiple_of(ALIGN);
+        let end = start.checked_add(len)?;
+        let limit = self.region.len().checked_sub(exits.checked_mul(STUB)?)?;
+        if end > limit {
+            return None;
+        }
+        cursor.next = end;
+        Some(start as u32)
+    }
+
+    /// Bytes taken by blocks.
+    pub(crate) fn used(&self, cursor: &Cursor) -> usize {
+        cursor.next
+    }
+
+    /// Forgets all that was allocated.
+    ///
+    /// # Safety
+    /// No thread executes code of this arena or will, without entering a block that is compiled from now on.
+    pub(crate) unsafe fn reset(&self, cursor: &mut Cursor) {
+        self.region.discard();
+        *cursor = self.start();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_meet() {
+        let (a, mut c) = Arena::new(1 << 16).unwrap();
+        assert_eq!(a.alloc(&mut c, 100, 0), Some(16));
+        assert_eq!(a.alloc(&mut c, 100, 0), Some(128));
+        assert_eq!(a.alloc(&mut c, 65536 - 240 - 16, 2), None);
+        assert_eq!(a.alloc(&mut c, 65536 - 240 - 32, 2), Some(240));
+        assert_eq!(a.offset(a.at(77) as u64), Some(77));
+        assert_eq!(a.offset(a.leave() as u64 + 65536), None);
+        assert_eq!(a.stub(1), a.at(65536 - 32));
+    }
+}

@@ -1,0 +1,123 @@
+//! What is known about blocks and exits, and the way from a host address to them.
+//!
+//! Both lists only grow until a flush, in the order of addresses in the arena, so a binary search finds the block of a pc, in a signal handler too.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::io;
+
+use forklift_x86::GuestAddr;
+
+use crate::region::Log;
+
+/// No block, no exit.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// Most blocks and most exits at a time. Address space, not memory; an arena of 128 MiB holds about as many.
+const MAX_BLOCKS: u32 = 1 << 19;
+const MAX_EXITS: u32 = 1 << 21;
+
+/// A piece of emitted code.
+pub(crate) struct Block {
+    /// Guest address of its first instruction.
+    pub pc: u64,
+    /// Length of its source. Unit: bytes.
+    pub guest_len: u32,
+    /// Where its code begins. Unit: offset in the arena.
+    pub code: u32,
+    /// Length of the code. Unit: bytes.
+    pub len: u32,
+    /// Where the code is entered. Unit: offset in the arena.
+    pub entry: u32,
+    /// Its table of [`Trap`]s. Unit: offset in the arena.
+    pub traps: u32,
+    /// How many traps it has.
+    pub trap_count: u32,
+    /// Its first exit; the others follow.
+    pub first_exit: u32,
+    /// How many exits it has.
+    pub exit_count: u32,
+    /// The first exit of the list of those linked to this block.
+    pub incoming: AtomicU32,
+    /// Set once the block must not be entered or linked to any more.
+    pub dead: AtomicBool,
+}
+
+impl Block {
+    /// Whether the block must not be used any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
+    /// The guest address `offset` bytes behind the first one.
+    pub(crate) fn guest(&self, offset: u32) -> GuestAddr {
+        GuestAddr::new(self.pc.wrapping_add(u64::from(offset)))
+    }
+}
+
+/// An instruction that may fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub(crate) struct Trap {
+    /// Where it lies. Unit: offset in the block's code.
+    pub code: u32,
+    /// Which guest instruction it belongs to. Unit: offset from the block's first one.
+    pub guest: u32,
+}
+
+/// Where an exit leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ExitKind {
+    /// To the guest address `Exit::target`.
+    Direct,
+    /// To the address in `cpu.rip`.
+    Indirect,
+    /// To the interpreter, for one instruction at `Exit::target`.
+    Step,
+    /// To the caller; `cpu.rip` is right.
+    Dispatch,
+    /// To the caller, at the block's start; the block is stale.
+    Stale,
+    /// The indirect jump itself, disarmed: to the block in the jump's register.
+    Tail,
+}
+
+/// A way out of a block.
+pub(crate) struct Exit {
+    /// Whose exit it is.
+    pub block: u32,
+    /// See [`ExitKind`].
+    pub kind: ExitKind,
+    /// What is patched (`Direct`, `Tail`). Unit: offset in the arena.
+    pub site: u32,
+    /// Guest address where it leads (`Direct`, `Step`).
+    pub target: u64,
+    /// The block that it was linked to last, or [`NONE`]. Its jump may go to the stub all the same: see `chain`.
+    pub link: AtomicU32,
+    /// The next exit in the list of those linked to the same block.
+    pub next: AtomicU32,
+}
+
+/// All blocks and exits.
+pub(crate) struct Blocks {
+    /// Sorted by `code`.
+    pub blocks: Log<Block>,
+    /// Grouped by block.
+    pub exits: Log<Exit>,
+}
+
+impl Blocks {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { blocks: Log::new(MAX_BLOCKS)?, exits: Log::new(MAX_EXITS)? })
+    }
+
+    /// The block whose code contains the offset `at` of the arena.
+    pub(crate) fn find(&self, at: u32) -> Option<(u32, &Block)> {
+        let id = self.blocks.partition_point(|b| b.code <= at).checked_sub(1)?;
+        self.blocks.get(id).filter(|b| at - b.code < b.len).map(|b| (id, b))
+    }
+
+    /// The exits of `b`.
+    pub(crate) fn exits_of<'a>(&'a self, b: &Block) -> impl Iterator<Item = (u32, &'a Exit)> {
+        self.exits.range(b.first_exit, b.exit_count)
+    }
+}

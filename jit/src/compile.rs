@@ -1,0 +1,141 @@
+//! From a block's key to bytes: lifting, compiling, finding exits and traps. Where the bytes go is not decided here.
+//!
+//! What Cranelift and the lifter allocate is kept from one block to the next.
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{ExternalName, Function, Opcode, UserExternalName};
+use cranelift_codegen::isa::OwnedTargetIsa;
+#[cfg(test)]
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
+use forklift_lift::{BlockKey, EXIT_NAMESPACE, LiftEnv, LiftError, Lifted, Lifter, TRAP_MEMORY};
+use forklift_x86::GuestAddr;
+
+use crate::blocks::Trap;
+use crate::strip::{Frame, Hole};
+
+/// Why a block was not compiled. The caller interprets it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The block can't be lifted.
+    #[error(transparent)]
+    Lift(#[from] LiftError),
+    /// This machine can't be compiled for.
+    #[error("the JIT does not work on this host: {0}")]
+    Host(String),
+    /// Cranelift refused.
+    #[error("block at {0}: {1}")]
+    Codegen(GuestAddr, String),
+    /// Cranelift's output has another shape than the JIT can run.
+    #[error("block at {0}: the compiled code has an unexpected shape ({1})")]
+    Shape(GuestAddr, &'static str),
+    /// A single block does not fit the arena.
+    #[error("block at {0}: no room in the arena")]
+    TooLarge(GuestAddr),
+}
+
+/// A block, ready to be placed.
+#[derive(Default)]
+pub(crate) struct Compiled {
+    /// What the lifter said.
+    pub lifted: Lifted,
+    /// The code, not yet with jumps in its holes.
+    pub code: Vec<u8>,
+    /// Offset of the entry.
+    pub entry: usize,
+    /// Hole and exit (an index into `lifted.exits`) of each direct jump. An exit may have none, or several.
+    pub direct: Vec<(Hole, usize)>,
+    /// Holes of indirect jumps.
+    pub tails: Vec<Hole>,
+    /// Instructions that may fault.
+    pub traps: Vec<Trap>,
+}
+
+/// See the module.
+pub(crate) struct Compiler {
+    isa: OwnedTargetIsa,
+    context: Context,
+    lifter: Lifter,
+    /// Whether to keep the last block's IR and disassembly.
+    pub dump: bool,
+}
+
+impl Compiler {
+    pub(crate) fn new(isa: OwnedTargetIsa) -> Self {
+        Self { isa, context: Context::new(), lifter: Lifter::new(), dump: false }
+    }
+
+    /// Lifts and compiles the block `key`.
+    pub(crate) fn compile(&mut self, key: BlockKey, env: &mut dyn LiftEnv) -> Result<Compiled, CompileError> {
+        self.context.clear();
+        let lifted = self.lifter.lift(&mut self.context.func, self.isa.frontend_config(), key, env)?;
+        self.finish(key.start, lifted)
+    }
+
+    /// Compiles the function that `build` makes instead of a lifted one.
+    #[cfg(test)]
+    pub(crate) fn compile_ir(&mut self, start: GuestAddr, build: impl FnOnce(&mut Function, TargetFrontendConfig) -> Lifted) -> Result<Compiled, CompileError> {
+        self.context.clear();
+        let lifted = build(&mut self.context.func, self.isa.frontend_config());
+        self.finish(start, lifted)
+    }
+
+    fn finish(&mut self, start: GuestAddr, lifted: Lifted) -> Result<Compiled, CompileError> {
+        self.context.set_disasm(self.dump);
+        self.context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|e| CompileError::Codegen(start, format!("{:?}", e.inner)))?;
+        let code = self.context.compiled_code().ok_or(CompileError::Shape(start, "no code"))?;
+        shape(code, &self.context.func, lifted).map_err(|what| CompileError::Shape(start, what))
+    }
+
+    /// IR and host code of the last block, as text.
+    pub(crate) fn dumps(&self) -> (String, String) {
+        let host = self.context.compiled_code().and_then(|c| c.vcode.clone()).unwrap_or_default();
+        (self.context.func.display().to_string(), host)
+    }
+}
+
+/// Finds everything in `code` that placing it needs to know.
+fn shape(code: &CompiledCode, func: &Function, lifted: Lifted) -> Result<Compiled, &'static str> {
+    let bytes = code.code_buffer();
+    let frame = Frame::parse(bytes).map_err(|_| "prologue")?;
+    let mut direct = Vec::with_capacity(lifted.exits.len());
+    for r in code.buffer.relocs() {
+        let exit = exit_of(r, func).ok_or("relocation")?;
+        direct.push((frame.direct(bytes, r.offset as usize).map_err(|_| "direct exit")?, exit));
+    }
+    let tails: Vec<_> = code.buffer.call_sites().filter_map(|c| frame.tail(bytes, c.ret_addr as usize)).collect();
+    if direct.len() + tails.len() != tail_calls(func) || direct.iter().any(|d| d.1 >= lifted.exits.len()) {
+        return Err("number of exits");
+    }
+    let traps = traps(code, &lifted).ok_or("trap table")?;
+    Ok(Compiled { code: bytes.to_vec(), entry: frame.entry, direct, tails, traps, lifted })
+}
+
+/// Which exit the relocation is for; `None` if it is for anything else.
+fn exit_of(r: &FinalizedMachReloc, func: &Function) -> Option<usize> {
+    let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = r.target else { return None };
+    let UserExternalName { namespace, index } = *func.params.user_named_funcs().get(name)?;
+    let known = matches!(r.kind, Reloc::X86CallPCRel4 | Reloc::Arm64Call);
+    (namespace == EXIT_NAMESPACE && known).then_some(index as usize)
+}
+
+/// How many tail calls the function has.
+fn tail_calls(func: &Function) -> usize {
+    let is_tail = |i| matches!(func.dfg.insts[i].opcode(), Opcode::ReturnCall | Opcode::ReturnCallIndirect);
+    func.layout.blocks().filter_map(|b| func.layout.last_inst(b)).filter(|&i| is_tail(i)).count()
+}
+
+/// The table of accesses to guest memory; `None` if one has no source location.
+fn traps(code: &CompiledCode, lifted: &Lifted) -> Option<Vec<Trap>> {
+    let start = lifted.ranges.first()?.0.get();
+    let locations = code.buffer.get_srclocs_sorted();
+    let mut traps = Vec::new();
+    for t in code.buffer.traps().iter().filter(|t| t.code == TRAP_MEMORY) {
+        let at = locations.partition_point(|l| l.end <= t.offset);
+        let location = locations.get(at).filter(|l| l.start <= t.offset)?;
+        let pc = lifted.pcs.get(location.loc.bits() as usize)?;
+        traps.push(Trap { code: t.offset, guest: pc.get().wrapping_sub(start) as u32 });
+    }
+    Some(traps)
+}

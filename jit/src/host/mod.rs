@@ -1,0 +1,60 @@
+//! Machine code that we write ourselves: entering and leaving emitted code, helpers' thunks, exit stubs, patched jumps. One sibling per architecture, all
+//! with the same names.
+//!
+//! # The frame
+//! Blocks run without a frame of their own (see `strip`): `enter` makes one frame, of [`FRAME_ROOM`] bytes below the host's stack pointer, in which every
+//! block keeps its spills, and which every block leaves as it found it. So the stack pointer and the frame pointer are the same at every block's entry,
+//! exit and faulting access, and `leave` can be jumped to from any of them.
+//!
+//! # Entering against kicks
+//! A signal may come between the last look at [`JitState::interrupt`] and the jump into the block. If the handler finds the pc among these few
+//! instructions, it sends the thread to `leave`: nothing of the block has run yet.
+//!
+//! # Leaving
+//! Every exit has a stub of [`STUB`] bytes: load the number of the exit, jump to `leave`. `leave` returns it as the result of `enter`, together with the
+//! target register of indirect jumps ([`Left::target`]), for exits of kind `Tail`.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::*;
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::*;
+
+use forklift_lift::JitState;
+use forklift_x86::Cond;
+
+/// Stack that blocks may use for spills. Unit: bytes. Blocks of 32 instructions use up to about 300.
+pub(crate) const FRAME_ROOM: u32 = 2048;
+
+/// Room for an exit's stub. Unit: bytes.
+pub(crate) const STUB: usize = 16;
+
+/// What `enter` returns for an exit that is no stub's: a kick was pending before anything ran.
+pub(crate) const LEFT_INTERRUPTED: u32 = u32::MAX;
+
+/// What `enter` returns when a fault handler sent the thread to `leave`.
+pub(crate) const LEFT_FAULT: u32 = u32::MAX - 1;
+
+/// How emitted code was left.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Left {
+    /// Number of the exit, or `LEFT_…`.
+    pub exit: u64,
+    /// What the register that indirect jumps go through held.
+    pub target: u64,
+}
+
+/// `Helper::Status`.
+extern "C" fn status(state: &JitState) -> u64 {
+    u64::from(state.cpu.flags.status())
+}
+
+/// `Helper::Cond`.
+extern "C" fn cond(state: &JitState, cond: u64) -> u64 {
+    u64::from(state.cpu.flags.cond(Cond::ALL[(cond & 15) as usize]))
+}

@@ -1,0 +1,269 @@
+//! x86-64: `rel32` jumps, MXCSR, r15 as the pinned register, r10 as the register of indirect tail calls.
+//!
+//! A patched jump's four bytes lie in one cache line, so that one store changes all of them at once for whoever fetches them (`strip` places them so).
+//! This architecture needs no cache maintenance.
+
+use core::arch::{asm, global_asm};
+
+use forklift_lift::{HELPERS, Helper, JitState, PARAM_REGS, offset};
+use libc::{REG_RAX, REG_RIP, REG_RSP, ucontext_t};
+
+use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB};
+
+// Slots of the frame: rbp - 8 … rbp - 40 hold the callee-saved registers, rbp - 48 the host's MXCSR.
+global_asm!(
+    ".pushsection .text.forklift_jit, \"ax\", @progbits",
+    ".p2align 6",
+    // Left enter(rdi: *mut JitState, rsi: code)
+    ".hidden forklift_jit_enter",
+    ".globl forklift_jit_enter",
+    "forklift_jit_enter:",
+    "push rbp",
+    "mov rbp, rsp",
+    "push rbx",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
+    "sub rsp, {frame}",
+    "mov r15, rdi",
+    "stmxcsr [rbp - 48]",
+    "ldmxcsr [r15 + {mxcsr}]",
+    ".hidden forklift_jit_armed",
+    ".globl forklift_jit_armed",
+    "forklift_jit_armed:",
+    "cmp dword ptr [r15 + {interrupt}], 0",
+    "jne 2f",
+    "mov rdi, [r15 + {p0}]",
+    "mov r10, rsi",
+    "mov rsi, [r15 + {p1}]",
+    "mov rdx, [r15 + {p2}]",
+    "mov rcx, [r15 + {p3}]",
+    "mov r8, [r15 + {p4}]",
+    "mov r9, [r15 + {p5}]",
+    "jmp r10",
+    ".hidden forklift_jit_gone",
+    ".globl forklift_jit_gone",
+    "forklift_jit_gone:",
+    "2:",
+    "mov eax, {interrupted}",
+    ".hidden forklift_jit_leave",
+    ".globl forklift_jit_leave",
+    "forklift_jit_leave:",
+    "stmxcsr [r15 + {mxcsr}]",
+    "ldmxcsr [rbp - 48]",
+    "mov rdx, r10",
+    "lea rsp, [rbp - 40]",
+    "pop r15",
+    "pop r14",
+    "pop r13",
+    "pop r12",
+    "pop rbx",
+    "pop rbp",
+    "ret",
+    ".p2align 4",
+    // Thunks of the helpers. rax is free: emitted code expects the result there.
+    ".hidden forklift_jit_thunks",
+    ".globl forklift_jit_thunks",
+    "forklift_jit_thunks:",
+    ".hidden forklift_jit_step",
+    ".globl forklift_jit_step",
+    "forklift_jit_step:",
+    "mov rax, [rsp]",
+    "mov [r15 + {helper_return}], rax",
+    "stmxcsr [r15 + {mxcsr}]",
+    "ldmxcsr [rbp - 48]",
+    "sub rsp, 8",
+    "call [r15 + {step}]",
+    "add rsp, 8",
+    "ldmxcsr [r15 + {mxcsr}]",
+    "mov qword ptr [r15 + {helper_return}], 0",
+    "ret",
+    ".p2align 4",
+    ".hidden forklift_jit_status",
+    ".globl forklift_jit_status",
+    "forklift_jit_status:",
+    "mov rax, [rsp]",
+    "mov [r15 + {helper_return}], rax",
+    "sub rsp, 8",
+    "call {status}",
+    "add rsp, 8",
+    "mov qword ptr [r15 + {helper_return}], 0",
+    "ret",
+    ".p2align 4",
+    ".hidden forklift_jit_cond",
+    ".globl forklift_jit_cond",
+    "forklift_jit_cond:",
+    "mov rax, [rsp]",
+    "mov [r15 + {helper_return}], rax",
+    "sub rsp, 8",
+    "call {cond}",
+    "add rsp, 8",
+    "mov qword ptr [r15 + {helper_return}], 0",
+    "ret",
+    ".hidden forklift_jit_thunks_end",
+    ".globl forklift_jit_thunks_end",
+    "forklift_jit_thunks_end:",
+    ".popsection",
+    // Five pushes leave rsp at 8 modulo 16.
+    frame = const FRAME_ROOM + 8,
+    mxcsr = const offset::MXCSR,
+    interrupt = const offset::INTERRUPT,
+    helper_return = const offset::HELPER_RETURN,
+    step = const offset::STEP,
+    p0 = const offset::gpr(PARAM_REGS[0]),
+    p1 = const offset::gpr(PARAM_REGS[1]),
+    p2 = const offset::gpr(PARAM_REGS[2]),
+    p3 = const offset::gpr(PARAM_REGS[3]),
+    p4 = const offset::gpr(PARAM_REGS[4]),
+    p5 = const offset::gpr(PARAM_REGS[5]),
+    interrupted = const LEFT_INTERRUPTED,
+    status = sym super::status,
+    cond = sym super::cond,
+);
+
+unsafe extern "C" {
+    fn forklift_jit_enter(state: *mut JitState, code: *const u8) -> Left;
+    static forklift_jit_armed: u8;
+    static forklift_jit_gone: u8;
+    static forklift_jit_leave: u8;
+    static forklift_jit_thunks: u8;
+    static forklift_jit_step: u8;
+    static forklift_jit_status: u8;
+    static forklift_jit_cond: u8;
+    static forklift_jit_thunks_end: u8;
+}
+
+/// Runs emitted code from `code` on until it leaves.
+///
+/// # Safety
+/// `code` is the entry of a block whose code stays while the thread is in it; `state` is complete, and the exclusive property of this thread.
+pub(crate) unsafe fn enter(state: *mut JitState, code: *const u8) -> Left {
+    // SAFETY: the caller's promise.
+    unsafe { forklift_jit_enter(state, code) }
+}
+
+/// Address of the thunk of each helper.
+pub(crate) fn thunks() -> [u64; HELPERS] {
+    let mut table = [0; HELPERS];
+    table[Helper::Step as usize] = &raw const forklift_jit_step as u64;
+    table[Helper::Status as usize] = &raw const forklift_jit_status as u64;
+    table[Helper::Cond as usize] = &raw const forklift_jit_cond as u64;
+    table
+}
+
+/// Size of the trampoline that [`write_leave`] writes. Unit: bytes.
+pub(crate) const LEAVE: usize = 16;
+
+/// Writes a jump to `leave` that stubs can reach.
+///
+/// # Safety
+/// `at` is writable for [`LEAVE`] bytes that nobody executes.
+pub(crate) unsafe fn write_leave(at: *mut u8) {
+    // jmp [rip + 0]; the address.
+    let mut code = [0xff, 0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xcc, 0xcc];
+    code[6..14].copy_from_slice(&(&raw const forklift_jit_leave as u64).to_le_bytes());
+    // SAFETY: the caller's promise.
+    unsafe { at.cast::<[u8; LEAVE]>().write_unaligned(code) };
+}
+
+/// Writes the stub of the exit `id`: mov eax, id; jmp leave.
+///
+/// # Safety
+/// `at` is writable for [`STUB`] bytes that nobody executes, within 2 GiB of `leave`, which [`write_leave`] wrote.
+pub(crate) unsafe fn write_stub(at: *mut u8, id: u32, leave: *const u8) {
+    let mut code = [0xb8, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc];
+    code[1..5].copy_from_slice(&id.to_le_bytes());
+    let rel = (leave as usize).wrapping_sub(at as usize + 10) as u32;
+    code[6..10].copy_from_slice(&rel.to_le_bytes());
+    // SAFETY: the caller's promise.
+    unsafe { at.cast::<[u8; STUB]>().write_unaligned(code) };
+}
+
+/// Makes the jump whose displacement lies at `site` go to `target`, atomically for threads that run it.
+///
+/// # Safety
+/// `site` is the site of a direct exit.
+pub(crate) unsafe fn patch_jump(site: *mut u8, target: *const u8) {
+    let rel = (target as usize).wrapping_sub(site as usize + 4) as u32;
+    // SAFETY: the caller's promise. Plain `mov`, because Rust's atomics want alignment, and a store within a cache line is atomic without.
+    unsafe { asm!("mov dword ptr [{0}], {1:e}", in(reg) site, in(reg) rel, options(nostack, preserves_flags)) };
+}
+
+const HLT: u8 = 0xf4;
+/// First byte of `jmp r10`.
+const REX_B: u8 = 0x41;
+
+/// Makes the indirect jump at `site` leave instead. Here it becomes HLT, which raises SIGSEGV, so that one byte is enough; `stub` is the exit's stub.
+///
+/// # Safety
+/// `site` is the site of an indirect jump.
+pub(crate) unsafe fn disarm_tail(site: *mut u8, _stub: *const u8) {
+    // SAFETY: the caller's promise.
+    unsafe { core::sync::atomic::AtomicU8::from_ptr(site).store(HLT, core::sync::atomic::Ordering::SeqCst) };
+}
+
+/// Undoes [`disarm_tail`].
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn rearm_tail(site: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { core::sync::atomic::AtomicU8::from_ptr(site).store(REX_B, core::sync::atomic::Ordering::SeqCst) };
+}
+
+/// Makes code written to `[start, start + len)` visible to instruction fetch.
+pub(crate) fn sync_icache(_start: *const u8, _len: usize) {}
+
+/// The registers of an interrupted thread that matter here.
+pub(crate) struct Context<'a>(&'a mut ucontext_t);
+
+impl<'a> Context<'a> {
+    /// The registers in `uc`.
+    pub(crate) fn new(uc: &'a mut ucontext_t) -> Self {
+        Self(uc)
+    }
+
+    fn reg(&mut self, r: i32) -> &mut i64 {
+        &mut self.0.uc_mcontext.gregs[r as usize]
+    }
+
+    /// The pc.
+    pub(crate) fn pc(&mut self) -> u64 {
+        *self.reg(REG_RIP) as u64
+    }
+
+    /// Sets the pc.
+    pub(crate) fn set_pc(&mut self, pc: u64) {
+        *self.reg(REG_RIP) = pc as i64;
+    }
+
+    /// Sends the thread, which is in emitted code, to `leave`.
+    pub(crate) fn leave(&mut self) {
+        self.leave_with(LEFT_FAULT);
+    }
+
+    fn leave_with(&mut self, exit: u32) {
+        *self.reg(REG_RAX) = i64::from(exit);
+        self.set_pc(&raw const forklift_jit_leave as u64);
+    }
+
+    /// If the pc is between the look at `interrupt` and the block, makes the thread leave as if the look had seen the kick.
+    pub(crate) fn cancel_entry(&mut self) {
+        let (armed, gone) = (&raw const forklift_jit_armed as u64, &raw const forklift_jit_gone as u64);
+        if (armed..gone).contains(&self.pc()) {
+            self.leave_with(LEFT_INTERRUPTED);
+        }
+    }
+
+    /// If the pc is in a helper's thunk: the two words one of which is the address that the thunk returns to.
+    pub(crate) fn thunk_returns(&mut self) -> Option<[u64; 2]> {
+        let (start, end) = (&raw const forklift_jit_thunks as u64, &raw const forklift_jit_thunks_end as u64);
+        if !(start..end).contains(&self.pc()) {
+            return None;
+        }
+        let sp = *self.reg(REG_RSP) as usize as *const [u64; 2];
+        // SAFETY: in a thunk, rsp points into the frame that `enter` made, with the return address at rsp or rsp + 8.
+        Some(unsafe { sp.read() })
+    }
+}

@@ -1,0 +1,320 @@
+//! The JIT of one guest process.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use forklift_lift::{BlockKey, HELPERS, JitState, LiftEnv, LiftedExit};
+use forklift_x86::{GuestAddr, Mode};
+use libc::ucontext_t;
+
+use crate::arena::{Arena, Cursor};
+use crate::blocks::{Block, Blocks, Exit, ExitKind, NONE, Trap};
+use crate::compile::{Compiled, Compiler};
+use crate::host::{self, Context};
+use crate::invalidate::Pages;
+use crate::map::{self, Map};
+use crate::stats::{Counters, add};
+use crate::thread::Shared;
+use crate::{CompileError, Stats, isa, strip};
+
+/// What a block was made from and into, for whoever wants to look at it.
+pub struct Dump<'a> {
+    /// Guest address of the block.
+    pub pc: GuestAddr,
+    /// Its Cranelift IR.
+    pub ir: &'a str,
+    /// Cranelift's listing of its host code, before frames were stripped.
+    pub listing: &'a str,
+    /// Host address of the code.
+    pub address: u64,
+    /// The code as it is run, exits not yet linked.
+    pub code: &'a [u8],
+}
+
+/// How to set up a [`Jit`].
+pub struct Config {
+    /// Mode of the process.
+    pub mode: Mode,
+    /// Size of the arena. Unit: bytes of address space.
+    pub arena_size: usize,
+    /// Called for each block, if given.
+    pub dump: Option<fn(&Dump<'_>)>,
+}
+
+impl Config {
+    /// The defaults for a process of this mode.
+    pub const fn new(mode: Mode) -> Self {
+        Self { mode, arena_size: 64 << 20, dump: None }
+    }
+}
+
+/// What the compiler's lock guards.
+pub(crate) struct Writer {
+    compiler: Compiler,
+    pub cursor: Cursor,
+    pub map: map::Writer,
+    pub pages: Pages,
+}
+
+/// The JIT of one guest process, shared by its threads.
+pub struct Jit {
+    config: Config,
+    pub(crate) arena: Arena,
+    pub(crate) blocks: Blocks,
+    pub(crate) map: Map,
+    pub(crate) helpers: Box<[u64; HELPERS]>,
+    pub(crate) all_miss: u64,
+    compiler: Mutex<Writer>,
+    pub(crate) threads: Mutex<Vec<Arc<Shared>>>,
+    /// Set while a flush waits for threads to leave.
+    pub(crate) flushing: AtomicBool,
+    /// How many threads have been kicked out of a block and are still on the way.
+    pub(crate) kicks: AtomicU32,
+    pub(crate) counters: Counters,
+}
+
+/// A result of `lock`, whatever a panic under it left behind: what the locks guard is consistent between statements.
+pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps other threads out of the JIT's data; see [`Jit::before_fork`].
+pub struct ForkGuard<'a> {
+    _compiler: MutexGuard<'a, Writer>,
+    _threads: MutexGuard<'a, Vec<Arc<Shared>>>,
+}
+
+impl Jit {
+    /// A JIT without blocks.
+    ///
+    /// # Errors
+    /// [`CompileError::Host`]: the host lacks something.
+    pub fn new(config: Config) -> Result<Arc<Self>, CompileError> {
+        let host = |e: io::Error| CompileError::Host(e.to_string());
+        let mut compiler = Compiler::new(isa::host()?);
+        compiler.dump = config.dump.is_some();
+        let (arena, cursor) = Arena::new(config.arena_size).map_err(host)?;
+        let (map, map_writer) = Map::new();
+        Ok(Arc::new(Self {
+            config,
+            arena,
+            blocks: Blocks::new().map_err(host)?,
+            map,
+            helpers: Box::new(host::thunks()),
+            all_miss: crate::table::all_miss().map_err(host)?,
+            compiler: Mutex::new(Writer { compiler, cursor, map: map_writer, pages: Pages::default() }),
+            threads: Mutex::default(),
+            flushing: AtomicBool::new(false),
+            kicks: AtomicU32::new(0),
+            counters: Counters::default(),
+        }))
+    }
+
+    pub(crate) fn write(&self) -> MutexGuard<'_, Writer> {
+        lock(&self.compiler)
+    }
+
+    /// Whether there is a block for `pc`. Takes no lock; a few nanoseconds.
+    pub fn has(&self, pc: GuestAddr) -> bool {
+        !self.flushing.load(Ordering::Relaxed) && self.map.get(&self.blocks.blocks, pc.get()).is_some()
+    }
+
+    /// Compiles the block at `pc`, unless there is one. `checked` as in [`BlockKey::checked`].
+    ///
+    /// `env.fetch` must see to it that a write to the bytes that it returns calls [`Jit::invalidate`] (or that they are checked), from before it reads them.
+    ///
+    /// # Errors
+    /// The caller must interpret the block.
+    pub fn compile(&self, pc: GuestAddr, checked: bool, env: &mut dyn LiftEnv) -> Result<(), CompileError> {
+        let mut w = self.write();
+        if self.map.get(&self.blocks.blocks, pc.get()).is_some() {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let key = BlockKey { start: pc, mode: self.config.mode, flat: true, checked };
+        let result = w.compiler.compile(key, env).and_then(|c| self.place(&mut w, c));
+        add(&self.counters.compile_ns, start.elapsed().as_nanos() as u64);
+        add(&self.counters.failed, u64::from(result.is_err()));
+        result
+    }
+
+    #[cfg(test)]
+    pub(crate) fn compile_ir(
+        &self,
+        pc: GuestAddr,
+        build: impl FnOnce(&mut cranelift_codegen::ir::Function, cranelift_codegen::isa::TargetFrontendConfig) -> forklift_lift::Lifted,
+    ) -> Result<(), CompileError> {
+        let mut w = self.write();
+        let c = w.compiler.compile_ir(pc, build)?;
+        self.place(&mut w, c)
+    }
+
+    /// Puts a block into the arena and makes it known.
+    fn place(&self, w: &mut Writer, mut c: Compiled) -> Result<(), CompileError> {
+        let (pc, end) = *c.lifted.ranges.first().ok_or(CompileError::Host("a block without source".into()))?;
+        let exits = c.lifted.exits.len() + c.direct.len() + c.tails.len();
+        let base = self.room(w, c.code.len(), c.traps.len(), exits).ok_or(CompileError::TooLarge(pc))?;
+        let sites = self.write_code(&mut c, base);
+        let block = Block {
+            pc: pc.get(),
+            guest_len: end.get().wrapping_sub(pc.get()) as u32,
+            code: base,
+            len: c.code.len() as u32,
+            entry: base + c.entry as u32,
+            traps: self.write_traps(&c, base),
+            trap_count: c.traps.len() as u32,
+            first_exit: self.blocks.exits.len() - sites,
+            exit_count: sites,
+            incoming: AtomicU32::new(NONE),
+            dead: AtomicBool::new(false),
+        };
+        self.count(&c, &block);
+        let id = self.blocks.blocks.push(block).ok_or(CompileError::TooLarge(pc))?;
+        c.lifted.ranges.iter().for_each(|r| w.pages.add(id, *r));
+        self.map.insert(&mut w.map, &self.blocks.blocks, id, pc.get());
+        self.dump(w, &c, base);
+        Ok(())
+    }
+
+    /// Room in the arena and the lists, after a flush if need be. Returns an offset in the arena.
+    fn room(&self, w: &mut Writer, code: usize, traps: usize, exits: usize) -> Option<u32> {
+        let len = code.next_multiple_of(align_of::<Trap>()) + traps * size_of::<Trap>();
+        let alloc = |w: &mut Writer| {
+            let fits = self.blocks.blocks.has_room(1) && self.blocks.exits.has_room(exits);
+            let total = self.blocks.exits.len() as usize + exits;
+            fits.then(|| self.arena.alloc(&mut w.cursor, len, total)).flatten()
+        };
+        alloc(w).or_else(|| {
+            self.flush(w);
+            alloc(w)
+        })
+    }
+
+    /// Writes code and stubs, and makes the exits known; returns how many there are.
+    fn write_code(&self, c: &mut Compiled, base: u32) -> u32 {
+        let block = self.blocks.blocks.len();
+        let address = self.arena.at(base) as usize;
+        let first = self.blocks.exits.len();
+        let mut jumps = Vec::with_capacity(c.direct.len());
+        for (hole, exit) in core::mem::take(&mut c.direct) {
+            let site = strip::fill_direct(&mut c.code, hole, address) as u32;
+            let (kind, target) = classify(c.lifted.exits[exit]);
+            if let Some(id) = self.add_exit(Exit::new(block, kind, base + site, target)) {
+                jumps.push((base + site, id));
+            }
+        }
+        for hole in core::mem::take(&mut c.tails) {
+            let site = strip::fill_tail(&mut c.code, hole) as u32;
+            self.add_exit(Exit::new(block, ExitKind::Tail, base + site, 0));
+        }
+        // SAFETY: `room` gave us these bytes; nothing refers to them yet.
+        unsafe { core::ptr::copy_nonoverlapping(c.code.as_ptr(), self.arena.at(base), c.code.len()) };
+        for (site, id) in jumps {
+            // SAFETY: a site that `fill_direct` made.
+            unsafe { host::patch_jump(self.arena.at(site), self.arena.stub(id)) };
+        }
+        host::sync_icache(self.arena.at(base), c.code.len());
+        self.blocks.exits.len() - first
+    }
+
+    fn add_exit(&self, exit: Exit) -> Option<u32> {
+        let id = self.blocks.exits.push(exit)?;
+        let stub = self.arena.stub(id);
+        // SAFETY: `room` made sure of room for the stub, and nothing refers to it yet.
+        unsafe { host::write_stub(stub, id, self.arena.leave()) };
+        host::sync_icache(stub, host::STUB);
+        Some(id)
+    }
+
+    /// Writes the trap table behind the code; returns its offset in the arena.
+    fn write_traps(&self, c: &Compiled, base: u32) -> u32 {
+        let at = base + c.code.len().next_multiple_of(align_of::<Trap>()) as u32;
+        // SAFETY: `room` included them.
+        unsafe { core::ptr::copy_nonoverlapping(c.traps.as_ptr(), self.arena.at(at).cast(), c.traps.len()) };
+        at
+    }
+
+    fn count(&self, c: &Compiled, block: &Block) {
+        add(&self.counters.blocks, 1);
+        add(&self.counters.insns, c.lifted.insns as u64);
+        add(&self.counters.guest_bytes, u64::from(block.guest_len));
+        add(&self.counters.code_bytes, c.code.len() as u64);
+    }
+
+    fn dump(&self, w: &Writer, c: &Compiled, base: u32) {
+        if let (Some(dump), Some(&(pc, _))) = (self.config.dump, c.lifted.ranges.first()) {
+            let (ir, listing) = w.compiler.dumps();
+            dump(&Dump { pc, ir: &ir, listing: &listing, address: self.arena.at(base) as u64, code: &c.code });
+        }
+    }
+
+    /// The traps of `b`, sorted by offset.
+    fn traps(&self, b: &Block) -> &[Trap] {
+        // SAFETY: `write_traps` wrote them; they change no more, and stay as long as the block.
+        unsafe { core::slice::from_raw_parts(self.arena.at(b.traps).cast(), b.trap_count as usize) }
+    }
+
+    /// The guest instruction that the host instruction at `pc` belongs to, if that is one of ours that may fault. Safe in a signal handler.
+    pub fn guest_pc(&self, pc: u64) -> Option<GuestAddr> {
+        let at = self.arena.offset(pc)?;
+        let (_, block) = self.blocks.find(at)?;
+        let traps = self.traps(block);
+        let i = traps.binary_search_by_key(&(at - block.code), |t| t.code).ok()?;
+        traps.get(i).map(|t| block.guest(t.guest))
+    }
+
+    /// Handles a host signal for a synchronous fault (SIGSEGV, SIGBUS, SIGFPE). Safe in a signal handler.
+    ///
+    /// # Safety
+    /// Called in the handler, on the thread that owns `state`, with the interrupted context.
+    pub unsafe fn on_fault(&self, state: *mut JitState, uc: &mut ucontext_t) -> HostFault {
+        let mut cx = Context::new(uc);
+        if let Some(pc) = self.guest_pc(cx.pc()) {
+            // SAFETY: the caller's promise; the thread is in emitted code, so nobody else has the state.
+            unsafe { (*state).cpu.rip = pc.get() };
+            cx.leave();
+            return HostFault::Left(pc);
+        }
+        if self.disarmed(&mut cx) { HostFault::Resumed } else { HostFault::Elsewhere }
+    }
+
+    /// To be held across a fork, so that the child finds everything consistent and unlocked.
+    pub fn before_fork(&self) -> ForkGuard<'_> {
+        ForkGuard { _compiler: self.write(), _threads: lock(&self.threads) }
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> Stats {
+        self.counters.snapshot()
+    }
+
+    /// Bytes of the arena that blocks take.
+    pub fn arena_used(&self) -> usize {
+        self.arena.used(&self.write().cursor)
+    }
+}
+
+/// What a host fault was about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HostFault {
+    /// Not a guest instruction in emitted code.
+    Elsewhere,
+    /// The JIT's own business: return from the handler.
+    Resumed,
+    /// The guest instruction at this address faulted. `cpu.rip` is set, and [`Thread::run`](crate::Thread::run) returns
+    /// [`JitExit::Fault`](crate::JitExit::Fault) as soon as the handler returns.
+    Left(GuestAddr),
+}
+
+/// Kind and target of an exit.
+fn classify(exit: LiftedExit) -> (ExitKind, u64) {
+    match exit {
+        LiftedExit::Direct(a) => (ExitKind::Direct, a.get()),
+        LiftedExit::Indirect => (ExitKind::Indirect, 0),
+        LiftedExit::Step(a) => (ExitKind::Step, a.get()),
+        LiftedExit::Dispatch => (ExitKind::Dispatch, 0),
+        LiftedExit::Stale => (ExitKind::Stale, 0),
+    }
+}

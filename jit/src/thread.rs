@@ -1,0 +1,250 @@
+//! One guest thread: the dispatch loop around emitted code.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::sync::Arc;
+
+use forklift_lift::JitState;
+use forklift_x86::{CpuState, Mode, Seg};
+
+use crate::Jit;
+use crate::blocks::{Block, ExitKind};
+use crate::host::{self, LEFT_FAULT, LEFT_INTERRUPTED, Left};
+use crate::stats::add;
+use crate::table::Table;
+
+/// What other threads see of a thread.
+pub(crate) struct Shared {
+    pub table: Table,
+    /// Whether the thread is in [`Thread::run`].
+    pub active: AtomicBool,
+}
+
+/// Why [`Thread::run`] returned. In all cases the state is complete, and `cpu.rip` is where the guest goes on. A kick that came before is taken back: look
+/// for signals whatever the reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JitExit {
+    /// There is no block for `cpu.rip` (or none may be used in this state): interpret.
+    Cold,
+    /// The instruction at `cpu.rip` is for the interpreter.
+    Step,
+    /// A step helper returned non-zero, or something has changed that blocks depend on.
+    Dispatch,
+    /// The instruction at `cpu.rip` faulted, and [`Jit::on_fault`] was called.
+    Fault,
+    /// A kick.
+    Interrupted,
+}
+
+/// One guest thread's place in the JIT. Its state does not move.
+pub struct Thread {
+    jit: Arc<Jit>,
+    /// From a `Box`. A pointer, because emitted code and signal handlers use it too.
+    state: NonNull<JitState>,
+    shared: Arc<Shared>,
+}
+
+// SAFETY: the state is the thread's own.
+unsafe impl Send for Thread {}
+
+/// What goes on behind a block.
+enum Next {
+    /// With the block at `cpu.rip`; link this exit to it, if it exists.
+    Link(u32),
+    /// With the block at `cpu.rip`; put it into the table, if it exists.
+    Fill,
+    /// Outside.
+    Leave(JitExit),
+}
+
+impl Thread {
+    /// A thread with this processor. `mem_base`: host address of guest address 0. `step`: what to call for [`Helper::Step`](forklift_lift::Helper::Step).
+    ///
+    /// # Errors
+    /// No memory for the thread's tables.
+    pub fn new(jit: &Arc<Jit>, cpu: CpuState, mem_base: u64, step: extern "C" fn(&mut JitState, u64) -> u64) -> io::Result<Self> {
+        let shared = Arc::new(Shared { table: Table::new()?, active: AtomicBool::new(false) });
+        let state = Box::new(JitState {
+            cpu,
+            mem_base,
+            indirect: shared.table.address(),
+            helpers: jit.helpers.as_ptr() as u64,
+            helper_return: 0,
+            interrupt: 0,
+            pad: 0,
+            step: step as usize as u64,
+            owner: 0,
+        });
+        crate::jit::lock(&jit.threads).push(Arc::clone(&shared));
+        Ok(Self { jit: Arc::clone(jit), state: NonNull::from(Box::leak(state)), shared })
+    }
+
+    /// The JIT.
+    pub fn jit(&self) -> &Arc<Jit> {
+        &self.jit
+    }
+
+    /// The state.
+    pub fn state(&self) -> &JitState {
+        // SAFETY: valid until drop; emitted code does not run while we are borrowed, and handlers touch atomics and what `Jit::kick` names.
+        unsafe { self.state.as_ref() }
+    }
+
+    /// The state, to change it. What the JIT owns in it is documented there.
+    pub fn state_mut(&mut self) -> &mut JitState {
+        // SAFETY: as in `state`.
+        unsafe { self.state.as_mut() }
+    }
+
+    /// The processor.
+    pub fn cpu(&mut self) -> &mut CpuState {
+        &mut self.state_mut().cpu
+    }
+
+    /// Address of the state, for [`Jit::kick`] and [`Jit::on_fault`].
+    pub fn state_ptr(&self) -> *mut JitState {
+        self.state.as_ptr()
+    }
+
+    /// In a forked child: forgets the other threads, which are not there.
+    pub fn after_fork(&mut self) {
+        crate::jit::lock(&self.jit.threads).retain(|t| Arc::ptr_eq(t, &self.shared));
+        let table = self.shared.table.address();
+        let state = self.state_mut();
+        (state.interrupt, state.indirect) = (0, table);
+        self.jit.kicks.store(0, Ordering::SeqCst);
+    }
+
+    /// Runs emitted code from `cpu.rip` on, as long as there is any.
+    ///
+    /// Fault handlers must call [`Jit::on_fault`], and asynchronous ones may call [`Jit::kick`].
+    pub fn run(&mut self) -> JitExit {
+        self.shared.active.store(true, Ordering::SeqCst);
+        let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr() };
+        let exit = if usable(d.cpu()) { d.run() } else { JitExit::Cold };
+        self.shared.active.store(false, Ordering::Release);
+        // SAFETY: the state is ours.
+        unsafe { self.jit.kick_done(self.state_ptr(), self.shared.table.address()) };
+        exit
+    }
+}
+
+/// A thread in [`Thread::run`].
+struct Dispatch<'a> {
+    jit: &'a Jit,
+    shared: &'a Shared,
+    state: *mut JitState,
+}
+
+impl Dispatch<'_> {
+    fn run(&mut self) -> JitExit {
+        let jit = self.jit;
+        let mut next = None;
+        loop {
+            if jit.flushing.load(Ordering::SeqCst) {
+                return JitExit::Cold;
+            }
+            let Some((id, block)) = jit.map.get(&jit.blocks.blocks, self.cpu().rip) else {
+                add(&jit.counters.cold, 1);
+                return JitExit::Cold;
+            };
+            match next {
+                Some(Next::Link(exit)) => jit.link(exit, id),
+                Some(Next::Fill) => self.fill(block),
+                _ => {}
+            }
+            add(&jit.counters.enters, 1);
+            // SAFETY: the block is there as long as we are in `run`, and the state is ours.
+            let left = unsafe { host::enter(self.state, jit.arena.at(block.entry)) };
+            match self.leave(left) {
+                Next::Leave(exit) => return exit,
+                more => next = Some(more),
+            }
+        }
+    }
+
+    fn cpu(&mut self) -> &mut CpuState {
+        // SAFETY: the thread's state, while no emitted code runs.
+        unsafe { &mut (*self.state).cpu }
+    }
+
+    /// Lets emitted code find `block`.
+    fn fill(&self, block: &Block) {
+        let code = self.jit.arena.at(block.entry);
+        self.shared.table.fill(block.pc, code, || block.is_dead() || self.jit.flushing.load(Ordering::SeqCst));
+    }
+
+    /// Completes the state after emitted code was left.
+    fn leave(&mut self, left: Left) -> Next {
+        let (jit, id) = (self.jit, left.exit as u32);
+        let Some(exit) = jit.blocks.exits.get(id) else { return self.special(id) };
+        let next = match exit.kind {
+            ExitKind::Direct => {
+                add(&jit.counters.direct, 1);
+                self.cpu().rip = exit.target;
+                Next::Link(id)
+            }
+            ExitKind::Indirect => {
+                add(&jit.counters.indirect, 1);
+                Next::Fill
+            }
+            ExitKind::Tail => {
+                self.cpu().rip = self.disarmed_target(left.target);
+                jit.rearm(id);
+                Next::Fill
+            }
+            ExitKind::Step => {
+                add(&jit.counters.step, 1);
+                self.cpu().rip = exit.target;
+                return Next::Leave(JitExit::Step);
+            }
+            ExitKind::Dispatch => {
+                add(&jit.counters.dispatch, 1);
+                return Next::Leave(JitExit::Dispatch);
+            }
+            ExitKind::Stale => {
+                self.cpu().rip = jit.blocks.blocks.get(exit.block).map_or(0, |b| b.pc);
+                jit.kill_stale(exit.block);
+                return Next::Leave(JitExit::Cold);
+            }
+        };
+        if self.interrupted() { Next::Leave(JitExit::Interrupted) } else { next }
+    }
+
+    fn special(&self, id: u32) -> Next {
+        match id {
+            LEFT_INTERRUPTED => Next::Leave(JitExit::Interrupted),
+            LEFT_FAULT => {
+                add(&self.jit.counters.fault, 1);
+                Next::Leave(JitExit::Fault)
+            }
+            _ => Next::Leave(JitExit::Dispatch),
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        // SAFETY: the state is ours.
+        unsafe { crate::chain::interrupt_flag(self.state) }.load(Ordering::SeqCst) != 0
+    }
+
+    /// Guest address of the block whose entry is at `code`, which came out of the thread's table.
+    fn disarmed_target(&self, code: u64) -> u64 {
+        self.jit.arena.offset(code).and_then(|at| self.jit.blocks.find(at)).map_or(0, |(_, b)| b.pc)
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        crate::jit::lock(&self.jit.threads).retain(|t| !Arc::ptr_eq(t, &self.shared));
+        // SAFETY: from a Box, in `new`.
+        drop(unsafe { Box::from_raw(self.state.as_ptr()) });
+    }
+}
+
+/// Whether blocks may run in this state: they are compiled for flat segments and masked SSE exceptions.
+fn usable(cpu: &CpuState) -> bool {
+    const MASKS: u32 = 0x1f80;
+    let flat = cpu.mode == Mode::Bits64 || [Seg::Es, Seg::Cs, Seg::Ss, Seg::Ds].iter().all(|s| cpu.seg_base[s.index()] == 0);
+    flat && cpu.mxcsr & MASKS == MASKS
+}
