@@ -77,12 +77,12 @@ pub fn is_interpreted<M: Memory>(i: &Instruction) -> bool {
 }
 
 fn lookup<M: Memory>(i: &Instruction) -> Option<(RunFn<M>, bool)> {
-    match ops::table::<M>()[i.mnemonic() as usize]? {
-        Pick::One(run) => Some((run, false)),
+    ops::table::<M>()[i.mnemonic() as usize].iter().flatten().find_map(|entry| match entry {
+        Pick::One(run) => Some((*run, false)),
         Pick::By(pick) => pick(i).map(|run| (run, false)),
-        Pick::Slow(run) => Some((run, true)),
+        Pick::Slow(run) => Some((*run, true)),
         Pick::SlowBy(pick) => pick(i).map(|run| (run, true)),
-    }
+    })
 }
 
 /// Pre-decodes one instruction for `mode`. One that isn't interpreted becomes an operation that raises #UD.

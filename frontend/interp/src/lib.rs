@@ -18,6 +18,7 @@ mod place;
 mod run;
 #[cfg(test)]
 mod testing;
+mod vector;
 
 pub use build::{compile_op, is_interpreted};
 pub use exec::Exec;

@@ -1,11 +1,14 @@
 //! Semantic functions, a file per family, and the table that finds them by mnemonic.
 //!
-//! A family is `pub(super) const fn table<M: Memory>() -> Table<M>`. Each mnemonic stands in one family only: a test checks it.
+//! A family is `pub(super) const fn table<M: Memory>() -> Table<M>`. Each mnemonic stands in one family only, but for MOVSD
+//! and CMPSD, which name a string instruction and one of SSE2: two families have those, each with a `Pick` that refuses the other's forms.
 
 mod arith;
 mod x87;
+mod vec;
 
 use forklift_x86::{Exit, Fault};
+use iced_x86::Mnemonic;
 
 use crate::build::{Pick, Table};
 use crate::{Exec, Memory, Op, Step};
@@ -13,7 +16,7 @@ use crate::{Exec, Memory, Op, Step};
 /// More than iced has mnemonics.
 const MNEMONICS: usize = 2048;
 
-type Lookup<M> = [Option<Pick<M>>; MNEMONICS];
+type Lookup<M> = [[Option<Pick<M>>; 2]; MNEMONICS];
 
 /// All families, a line each.
 const fn families<M: Memory>() -> &'static [Table<M>] {
@@ -24,21 +27,31 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             x87::compare::table(),
             x87::control::table(),
             x87::moves::table(),
-            x87::unary::table(), //
+            x87::unary::table(),
+            vec::moves::table(),
+            vec::logic::table(),
+            vec::add::table(),
+            vec::compare::table(),
+            vec::multiply::table(),
+            vec::shift::table(),
+            vec::shuffle::table(),
+            vec::extract::table(),
+            vec::extend::table(),
         ]
     }
 }
 
 const fn by_mnemonic<M: Memory>() -> Lookup<M> {
-    let mut all = [None; MNEMONICS];
+    let mut all = [[None; 2]; MNEMONICS];
     let families = families::<M>();
     let mut f = 0;
     while f < families.len() {
         let mut e = 0;
         while e < families[f].len() {
             let (mnemonic, pick) = families[f][e];
-            assert!(all[mnemonic as usize].is_none(), "a mnemonic stands in two families");
-            all[mnemonic as usize] = Some(pick);
+            let shared = matches!(mnemonic, Mnemonic::Movsd | Mnemonic::Cmpsd) && all[mnemonic as usize][0].is_some();
+            assert!(all[mnemonic as usize][shared as usize].is_none(), "a mnemonic stands in two families");
+            all[mnemonic as usize][shared as usize] = Some(pick);
             e += 1;
         }
         f += 1;
