@@ -10,6 +10,7 @@ mod build;
 mod exec;
 pub mod f80;
 mod flat;
+mod float;
 mod int;
 mod memory;
 mod op;

@@ -37,6 +37,10 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             vec::shuffle::table(),
             vec::extract::table(),
             vec::extend::table(),
+            vec::float::table(),
+            vec::fcompare::table(),
+            vec::convert::table(),
+            vec::control::table(),
         ]
     }
 }

@@ -5,8 +5,13 @@
 
 pub(super) mod add;
 pub(super) mod compare;
+pub(super) mod control;
+pub(super) mod convert;
 pub(super) mod extend;
 pub(super) mod extract;
+pub(super) mod fcompare;
+pub(super) mod float;
+mod fp;
 pub(super) mod logic;
 pub(super) mod moves;
 pub(super) mod multiply;

@@ -1,0 +1,75 @@
+//! Floating-point comparison. SDM vol. 1, 10.4.1.3, 11.4.1.3.
+
+use core::cmp::Ordering;
+
+use forklift_x86::bits;
+use iced_x86::{Instruction, Mnemonic};
+
+use super::fp::{scalar, scalar_binary, whole_binary};
+use super::{VMem, VReg, Xmm};
+use crate::build::{Form, Pick, Table, form};
+use crate::float::{Env, Float, Nans, compare};
+use crate::place::{Mem, Source};
+use crate::{Exec, Memory, Op, RunFn, Step};
+
+pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
+    const {
+        &[
+            (Mnemonic::Cmpss, Pick::By(one::<u32, M>)),
+            (Mnemonic::Cmpsd, Pick::By(|i| if i.is_string_instruction() { None } else { one::<u64, M>(i) })),
+            (Mnemonic::Cmpps, Pick::By(all::<u32, M>)),
+            (Mnemonic::Cmppd, Pick::By(all::<u64, M>)),
+            (Mnemonic::Ucomiss, Pick::By(flags::<u32, false, M>)),
+            (Mnemonic::Ucomisd, Pick::By(flags::<u64, false, M>)),
+            (Mnemonic::Comiss, Pick::By(flags::<u32, true, M>)),
+            (Mnemonic::Comisd, Pick::By(flags::<u64, true, M>)),
+        ]
+    }
+}
+
+fn one<T: Float, M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
+    match form(i, 1) {
+        Form::Mem => Some(|cx, op| scalar_binary::<T, Mem, M>(cx, op, |env, a, b| predicate(env, a, b, op.imm))),
+        _ => Some(|cx, op| scalar_binary::<T, Xmm<1>, M>(cx, op, |env, a, b| predicate(env, a, b, op.imm))),
+    }
+}
+
+fn all<T: Float, M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
+    match form(i, 1) {
+        Form::Mem => Some(|cx, op| whole_binary::<VMem, M>(cx, op, |env, a, b| a.zip(b, |a: T, b| predicate(env, a, b, op.imm)))),
+        _ => Some(|cx, op| whole_binary::<VReg<1>, M>(cx, op, |env, a, b| a.zip(b, |a: T, b| predicate(env, a, b, op.imm)))),
+    }
+}
+
+/// CMPxx: ones or zeroes, by the predicate in bits 0–2 of the immediate: EQ, LT, LE, UNORD, and their opposites. LT and LE signal quiet NaNs.
+fn predicate<T: Float>(env: &mut Env, a: T, b: T, imm: u64) -> T {
+    let nans = if matches!(imm & 3, 1 | 2) { Nans::Signal } else { Nans::Quiet };
+    let order = compare(env, a, b, nans);
+    let holds = match imm & 3 {
+        0 => order == Some(Ordering::Equal),
+        1 => order == Some(Ordering::Less),
+        2 => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        _ => order.is_none(),
+    };
+    T::from_u64(if holds != (imm & 4 != 0) { u64::MAX } else { 0 })
+}
+
+fn flags<T: Float, const SIGNAL: bool, M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
+    Some(if form(i, 1) == Form::Mem { run_flags::<T, SIGNAL, Mem, M> } else { run_flags::<T, SIGNAL, Xmm<1>, M> })
+}
+
+/// UCOMISS, UCOMISD, COMISS, COMISD (`SIGNAL`): ZF, PF, CF say how dest compares with src; OF, AF, SF are cleared.
+fn run_flags<T: Float, const SIGNAL: bool, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    let b: T = S::get(cx, op)?;
+    let a = scalar(cx.cpu, op.reg[0]);
+    let mut env = Env::new(cx.cpu.mxcsr);
+    let order = compare(&mut env, a, b, if SIGNAL { Nans::Signal } else { Nans::Quiet });
+    env.commit(cx.cpu)?;
+    cx.cpu.flags.set_status(match order {
+        None => bits::ZF | bits::PF | bits::CF,
+        Some(Ordering::Less) => bits::CF,
+        Some(Ordering::Equal) => bits::ZF,
+        Some(Ordering::Greater) => 0,
+    });
+    Ok(())
+}
