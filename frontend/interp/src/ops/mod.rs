@@ -4,8 +4,8 @@
 //! and CMPSD, which name a string instruction and one of SSE2: two families have those, each with a `Pick` that refuses the other's forms.
 
 mod arith;
-mod x87;
 mod vec;
+mod x87;
 
 use forklift_x86::{Exit, Fault};
 use iced_x86::Mnemonic;
