@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use forklift_x86::CpuState;
+use forklift_x86::{CpuState, GuestAddr};
 
 use crate::abi::GuestPtr;
 use crate::errno::{Errno, SysResult};
@@ -18,6 +18,29 @@ pub struct Counters {
     pub syscalls: u64,
     /// Signals delivered.
     pub signals: u64,
+}
+
+/// What restart_syscall(2) goes on with.
+#[derive(Clone, Copy, Debug)]
+pub enum RestartBlock {
+    /// A relative sleep.
+    Sleep {
+        /// Its clock.
+        clock: i32,
+        /// When it ends.
+        deadline: libc::timespec,
+        /// Where the time that is left goes when it is interrupted, or null.
+        rem: GuestAddr,
+        /// Whether that has 64-bit fields.
+        wide: bool,
+    },
+    /// A futex wait.
+    Futex {
+        /// Arguments of the host's call but for the timeout.
+        args: [u64; 6],
+        /// When it ends.
+        deadline: libc::timespec,
+    },
 }
 
 /// A thread of the guest. A guest thread is a host thread, and its TID is the host's.
@@ -35,6 +58,8 @@ pub struct Task {
     pub syscall: Option<u64>,
     /// The internal error with which the last call asked for a restart.
     pub restart: Option<Errno>,
+    /// What restart_syscall(2) goes on with, if that is how the last call asked to be restarted (`ERESTART_RESTARTBLOCK`).
+    pub restart_block: Option<RestartBlock>,
     /// Counters.
     pub counters: Counters,
     /// The guest's signal mask: bit n − 1 for signal n.
@@ -80,6 +105,7 @@ impl Task {
             attention,
             syscall: None,
             restart: None,
+            restart_block: None,
             counters: Counters::default(),
             sigmask: 0,
             wait_mask: None,

@@ -21,8 +21,13 @@
 mod args;
 mod basic;
 mod dispatch;
+mod futex;
+mod ids;
+mod limits;
 pub mod names;
+mod plain;
 mod strace;
+mod time;
 
 use core::fmt;
 
@@ -110,7 +115,7 @@ macro_rules! table {
 }
 
 /// All areas.
-const AREAS: &[&[Entry]] = &[basic::TABLE];
+const AREAS: &[&[Entry]] = &[basic::TABLE, futex::TABLE, ids::TABLE, limits::TABLE, time::TABLE];
 
 /// All calls that are implemented or refused on purpose.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

@@ -1,0 +1,166 @@
+//! Futexes. The words lie in guest memory that the host's kernel sees, so its futexes are the guest's.
+
+use forklift_x86::GuestAddr;
+
+use super::time::{ClockId, deadline};
+use super::{Restart, Spec, Support::Full, Syscall};
+use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::errno::{Errno, SysResult};
+use crate::guest_struct;
+use crate::host;
+use crate::mem::Access;
+use crate::table;
+use crate::task::{RestartBlock, Task};
+
+table![Futex, FutexTime64, FutexWaitv];
+
+/// futex(2)'s operations without their flags.
+mod op {
+    pub const WAIT: u32 = 0;
+    pub const WAKE: u32 = 1;
+    pub const REQUEUE: u32 = 3;
+    pub const CMP_REQUEUE: u32 = 4;
+    pub const WAKE_OP: u32 = 5;
+    pub const LOCK_PI: u32 = 6;
+    pub const UNLOCK_PI: u32 = 7;
+    pub const TRYLOCK_PI: u32 = 8;
+    pub const WAIT_BITSET: u32 = 9;
+    pub const WAKE_BITSET: u32 = 10;
+    pub const WAIT_REQUEUE_PI: u32 = 11;
+    pub const CMP_REQUEUE_PI: u32 = 12;
+    pub const LOCK_PI2: u32 = 13;
+    /// Not shared between processes.
+    pub const PRIVATE: u32 = 128;
+    /// Timeouts are of CLOCK_REALTIME.
+    pub const REALTIME: u32 = 256;
+    pub const MASK: u32 = !(PRIVATE | REALTIME);
+}
+
+/// Matches any bit of a waker.
+const ANY_BIT: u64 = u32::MAX as u64;
+
+/// The host address of a futex word. The kernel may write it, so translations of its page are given back where an operation writes.
+fn word(t: &Task, addr: GuestAddr, writes: bool) -> SysResult<u64> {
+    if writes {
+        t.mem.host_buf(addr, 4, Access::Write)?;
+    }
+    t.mem.host_futex(addr).map(|p| p as u64)
+}
+
+/// The six arguments of futex(2), as typed.
+type FutexArgs<A, T> = (GuestPtr<A, u32>, u32, u32, GuestPtr<A, T>, GuestPtr<A, u32>, u32);
+
+fn futex<A, T: TimePair>(t: &mut Task, (uaddr, full_op, val, timeout, uaddr2, val3): FutexArgs<A, T>) -> SysResult {
+    let (op, nr) = (full_op & op::MASK, libc::SYS_futex);
+    let at = |t: &Task, writes| word(t, uaddr.addr(), writes);
+    let (flags, val, val3) = (u64::from(full_op), u64::from(val), u64::from(val3));
+    // Where there is no timeout, its register is a number.
+    let val2 = timeout.addr().get() & 0xffff_ffff;
+    match op {
+        op::WAIT | op::WAIT_BITSET | op::LOCK_PI | op::LOCK_PI2 | op::WAIT_REQUEUE_PI => {
+            let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
+            let second = if op == op::WAIT_REQUEUE_PI { word(t, uaddr2.addr(), true)? } else { 0 };
+            let args = [at(t, op != op::WAIT && op != op::WAIT_BITSET)?, flags, val, 0, second, val3];
+            wait(t, op, args, timeout)
+        }
+        // SAFETY: words of guest memory.
+        op::WAKE | op::WAKE_BITSET => unsafe { host::syscall(nr, [at(t, false)?, flags, val, 0, 0, val3]) },
+        // SAFETY: words of guest memory.
+        op::UNLOCK_PI | op::TRYLOCK_PI => unsafe { host::syscall(nr, [at(t, true)?, flags, val, 0, 0, 0]) },
+        op::REQUEUE | op::CMP_REQUEUE | op::CMP_REQUEUE_PI | op::WAKE_OP => {
+            let second = word(t, uaddr2.addr(), op == op::WAKE_OP || op == op::CMP_REQUEUE_PI)?;
+            // SAFETY: words of guest memory.
+            unsafe { host::syscall(nr, [at(t, false)?, flags, val, val2, second, val3]) }
+        }
+        _ => Err(Errno::ENOSYS),
+    }
+}
+
+/// A waiting operation. A relative timeout becomes a deadline, so that an interrupted wait can go on.
+fn wait(t: &mut Task, op: u32, args: [u64; 6], timeout: Option<libc::timespec>) -> SysResult {
+    let Some(timeout) = timeout else {
+        // SAFETY: words of guest memory; no timeout.
+        return unsafe { t.block(Restart::Sys, libc::SYS_futex, args) };
+    };
+    if timeout.tv_sec < 0 || !(0..1_000_000_000).contains(&timeout.tv_nsec) {
+        return Err(Errno::EINVAL);
+    }
+    if op != op::WAIT {
+        let args = [args[0], args[1], args[2], (&raw const timeout) as u64, args[4], args[5]];
+        // SAFETY: words of guest memory, a timespec of ours.
+        return unsafe { t.block(Restart::Sys, libc::SYS_futex, args) };
+    }
+    let (flags, clock) = (args[1] as u32 & !op::MASK, if args[1] as u32 & op::REALTIME != 0 { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC });
+    wait_until(t, [args[0], u64::from(op::WAIT_BITSET | flags), args[2], 0, 0, ANY_BIT], deadline(ClockId(clock), timeout)?)
+}
+
+/// Waits until `deadline`. When it is interrupted, restart_syscall(2) waits on.
+pub(super) fn wait_until(t: &mut Task, args: [u64; 6], deadline: libc::timespec) -> SysResult {
+    let full = [args[0], args[1], args[2], (&raw const deadline) as u64, args[4], args[5]];
+    // SAFETY: words of guest memory, a timespec of ours.
+    match unsafe { t.block(Restart::NoHand, libc::SYS_futex, full) } {
+        Err(Errno::ERESTARTNOHAND) => {
+            t.restart_block = Some(RestartBlock::Futex { args, deadline });
+            Err(Errno::ERESTART_RESTARTBLOCK)
+        }
+        r => r,
+    }
+}
+
+/// futex(2).
+pub struct Futex;
+impl Syscall for Futex {
+    const SPEC: Spec = Spec { name: "futex", x64: Some(202), i386: Some(240), support: Full };
+    type Args<A: Abi> = FutexArgs<A, A::Timespec>;
+    fn call<A: Abi>(t: &mut Task, args: Self::Args<A>) -> SysResult {
+        futex(t, args)
+    }
+}
+
+/// futex(2) with 64-bit times.
+pub struct FutexTime64;
+impl Syscall for FutexTime64 {
+    const SPEC: Spec = Spec { name: "futex_time64", x64: None, i386: Some(422), support: Full };
+    type Args<A: Abi> = FutexArgs<A, Timespec64>;
+    fn call<A: Abi>(t: &mut Task, args: Self::Args<A>) -> SysResult {
+        futex(t, args)
+    }
+}
+
+guest_struct! {
+    /// `struct futex_waitv`.
+    pub struct WaitV = 24 {
+        /// Expected value.
+        pub val: u64,
+        /// Address.
+        pub uaddr: u64,
+        /// Size and sharing.
+        pub flags: u32,
+        /// Must be 0.
+        pub reserved: u32,
+    }
+}
+
+/// FUTEX_WAITV_MAX.
+const MAX_WAITV: u32 = 128;
+
+/// futex_waitv(2).
+pub struct FutexWaitv;
+impl Syscall for FutexWaitv {
+    const SPEC: Spec = Spec { name: "futex_waitv", x64: Some(449), i386: Some(449), support: Full };
+    type Args<A: Abi> = (GuestPtr<A, WaitV>, u32, u32, GuestPtr<A, Timespec64>, ClockId);
+    fn call<A: Abi>(t: &mut Task, (waiters, count, flags, timeout, clock): Self::Args<A>) -> SysResult {
+        if flags != 0 || count == 0 || count > MAX_WAITV || waiters.is_null() {
+            return Err(Errno::EINVAL);
+        }
+        let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
+        let mut list = t.mem.read_array(waiters, count as usize)?;
+        for w in &mut list {
+            w.uaddr = word(t, GuestAddr::new(w.uaddr), false)?;
+        }
+        let timeout_at = timeout.as_ref().map_or(0, |x| (&raw const *x) as u64);
+        let args = [list.as_ptr() as u64, count.into(), 0, timeout_at, clock.0 as u64, 0];
+        // SAFETY: words of guest memory in a list of ours.
+        unsafe { t.block(Restart::Sys, libc::SYS_futex_waitv, args) }
+    }
+}
