@@ -4,19 +4,33 @@
 //! |---|---|
 //! | [`abi`] | the two kernel interfaces as types; guest structures and pointers |
 //! | [`errno`] | errors of the guest's kernel |
+//! | [`engine`] | the loop that runs a thread |
+//! | [`error`] | failures of forklift itself |
+//! | [`loader`] | from a path to a program in memory |
+//! | [`machine`] | building a process and running it |
 //! | [`mem`] | guest memory: address space, map, fault-safe access |
 //! | [`process`], [`task`] | a guest process and its threads |
+//! | [`signal`] | signals |
 //! | [`syscall`] | system calls: one item each, tables, `--strace` |
 //! | [`paths`] | the guest's paths on the host |
 //! | [`host`] | what depends on the host's architecture |
 
 pub mod abi;
+#[doc(hidden)]
+pub mod cli;
+pub mod engine;
 pub mod errno;
+pub mod error;
 pub mod host;
+pub mod loader;
+pub mod machine;
 pub mod mem;
 pub mod paths;
 pub mod process;
+pub mod signal;
 pub mod syscall;
 pub mod task;
 
+pub use error::Error;
+pub use machine::Machine;
 pub use errno::{Errno, SysResult};

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The `forklift` command.
+
+fn main() {
+    forklift::cli::main();
+}

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use forklift_interp::Interp;
 use forklift_x86::{CpuState, GuestAddr};
 
 use crate::abi::GuestPtr;
@@ -45,7 +46,10 @@ pub enum RestartBlock {
 
 /// A thread of the guest. A guest thread is a host thread, and its TID is the host's.
 pub struct Task {
-    cpu: Box<CpuState>,
+    pub(crate) cpu: Box<CpuState>,
+    pub(crate) interp: Interp<CpuMem>,
+    /// The last invalidation of translations that this thread has followed.
+    pub(crate) epoch: u64,
     /// Guest memory; derefs to [`GuestMem`](crate::mem::GuestMem).
     pub mem: CpuMem,
     /// What the threads of the process share.
@@ -82,6 +86,11 @@ pub(crate) fn raise_all(bits: u32) {
     for a in ALL.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         a.raise(bits);
     }
+}
+
+/// Number of threads of this process.
+pub(crate) fn thread_count() -> usize {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner).len()
 }
 
 thread_local! {

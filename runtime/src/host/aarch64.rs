@@ -39,3 +39,13 @@ pub(crate) unsafe extern "C" fn safe_syscall(attention: *const u32, nr: i64, arg
         "ret",
     )
 }
+
+/// Program counter of an interrupted context.
+pub(crate) const fn context_pc(cx: &libc::ucontext_t) -> usize {
+    cx.uc_mcontext.pc as usize
+}
+
+/// Makes the interrupted context go on at `pc`.
+pub(crate) const fn set_context_pc(cx: &mut libc::ucontext_t, pc: usize) {
+    cx.uc_mcontext.pc = pc as u64;
+}

@@ -12,7 +12,7 @@ use aarch64 as arch;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 
-pub(crate) use arch::{safe_syscall, timestamp};
+pub(crate) use arch::{context_pc, safe_syscall, set_context_pc, timestamp};
 
 use crate::errno::{Errno, SysResult};
 

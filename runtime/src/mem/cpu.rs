@@ -48,6 +48,7 @@ impl Attention {
 pub struct CpuMem {
     mem: GuestMem,
     attention: Arc<Attention>,
+    code_write: GuestAddr,
 }
 
 impl core::ops::Deref for CpuMem {
@@ -61,7 +62,27 @@ impl core::ops::Deref for CpuMem {
 impl CpuMem {
     /// Memory for the thread with these attention bits.
     pub const fn new(mem: GuestMem, attention: Arc<Attention>) -> Self {
-        Self { mem, attention }
+        Self { mem, attention, code_write: GuestAddr::new(0) }
+    }
+
+    /// Where the last write would have gone that was refused because of translated code.
+    pub const fn code_write(&self) -> GuestAddr {
+        self.code_write
+    }
+
+    /// Runs an access that has failed until it succeeds or has a reason not to.
+    #[cold]
+    #[inline(never)]
+    fn insist<T>(&mut self, addr: GuestAddr, len: usize, write: bool, mut access: impl FnMut(&GuestMem) -> Option<T>) -> Result<T, MemFault> {
+        let fault = match self.space.judge(addr.get(), len as u64, write) {
+            Verdict::Fault(f) => f,
+            // Behind a file's end, unless another thread has changed the map meanwhile.
+            Verdict::Retry => return access(&self.mem).ok_or_else(|| MemFault::page(addr, true, write)),
+        };
+        if fault.exit == Exit::CodeWrite {
+            self.code_write = fault.addr;
+        }
+        Err(fault)
     }
 
     /// The attention bits.
@@ -97,17 +118,6 @@ impl AddressSpace {
             at = at.page_base().wrapping_add(GuestAddr::PAGE_SIZE);
         }
         Verdict::Retry
-    }
-
-    /// Runs an access until it succeeds or has a reason not to.
-    #[cold]
-    #[inline(never)]
-    fn insist<T>(&self, addr: GuestAddr, len: usize, write: bool, mut access: impl FnMut() -> Option<T>) -> Result<T, MemFault> {
-        match self.judge(addr.get(), len as u64, write) {
-            Verdict::Fault(f) => Err(f),
-            // Behind a file's end, unless another thread has changed the map meanwhile.
-            Verdict::Retry => access().ok_or_else(|| MemFault::page(addr, true, write)),
-        }
     }
 }
 
@@ -160,7 +170,7 @@ impl Memory for CpuMem {
     fn read<T: Prim>(&mut self, addr: GuestAddr) -> Result<T, MemFault> {
         match self.mem.load_prim(addr) {
             Some(v) => Ok(v),
-            None => self.space.insist(addr, T::BYTES, false, || self.mem.load_prim(addr)),
+            None => self.insist(addr, T::BYTES, false, |m| m.load_prim(addr)),
         }
     }
 
@@ -168,14 +178,14 @@ impl Memory for CpuMem {
     fn write<T: Prim>(&mut self, addr: GuestAddr, value: T) -> Result<(), MemFault> {
         match self.mem.store_prim(addr, value) {
             Some(()) => Ok(()),
-            None => self.space.insist(addr, T::BYTES, true, || self.mem.store_prim(addr, value)),
+            None => self.insist(addr, T::BYTES, true, |m| m.store_prim(addr, value)),
         }
     }
 
     fn compare_exchange<T: Prim>(&mut self, addr: GuestAddr, old: T, new: T) -> Result<T, MemFault> {
         match self.mem.cas_prim(addr, old, new) {
             Some(v) => Ok(v),
-            None => self.space.insist(addr, T::BYTES, true, || self.mem.cas_prim(addr, old, new)),
+            None => self.insist(addr, T::BYTES, true, |m| m.cas_prim(addr, old, new)),
         }
     }
 
@@ -185,7 +195,7 @@ impl Memory for CpuMem {
             left => {
                 let at = addr.wrapping_add((buf.len() - left) as u64);
                 let start = buf.len() - left;
-                self.space.insist(at, 1, false, || (self.mem.copy_from(at, &mut buf[start..]) == 0).then_some(()))
+                self.insist(at, 1, false, |m| (m.copy_from(at, &mut buf[start..]) == 0).then_some(()))
             }
         }
     }
@@ -195,7 +205,7 @@ impl Memory for CpuMem {
             0 => Ok(()),
             left => {
                 let at = addr.wrapping_add((buf.len() - left) as u64);
-                self.space.insist(at, 1, true, || (self.mem.copy_to(at, &buf[buf.len() - left..]) == 0).then_some(()))
+                self.insist(at, 1, true, |m| (m.copy_to(at, &buf[buf.len() - left..]) == 0).then_some(()))
             }
         }
     }

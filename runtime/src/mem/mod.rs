@@ -3,6 +3,7 @@
 //! * [`space`]: where the guest's address space lies on the host, and which of its pages hold translated code.
 //! * [`vma`]: the map of what is mapped.
 
+//! * [`mapping`]: mmap, munmap, mprotect, mremap and brk on both.
 //! * [`access`]: the loads and stores that survive bad addresses.
 //! * [`copy`]: what system calls use: structures, strings, vectors of buffers, buffers for host system calls.
 //! * [`cpu`]: what the interpreter uses.
@@ -12,6 +13,7 @@
 pub(crate) mod access;
 mod copy;
 mod cpu;
+mod mapping;
 pub mod space;
 pub mod vma;
 
@@ -23,6 +25,7 @@ use access::Raw;
 
 pub use copy::{Access, HostBuf, IoVecs, MAX_RW_COUNT};
 pub use cpu::{Attention, CpuMem};
+pub use mapping::{MapRequest, RemapFlags};
 pub use space::AddressSpace;
 
 /// A handle to the memory of a process; cheap to clone.

@@ -10,7 +10,7 @@
 //! Lock order: `map` before `code`. No guest memory is accessed under either lock, so the fault handler may take them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use forklift_x86::{GuestAddr, Mode};
@@ -61,6 +61,10 @@ pub struct AddressSpace {
     epoch: AtomicU64,
     /// The program break: start of the heap and its current end.
     pub(super) brk: Mutex<(u64, u64)>,
+    /// RLIMIT_AS of the guest, in bytes; u64::MAX for none. The host's limit would count forklift too.
+    pub address_limit: AtomicU64,
+    /// READ_IMPLIES_EXEC of personality(2).
+    read_implies_exec: AtomicBool,
 }
 
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,7 +81,7 @@ impl AddressSpace {
             Mode::Bits64 => (0, X64_LIMIT),
             Mode::Bits32 => (reserve_window()?, 1 << 32),
         };
-        Ok(Self { mode, base, limit, map: Mutex::default(), code: Mutex::default(), epoch: AtomicU64::new(0), brk: Mutex::default() })
+        Ok(Self { mode, base, limit, map: Mutex::default(), code: Mutex::default(), epoch: AtomicU64::new(0), brk: Mutex::default(), address_limit: AtomicU64::new(u64::MAX), read_implies_exec: AtomicBool::new(false) })
     }
 
     /// The mode that the space was made for.
@@ -101,6 +105,16 @@ impl AddressSpace {
             Mode::Bits64 => X64_LIMIT,
             Mode::Bits32 => I386_LIMIT,
         }
+    }
+
+    /// Sets whether what is readable becomes executable too, from now on.
+    pub fn set_read_implies_exec(&self, on: bool) {
+        self.read_implies_exec.store(on, Ordering::Relaxed);
+    }
+
+    /// `prot` as it takes effect.
+    pub(super) fn effective(&self, prot: Prot) -> Prot {
+        if prot.has(Prot::READ) && self.read_implies_exec.load(Ordering::Relaxed) { Prot(prot.0 | Prot::EXEC.0) } else { prot }
     }
 
     /// The map, locked.

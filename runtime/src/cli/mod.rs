@@ -1,0 +1,60 @@
+//! The command line.
+
+mod run;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use forklift_x86::CpuModel;
+
+/// Runs Linux programs for i386 and x86-64.
+#[derive(Parser, Debug)]
+#[command(name = "forklift", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a program. Its exit status is forklift's.
+    Run(RunArgs),
+}
+
+/// Options of `forklift run`.
+#[derive(clap::Args, Debug)]
+struct RunArgs {
+    /// Look up absolute paths below DIR first.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Set or, without a value, remove a variable of the program's environment.
+    #[arg(short = 'E', value_name = "NAME[=VALUE]")]
+    env: Vec<OsString>,
+    /// Print system calls to standard error, or to FILE.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    strace: Option<Option<PathBuf>>,
+    /// Never compile: interpret.
+    #[arg(long)]
+    interp: bool,
+    /// The CPU that the program sees.
+    #[arg(long, value_name = "MODEL", default_value_t = CpuModel::V2)]
+    cpu: CpuModel,
+    /// Print statistics when the program ends.
+    #[arg(long)]
+    stats: bool,
+    /// The name that the program finds in argv[0].
+    #[arg(long, value_name = "NAME")]
+    argv0: Option<OsString>,
+    /// The program and its arguments. A name without a slash is looked up in PATH.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
+    program: Vec<OsString>,
+}
+
+/// Entry point of the binary.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+    }
+}

@@ -1,0 +1,446 @@
+//! mmap, munmap, mprotect, mremap and brk: the kernel's checks, the guest's map, and the host's mappings, kept in step.
+//!
+//! The host never maps guest memory executable. In an i386 guest's window what the guest unmaps becomes reserved again, so that nothing of forklift's can
+//! land there. (While mremap moves memory of a program with threads, its old place is free for an instant.)
+
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, PoisonError};
+
+use forklift_x86::{GuestAddr, Mode};
+
+use super::space::{AddressSpace, X64_LIMIT};
+use super::vma::{Area, Backing, Prot, VmaMap};
+use super::{Attention, GuestMem};
+use crate::errno::{Errno, SysResult};
+
+const PAGE: u64 = GuestAddr::PAGE_SIZE;
+/// vm.max_map_count's default.
+const MAX_AREAS: usize = 65_530;
+/// Lowest address that is given out without being asked for: vm.mmap_min_addr's default.
+const MIN_ADDR: u64 = 0x1_0000;
+/// MAP_32BIT of x86: below 2 GiB.
+const MAP_32BIT: i32 = 0x40;
+/// MAP_DROPPABLE and the like lie in this mask.
+const MAP_TYPE: i32 = 0xf;
+/// MAP_FIXED_NOREPLACE, the same on all hosts.
+const MAP_FIXED_NOREPLACE: i32 = 0x10_0000;
+/// Flags that the host gets as they are; their numbers are those of the generic ABI.
+const HOST_FLAGS: i32 = MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_LOCKED | libc::MAP_POPULATE | libc::MAP_NONBLOCK;
+
+/// A request to map memory, as mmap(2) has it.
+#[derive(Clone, Copy, Debug)]
+pub struct MapRequest {
+    /// Wanted address.
+    pub addr: u64,
+    /// Length in bytes.
+    pub len: u64,
+    /// Protection.
+    pub prot: Prot,
+    /// MAP_* of x86.
+    pub flags: i32,
+    /// The file's descriptor, unless MAP_ANONYMOUS.
+    pub fd: i32,
+    /// Where in the file, in bytes.
+    pub offset: u64,
+}
+
+impl MapRequest {
+    /// Private anonymous memory at a place of the kernel's choice.
+    pub const fn anonymous(len: u64, prot: Prot) -> Self {
+        Self { addr: 0, len, prot, flags: libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, fd: -1, offset: 0 }
+    }
+
+    /// The same request at a fixed address.
+    pub const fn fixed(self, addr: u64) -> Self {
+        Self { addr, flags: self.flags | libc::MAP_FIXED, ..self }
+    }
+
+    const fn is_anonymous(&self) -> bool {
+        self.flags & libc::MAP_ANONYMOUS != 0
+    }
+}
+
+const fn page_up(v: u64) -> Option<u64> {
+    match v.checked_add(PAGE - 1) {
+        Some(v) => Some(v & !(PAGE - 1)),
+        None => None,
+    }
+}
+
+/// What /proc/self/maps says about an open file.
+fn backing_of(fd: i32) -> SysResult<Arc<Backing>> {
+    let mut st = core::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: a buffer of the right type.
+    Errno::check(unsafe { libc::fstat(fd, st.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded.
+    let st = unsafe { st.assume_init() };
+    let name = std::fs::read_link(format!("/proc/self/fd/{fd}")).map(|p| p.as_os_str().as_bytes().to_vec()).unwrap_or_default();
+    Ok(Arc::new(Backing { name, dev: st.st_dev, ino: st.st_ino }))
+}
+
+/// Whether shared mappings of the file may be made writable.
+fn is_writable(fd: i32) -> bool {
+    // SAFETY: no memory involved.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_ACCMODE == libc::O_RDWR
+}
+
+/// Whether the file lies on a file system that forbids execution.
+fn is_noexec(fd: i32) -> bool {
+    let mut st = core::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: a buffer of the right type, read only after success.
+    unsafe { libc::fstatvfs(fd, st.as_mut_ptr()) == 0 && st.assume_init().f_flag & libc::ST_NOEXEC != 0 }
+}
+
+impl AddressSpace {
+    /// Highest address (exclusive) that mappings are placed below; under it comes the stack.
+    pub const fn mmap_base(&self) -> u64 {
+        match self.mode() {
+            Mode::Bits64 => X64_LIMIT - (1 << 30),
+            Mode::Bits32 => 0xf7ff_0000,
+        }
+    }
+
+    /// mmap(2).
+    ///
+    /// # Errors
+    /// Those of the man page.
+    pub fn mmap(&self, req: MapRequest) -> SysResult<GuestAddr> {
+        let req = MapRequest { prot: self.effective(req.prot), ..req };
+        if !req.is_anonymous() {
+            // SAFETY: no memory involved.
+            Errno::check(unsafe { libc::fcntl(req.fd, libc::F_GETFD) })?;
+        }
+        if req.len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let len = page_up(req.len).ok_or(Errno::ENOMEM)?;
+        if (req.offset / PAGE).checked_add(len / PAGE).is_none_or(|end| end > u64::MAX / PAGE) {
+            return Err(Errno::EOVERFLOW);
+        }
+        let mut map = self.map();
+        if map.len() >= MAX_AREAS {
+            return Err(Errno::ENOMEM);
+        }
+        let addr = self.place(&map, &req, len)?;
+        if !matches!(req.flags & MAP_TYPE, libc::MAP_SHARED | libc::MAP_PRIVATE | libc::MAP_SHARED_VALIDATE) || (req.is_anonymous() && req.flags & MAP_TYPE == 3) {
+            return Err(Errno::EINVAL);
+        }
+        self.check_limit(&map, addr, addr + len)?;
+        let area = self.describe(&req, addr + len)?;
+        self.code_unmapped(addr, addr + len);
+        self.host_map(&req, addr, len)?;
+        map.insert(addr, area);
+        Ok(GuestAddr::new(addr))
+    }
+
+    /// Where a request's mapping goes.
+    fn place(&self, map: &VmaMap, req: &MapRequest, len: u64) -> SysResult<u64> {
+        let limit = self.map_limit();
+        if len > limit {
+            return Err(Errno::ENOMEM);
+        }
+        let noreplace = req.flags & MAP_FIXED_NOREPLACE != 0;
+        if req.flags & libc::MAP_FIXED != 0 || noreplace {
+            if req.addr > limit - len {
+                return Err(Errno::ENOMEM);
+            }
+            if !req.addr.is_multiple_of(PAGE) {
+                return Err(Errno::EINVAL);
+            }
+            if noreplace && map.any(req.addr, req.addr + len) {
+                return Err(Errno::EEXIST);
+            }
+            return Ok(req.addr);
+        }
+        let (low, high) = if req.flags & MAP_32BIT != 0 && self.mode() == Mode::Bits64 { (0x4000_0000, 0x8000_0000) } else { (MIN_ADDR, self.mmap_base()) };
+        let hint = page_up(req.addr).unwrap_or(0);
+        if hint >= MIN_ADDR && req.flags & MAP_32BIT == 0 && hint <= limit.saturating_sub(len) && !map.any(hint, hint + len) {
+            return Ok(hint);
+        }
+        let fallback = if self.mode() == Mode::Bits32 { limit } else { high };
+        map.find_gap(len, low, high, PAGE).or_else(|| map.find_gap(len, low, fallback, PAGE)).ok_or(Errno::ENOMEM)
+    }
+
+    fn describe(&self, req: &MapRequest, end: u64) -> SysResult<Area> {
+        let shared = req.flags & MAP_TYPE != libc::MAP_PRIVATE;
+        let mut area = Area {
+            end,
+            prot: req.prot,
+            shared,
+            may_write: true,
+            grows_down: req.flags & libc::MAP_GROWSDOWN != 0,
+            locked: req.flags & libc::MAP_LOCKED != 0,
+            backing: None,
+            file_offset: req.offset,
+        };
+        if !req.is_anonymous() {
+            area.backing = Some(backing_of(req.fd)?);
+            area.may_write = !shared || is_writable(req.fd);
+            if req.prot.has(Prot::EXEC) && is_noexec(req.fd) {
+                return Err(Errno::EPERM);
+            }
+        } else {
+            area.file_offset = 0;
+            if shared {
+                area.backing = Some(Arc::new(Backing { name: b"/dev/zero (deleted)".to_vec(), dev: 1, ino: 1 }));
+            }
+        }
+        Ok(area)
+    }
+
+    fn host_map(&self, req: &MapRequest, addr: u64, len: u64) -> SysResult<()> {
+        let flags = req.flags & HOST_FLAGS | libc::MAP_FIXED;
+        // SAFETY: the range is in the guest's part of the address space, where no Rust object lies.
+        let p = unsafe { libc::mmap(self.host(addr).cast(), len as usize, req.prot.host(), flags, req.fd, req.offset as libc::off_t) };
+        if p == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
+    }
+
+    /// Gives a range back to the host; an i386 guest's stays reserved.
+    fn host_unmap(&self, addr: u64, len: u64) -> SysResult<()> {
+        let p = self.host(addr).cast::<libc::c_void>();
+        // SAFETY: as in `host_map`.
+        let ok = match self.mode() {
+            Mode::Bits64 => unsafe { libc::munmap(p, len as usize) == 0 },
+            Mode::Bits32 => {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+                // SAFETY: as in `host_map`.
+                unsafe { libc::mmap(p, len as usize, libc::PROT_NONE, flags, -1, 0) != libc::MAP_FAILED }
+            }
+        };
+        if ok { Ok(()) } else { Err(Errno::last()) }
+    }
+
+    /// munmap(2).
+    ///
+    /// # Errors
+    /// EINVAL.
+    pub fn munmap(&self, addr: u64, len: u64) -> SysResult<()> {
+        let limit = self.map_limit();
+        if !addr.is_multiple_of(PAGE) || addr > limit || len > limit - addr || len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let end = page_up(addr + len).ok_or(Errno::EINVAL)?;
+        let mut map = self.map();
+        for (start, area) in map.remove(addr, end) {
+            self.code_unmapped(start, area.end);
+            self.host_unmap(start, area.end - start)?;
+        }
+        Ok(())
+    }
+
+    /// mprotect(2), its checks of `prot` bits aside.
+    ///
+    /// # Errors
+    /// EINVAL, ENOMEM where something isn't mapped (what lies before is changed), EACCES.
+    pub fn mprotect(&self, addr: u64, len: u64, prot: Prot) -> SysResult<()> {
+        if !addr.is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        let end = page_up(len).and_then(|l| addr.checked_add(l)).filter(|&e| e > addr).ok_or(Errno::ENOMEM)?;
+        let prot = self.effective(prot);
+        let mut map = self.map();
+        let mut at = addr;
+        let mut result = Ok(());
+        for (start, area) in map.overlapping(addr, end) {
+            if start > at {
+                break;
+            }
+            if prot.has(Prot::WRITE) && !area.may_write {
+                result = Err(Errno::EACCES);
+                break;
+            }
+            at = area.end.min(end);
+        }
+        if at > addr {
+            self.code_unmapped(addr, at);
+            if !self.host_protect(addr, at - addr, prot.host()) {
+                return Err(Errno::last());
+            }
+            map.update(addr, at, |a| a.prot = prot);
+        }
+        if at < end && result.is_ok() { Err(Errno::ENOMEM) } else { result }
+    }
+
+    /// Sets where the heap begins; it is empty.
+    pub fn set_brk_start(&self, addr: u64) {
+        *self.brk.lock().unwrap_or_else(PoisonError::into_inner) = (addr, addr);
+    }
+
+    /// Start and end of the heap.
+    pub fn heap(&self) -> (u64, u64) {
+        *self.brk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// brk(2): the new end of the heap, or the old one if that can't be had.
+    pub fn set_brk(&self, new: u64, max_data: u64) -> u64 {
+        let mut brk = self.brk.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, old) = *brk;
+        let (Some(old_page), Some(new_page)) = (page_up(old), page_up(new)) else { return old };
+        if new < start || new - start > max_data {
+            return old;
+        }
+        let ok = if new_page > old_page {
+            let req = MapRequest::anonymous(new_page - old_page, Prot(3)).fixed(old_page);
+            // One page stays free behind the heap.
+            new_page < self.map_limit() && !self.map().any(old_page, new_page + PAGE) && self.mmap(req).is_ok()
+        } else {
+            new_page == old_page || self.munmap(new_page, old_page - new_page).is_ok()
+        };
+        if ok {
+            brk.1 = new;
+        }
+        brk.1
+    }
+
+    /// RLIMIT_AS, for a change that maps all of `[start, end)`.
+    fn check_limit(&self, map: &VmaMap, start: u64, end: u64) -> SysResult<()> {
+        let limit = self.address_limit.load(core::sync::atomic::Ordering::Relaxed);
+        if limit == u64::MAX {
+            return Ok(());
+        }
+        let now = map.mapped_bytes(0, self.map_limit());
+        if now - map.mapped_bytes(start, end) + (end - start) > limit { Err(Errno::ENOMEM) } else { Ok(()) }
+    }
+}
+
+/// MREMAP_* flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RemapFlags(pub i32);
+
+impl RemapFlags {
+    const fn may_move(self) -> bool {
+        self.0 & libc::MREMAP_MAYMOVE != 0
+    }
+    const fn fixed(self) -> bool {
+        self.0 & libc::MREMAP_FIXED != 0
+    }
+    const fn keep_old(self) -> bool {
+        self.0 & libc::MREMAP_DONTUNMAP != 0
+    }
+    const fn is_valid(self, old: u64, new: u64) -> bool {
+        let known = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
+        self.0 & !known == 0 && (self.may_move() || !(self.fixed() || self.keep_old())) && !(self.keep_old() && old != new)
+    }
+}
+
+impl AddressSpace {
+    /// mremap(2).
+    ///
+    /// # Errors
+    /// Those of the man page.
+    pub fn mremap(&self, addr: u64, old_len: u64, new_len: u64, flags: RemapFlags, new_addr: u64) -> SysResult<GuestAddr> {
+        if !flags.is_valid(old_len, new_len) || !addr.is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
+        }
+        let (Some(old), Some(new)) = (page_up(old_len), page_up(new_len)) else { return Err(Errno::EINVAL) };
+        if new == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let mut map = self.map();
+        let (start, area) = map.find(GuestAddr::new(addr)).map(|(s, a)| (s, a.clone())).ok_or(Errno::EFAULT)?;
+        if flags.fixed() {
+            self.check_target(addr, old, new, new_addr)?;
+        } else if old >= new && !flags.keep_old() {
+            drop(map);
+            if old > new {
+                self.munmap(addr + new, old - new)?;
+            }
+            return Ok(GuestAddr::new(addr));
+        }
+        if old == 0 && !area.shared {
+            return Err(Errno::EINVAL);
+        }
+        if old > area.end - addr {
+            return Err(Errno::EFAULT);
+        }
+        if new > old {
+            self.check_limit(&map, addr + old, addr + new)?;
+        }
+        if !flags.fixed() && !flags.keep_old() && old != 0 && old == area.end - addr && self.grow_in_place(&mut map, addr, old, new) {
+            return Ok(GuestAddr::new(addr));
+        }
+        if !flags.may_move() {
+            return Err(Errno::ENOMEM);
+        }
+        let to = match flags.fixed() {
+            true => new_addr,
+            false => map.find_gap(new, MIN_ADDR, self.mmap_base(), PAGE).ok_or(Errno::ENOMEM)?,
+        };
+        self.relocate(&mut map, Move { from: addr, old, to, new, keep_old: flags.keep_old() }, Area { file_offset: area.file_offset + (addr - start), ..area })
+    }
+
+    fn check_target(&self, addr: u64, old: u64, new: u64, to: u64) -> SysResult<()> {
+        let limit = self.map_limit();
+        let overlaps = addr < to.saturating_add(new) && to < addr.saturating_add(old);
+        if !to.is_multiple_of(PAGE) || new > limit || to > limit - new || overlaps { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    /// Grows the mapping that ends at `addr + old`, if what follows is free.
+    fn grow_in_place(&self, map: &mut VmaMap, addr: u64, old: u64, new: u64) -> bool {
+        let end = addr + new;
+        if end > self.map_limit() || map.any(addr + old, end) {
+            return false;
+        }
+        let tail = self.host(addr + old).cast::<libc::c_void>();
+        if self.mode() == Mode::Bits32 {
+            if crate::task::thread_count() > 1 {
+                return false;
+            }
+            // SAFETY: reserved and unused.
+            unsafe { libc::munmap(tail, (new - old) as usize) };
+        }
+        // SAFETY: in the guest's part of the address space.
+        let p = unsafe { libc::mremap(self.host(addr).cast(), old as usize, new as usize, 0) };
+        if p == libc::MAP_FAILED {
+            if self.mode() == Mode::Bits32 {
+                let _ = self.host_unmap(addr + old, new - old);
+            }
+            return false;
+        }
+        let Some(mut area) = map.find(GuestAddr::new(addr)).map(|(s, a)| Area { file_offset: a.file_offset + (addr - s), ..a.clone() }) else { return false };
+        area.end = end;
+        map.insert(addr, area);
+        true
+    }
+
+    fn relocate(&self, map: &mut VmaMap, m: Move, area: Area) -> SysResult<GuestAddr> {
+        self.code_unmapped(m.from, m.from + m.old);
+        self.code_unmapped(m.to, m.to + m.new);
+        let shrunk = m.old.min(m.new);
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | if m.keep_old { libc::MREMAP_DONTUNMAP } else { 0 };
+        // SAFETY: both ranges are in the guest's part of the address space.
+        let p = unsafe {
+            libc::mremap(self.host(m.from).cast(), if m.old == 0 { 0 } else { shrunk.max(PAGE) as usize }, m.new as usize, flags, self.host(m.to).cast::<libc::c_void>())
+        };
+        if p == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        if m.old > 0 && !m.keep_old {
+            map.remove(m.from, m.from + m.old);
+            self.host_unmap(m.from, m.old)?;
+        }
+        map.insert(m.to, Area { end: m.to + m.new, ..area });
+        Ok(GuestAddr::new(m.to))
+    }
+}
+
+struct Move {
+    from: u64,
+    old: u64,
+    to: u64,
+    new: u64,
+    keep_old: bool,
+}
+
+impl GuestMem {
+    /// Tells all threads that the map has changed under translations, if it has since `epoch`.
+    pub fn announce_since(&self, epoch: u64) {
+        if self.space().epoch() != epoch {
+            crate::task::raise_all(Attention::STALE);
+        }
+    }
+}
