@@ -31,6 +31,6 @@ pub mod signal;
 pub mod syscall;
 pub mod task;
 
+pub use errno::{Errno, SysResult};
 pub use error::Error;
 pub use machine::Machine;
-pub use errno::{Errno, SysResult};

@@ -108,6 +108,8 @@ impl Task {
         let tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
         Self {
             cpu: Box::new(cpu),
+            interp: Interp::new(process.config.model, u32::MAX),
+            epoch: process.space().epoch(),
             mem,
             process,
             tid,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::RunArgs;
-use crate::error::Error;
 use crate::errno::Errno;
+use crate::error::Error;
 use crate::loader::{Opened, elf};
 use crate::machine::Machine;
 use crate::paths::in_root;

@@ -192,9 +192,7 @@ impl Elf {
 fn phdr(mode: Mode, f: &Fields<'_>) -> Phdr {
     let w = |i: usize| f.num(i * 4, 4);
     match mode {
-        Mode::Bits64 => {
-            Phdr { kind: f.u32(0), flags: f.u32(4), offset: f.u64(8), vaddr: f.u64(16), filesz: f.u64(32), memsz: f.u64(40), align: f.u64(48) }
-        }
+        Mode::Bits64 => Phdr { kind: f.u32(0), flags: f.u32(4), offset: f.u64(8), vaddr: f.u64(16), filesz: f.u64(32), memsz: f.u64(40), align: f.u64(48) },
         Mode::Bits32 => Phdr { kind: f.u32(0), flags: f.u32(24), offset: w(1), vaddr: w(2), filesz: w(4), memsz: w(5), align: w(7) },
     }
 }

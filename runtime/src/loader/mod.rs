@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use forklift_x86::Mode;
 
-use crate::error::Error;
 use crate::errno::Errno;
+use crate::error::Error;
 use crate::paths::in_root;
 use elf::Elf;
 
@@ -78,7 +78,13 @@ fn open_exec(root: Option<&Path>, path: &CStr) -> Result<ExecFile, Error> {
     let host = Path::new(os(host.to_bytes()));
     let meta = std::fs::metadata(host).map_err(Errno::from).map_err(|e| fail(e, &e.to_string()))?;
     if !meta.is_file() {
-        let kind = if meta.is_dir() { "a directory" } else if meta.file_type().is_fifo() { "a pipe" } else { "not a regular file" };
+        let kind = if meta.is_dir() {
+            "a directory"
+        } else if meta.file_type().is_fifo() {
+            "a pipe"
+        } else {
+            "not a regular file"
+        };
         return Err(fail(Errno::EACCES, &format!("this is {kind}, not a program")));
     }
     let c_host = CString::new(host.as_os_str().as_bytes()).map_err(|_| fail(Errno::ENOENT, "path with a zero"))?;
@@ -145,7 +151,11 @@ fn open_interp(root: Option<&Path>, exe: &Path, path: Vec<u8>, mode: Mode) -> Re
     };
     let c_path = CString::new(path).map_err(|_| Error::exec(exe, Errno::ENOENT, "bad PT_INTERP"))?;
     let file = open_exec(root, &c_path).map_err(|e| {
-        let hint = format!("the program asks for the interpreter {}, which can't be opened ({}); install the {package} C library, or give --root DIR with one", shown.display(), e.errno());
+        let hint = format!(
+            "the program asks for the interpreter {}, which can't be opened ({}); install the {package} C library, or give --root DIR with one",
+            shown.display(),
+            e.errno()
+        );
         Error::exec(exe, e.errno(), hint)
     })?;
     let head = elf::read_head(&file.file).map_err(|e| Error::exec(&shown, e, "can't be read"))?;

@@ -212,8 +212,18 @@ fn versions(o: &mut Out, symbols: usize, soname: &str, soname_at: usize, version
 
 fn dynamic(o: &mut Out, p: &Parts, soname_at: usize, sym_size: usize) {
     o.align(16);
-    let entries =
-        [(14, soname_at), (4, p.hash), (5, p.strtab), (6, p.symtab), (10, p.strsz), (11, sym_size), (0x6fff_fff0, p.versym), (0x6fff_fffc, p.verdef), (0x6fff_fffd, 2), (0, 0)];
+    let entries = [
+        (14, soname_at),
+        (4, p.hash),
+        (5, p.strtab),
+        (6, p.symtab),
+        (10, p.strsz),
+        (11, sym_size),
+        (0x6fff_fff0, p.versym),
+        (0x6fff_fffc, p.verdef),
+        (0x6fff_fffd, 2),
+        (0, 0),
+    ];
     for (tag, v) in entries {
         (o.word(tag), o.word(v));
     }

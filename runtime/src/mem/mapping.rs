@@ -123,7 +123,9 @@ impl AddressSpace {
             return Err(Errno::ENOMEM);
         }
         let addr = self.place(&map, &req, len)?;
-        if !matches!(req.flags & MAP_TYPE, libc::MAP_SHARED | libc::MAP_PRIVATE | libc::MAP_SHARED_VALIDATE) || (req.is_anonymous() && req.flags & MAP_TYPE == 3) {
+        if !matches!(req.flags & MAP_TYPE, libc::MAP_SHARED | libc::MAP_PRIVATE | libc::MAP_SHARED_VALIDATE)
+            || (req.is_anonymous() && req.flags & MAP_TYPE == 3)
+        {
             return Err(Errno::EINVAL);
         }
         self.check_limit(&map, addr, addr + len)?;
@@ -414,7 +416,13 @@ impl AddressSpace {
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | if m.keep_old { libc::MREMAP_DONTUNMAP } else { 0 };
         // SAFETY: both ranges are in the guest's part of the address space.
         let p = unsafe {
-            libc::mremap(self.host(m.from).cast(), if m.old == 0 { 0 } else { shrunk.max(PAGE) as usize }, m.new as usize, flags, self.host(m.to).cast::<libc::c_void>())
+            libc::mremap(
+                self.host(m.from).cast(),
+                if m.old == 0 { 0 } else { shrunk.max(PAGE) as usize },
+                m.new as usize,
+                flags,
+                self.host(m.to).cast::<libc::c_void>(),
+            )
         };
         if p == libc::MAP_FAILED {
             return Err(Errno::last());

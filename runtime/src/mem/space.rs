@@ -81,7 +81,17 @@ impl AddressSpace {
             Mode::Bits64 => (0, X64_LIMIT),
             Mode::Bits32 => (reserve_window()?, 1 << 32),
         };
-        Ok(Self { mode, base, limit, map: Mutex::default(), code: Mutex::default(), epoch: AtomicU64::new(0), brk: Mutex::default(), address_limit: AtomicU64::new(u64::MAX), read_implies_exec: AtomicBool::new(false) })
+        Ok(Self {
+            mode,
+            base,
+            limit,
+            map: Mutex::default(),
+            code: Mutex::default(),
+            epoch: AtomicU64::new(0),
+            brk: Mutex::default(),
+            address_limit: AtomicU64::new(u64::MAX),
+            read_implies_exec: AtomicBool::new(false),
+        })
     }
 
     /// The mode that the space was made for.
