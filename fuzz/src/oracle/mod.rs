@@ -1,5 +1,7 @@
 //! The oracles.
 
+mod interp;
+
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod real_x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -9,4 +11,5 @@ mod real_other;
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 use real_other as real;
 
+pub use interp::interpreter;
 pub use real::real_cpu;
