@@ -1,0 +1,32 @@
+//! Real programs under forklift: the same standard output, standard error and exit status as without it, translated and interpreted.
+//!
+//! Every command, script and C program is two tests, `NAME::jit` and `NAME::interp`; the second works on smaller inputs. What a host lacks is ignored,
+//! with the reason as the test's kind. `FORKLIFT_GUEST_NATIVE=1` runs everything natively twice, which tests the tests.
+
+mod build;
+mod commands;
+mod harness;
+mod inputs;
+
+use harness::{Engine, Guest};
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut args = Arguments::from_args();
+    if args.test_threads.is_none() {
+        args.test_threads = std::thread::available_parallelism().map(|n| n.get()).ok();
+    }
+    let guests = commands::commands().into_iter().chain(commands::scripts()).chain(build::programs());
+    let trials = guests.flat_map(|g| [Engine::Jit, Engine::Interp].map(|e| trial(g.clone(), e)));
+    libtest_mimic::run(&args, trials.collect()).exit();
+}
+
+fn trial(guest: Guest, engine: Engine) -> Trial {
+    let missing = guest.missing();
+    let name = format!("{}::{}", guest.name, engine.name());
+    let trial = Trial::test(name, move || harness::compare(&guest, engine).map_err(Into::into));
+    match missing {
+        Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
+        None => trial,
+    }
+}
