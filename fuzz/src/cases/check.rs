@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use forklift_x86::{Exit, Fault, Gpr, bits};
 
 use super::Case;
-use crate::machine::{End, NoAnswer, Oracle, Output};
+use crate::machine::{End, Input, NoAnswer, Oracle, Output};
 
 /// Where an oracle disagrees with a case.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub fn check(case: &Case, oracle: &mut dyn Oracle) -> Result<(), Mismatch> {
 fn compare(case: &Case, got: &Output) -> String {
     let mut text = String::new();
     let mut want = Output { end: case.expect.end, cpu: case.input.cpu.clone(), data: case.input.data.clone() };
-    want.cpu.rip = expected_rip(case);
+    want.cpu.rip = expected_rip(case.expect.end, &case.input);
     for (place, bytes) in &case.expect.results {
         place.write(&mut want.cpu, &mut want.data, bytes);
         let have = place.read(&got.cpu, &got.data);
@@ -43,11 +43,11 @@ fn compare(case: &Case, got: &Output) -> String {
 }
 
 /// Behind the instruction; at it, for a fault; behind it, for a gate and a trap.
-fn expected_rip(case: &Case) -> u64 {
-    let start = case.input.cpu.rip;
-    match case.expect.end {
+pub(super) fn expected_rip(end: End, input: &Input) -> u64 {
+    let start = input.cpu.rip;
+    match end {
         End::Exit(Exit::Fault(f)) if !matches!(f, Fault::Overflow | Fault::Debug) => start,
-        _ => start + case.input.code.len() as u64,
+        _ => start + input.code.len() as u64,
     }
 }
 

@@ -17,15 +17,19 @@
 //! Values: `1`, `-1`, `~0`, `0xff`; `data`, `ro`, `code`, `stack` and `none` (unmapped), with `+n` or `-n`; lanes from the lowest, `u8(…) u16 u32 u64 f32 f64`;
 //! for 80 bits `1.5`, `-0.0`, `inf`, or `0x3fff:0x8000000000000000`.
 //!
+//! `=> ?` has the real CPU fill the results in when cases are blessed (`cargo xtask bless`).
+//!
 //! Results: a fault (`#DE`, `#PF`, `#PF(address)`), or `syscall`, `int80`; else execution goes on behind the instruction unless `rip` is given. Registers, vectors
 //! and data that are not listed must be unchanged. So must flags which the instruction can't change; others, x87 and MXCSR are compared where they are listed.
 
 mod check;
+mod fill;
 mod parse;
 mod place;
 mod value;
 
 pub use check::{Mismatch, check, different};
+pub use fill::fill;
 pub use parse::{Case, Expect, Group, SyntaxError, parse};
 pub use place::Place;
 pub use value::Value;

@@ -9,8 +9,10 @@ use crate::machine::{CODE, End, Input};
 /// One instruction and its cases.
 #[derive(Debug)]
 pub struct Group {
-    /// The instruction as text.
+    /// The instruction as text, `?` if that is yet to be filled in.
     pub text: String,
+    /// Line of the header, from 1.
+    pub line: usize,
     /// It, decoded.
     pub insn: Instruction,
     /// Its cases.
@@ -26,6 +28,8 @@ pub struct Case {
     pub input: Input,
     /// What must come of it.
     pub expect: Expect,
+    /// Whether that is yet to be filled in: `=> ?`.
+    pub open: bool,
 }
 
 /// What must come of a case.
@@ -62,7 +66,7 @@ pub fn parse(text: &str) -> Result<Vec<Group>, SyntaxError> {
         let content = strip_comment(raw).trim();
         let result = match content.strip_prefix("insn ") {
             _ if content.is_empty() => Ok(()),
-            Some(h) => header(h).map(|(g, bytes)| {
+            Some(h) => header(h, line).map(|(g, bytes)| {
                 groups.push(g);
                 code = bytes;
             }),
@@ -85,7 +89,7 @@ fn strip_comment(line: &str) -> &str {
     line.find("# ").map_or(line, |at| &line[..at])
 }
 
-fn header(h: &str) -> Result<((Mode, Group), Vec<u8>), String> {
+fn header(h: &str, line: usize) -> Result<((Mode, Group), Vec<u8>), String> {
     let (mode, rest) = h.split_once(' ').ok_or("a header is: insn 64 \"text\" BYTES")?;
     let mode = match mode {
         "64" => Mode::Bits64,
@@ -99,10 +103,10 @@ fn header(h: &str) -> Result<((Mode, Group), Vec<u8>), String> {
         return Err(format!("'{insn}' has {} bytes", insn.len()));
     }
     let plain = |s: &str| s.replace(' ', "").to_lowercase();
-    if plain(&insn.to_string()) != plain(text) {
+    if text != "?" && plain(&insn.to_string()) != plain(text) {
         return Err(format!("these bytes are '{insn}'"));
     }
-    Ok(((mode, Group { text: text.to_owned(), insn, cases: Vec::new() }), code))
+    Ok(((mode, Group { text: text.to_owned(), line, insn, cases: Vec::new() }), code))
 }
 
 fn case(content: &str, line: usize, mode: Mode, code: &[u8], insn: &Instruction) -> Result<Case, String> {
@@ -113,7 +117,8 @@ fn case(content: &str, line: usize, mode: Mode, code: &[u8], insn: &Instruction)
         place.write(&mut input.cpu, &mut input.data, &bytes);
     }
     let mut expect = Expect { end: End::Done, cr2: None, results: Vec::new(), flags: unchanged_flags(insn), keeps_x87: !uses_x87(insn) };
-    for word in words(after) {
+    let open = after.trim() == "?";
+    for word in words(if open { "" } else { after }) {
         match outcome(&word)? {
             Some((end, cr2)) => (expect.end, expect.cr2) = (end, cr2),
             None => expect.results.push(assignment(&word, |p| p.as_result(mode))?),
@@ -130,7 +135,7 @@ fn case(content: &str, line: usize, mode: Mode, code: &[u8], insn: &Instruction)
             _ => {}
         }
     }
-    Ok(Case { line, input, expect })
+    Ok(Case { line, input, expect, open })
 }
 
 /// Words are separated by blanks outside of parentheses.

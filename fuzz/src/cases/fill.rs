@@ -1,0 +1,145 @@
+//! Results of cases that a real CPU is to fill in: lines that end in `=> ?`.
+
+use forklift_x86::{Exit, Fault, Gate, Gpr, Mode, bits};
+use iced_x86::{Instruction, Mnemonic, RflagsBits};
+
+use super::{Case, Group};
+use crate::machine::{End, Input, Output};
+
+/// The results of `case`, as its line would have them.
+pub fn fill(group: &Group, case: &Case, got: &Output) -> String {
+    let input = &case.input;
+    let end = match got.end {
+        End::Done => return results(&group.insn, input, got),
+        End::Exit(Exit::Fault(Fault::Page)) => format!("#PF({:#x})", got.cpu.cr2),
+        End::Exit(Exit::Fault(f)) => format!("#{}", fault_name(f)),
+        End::Exit(Exit::Gate(Gate::Int80)) => "int80".to_owned(),
+        End::Exit(_) => "syscall".to_owned(),
+        End::Endless => "endless".to_owned(),
+    };
+    let mut words = vec![end];
+    words.extend(gprs(input, got));
+    words.extend(rip(super::check::expected_rip(got.end, input), got));
+    words.extend(data(input, got));
+    words.join(" ")
+}
+
+const fn fault_name(f: Fault) -> &'static str {
+    match f {
+        Fault::Divide => "DE",
+        Fault::Debug | Fault::Breakpoint => "DB",
+        Fault::Overflow => "OF",
+        Fault::Bound => "BR",
+        Fault::InvalidOpcode => "UD",
+        Fault::SegmentNotPresent => "NP",
+        Fault::Stack => "SS",
+        Fault::GeneralProtection => "GP",
+        Fault::Page => "PF",
+        Fault::X87 => "MF",
+        Fault::Alignment => "AC",
+        Fault::Simd => "XM",
+    }
+}
+
+fn results(insn: &Instruction, input: &Input, got: &Output) -> String {
+    let mut words = gprs(input, got);
+    words.extend(rip(super::check::expected_rip(got.end, input), got));
+    words.extend(flags(insn, input, got));
+    words.extend((0..16).filter(|&i| input.cpu.xmm(i) != got.cpu.xmm(i)).map(|i| format!("xmm{i}={:#x}", got.cpu.xmm(i))));
+    if input.cpu.mxcsr != got.cpu.mxcsr {
+        words.push(format!("mxcsr={:#x}", got.cpu.mxcsr));
+    }
+    words.extend(x87(insn, input, got));
+    words.extend(data(input, got));
+    words.join(" ")
+}
+
+fn gprs(input: &Input, got: &Output) -> Vec<String> {
+    let changed = Gpr::ALL.into_iter().filter(|&r| input.cpu.get(r) != got.cpu.get(r));
+    let name = |r: Gpr| format!("{r:?}").to_lowercase();
+    let name = |r| if input.cpu.mode == Mode::Bits32 { name(r).replace('r', "e") } else { name(r) };
+    changed.map(|r| format!("{}={:#x}", name(r), got.cpu.get(r))).collect()
+}
+
+fn rip(expected: u64, got: &Output) -> Option<String> {
+    (got.cpu.rip != expected).then(|| format!("rip={:#x}", got.cpu.rip))
+}
+
+/// Flags that the instruction writes and the manual defines.
+fn flags(insn: &Instruction, input: &Input, got: &Output) -> Vec<String> {
+    let table = [
+        (RflagsBits::CF, bits::CF, "cf"),
+        (RflagsBits::PF, bits::PF, "pf"),
+        (RflagsBits::AF, bits::AF, "af"),
+        (RflagsBits::ZF, bits::ZF, "zf"),
+        (RflagsBits::SF, bits::SF, "sf"),
+        (RflagsBits::OF, bits::OF, "of"),
+        (RflagsBits::DF, bits::DF, "df"),
+        (RflagsBits::AC, bits::AC, "ac"),
+    ];
+    let undefined = insn.rflags_undefined() | undefined_by_count(insn, input);
+    let written = insn.rflags_modified() & !undefined;
+    let value = got.cpu.flags.rflags() as u32;
+    table.into_iter().filter(|(iced, ..)| written & iced != 0).map(|(_, bit, name)| format!("{name}={}", u8::from(value & bit != 0))).collect()
+}
+
+/// What shifts and rotates leave undefined depends on their count.
+fn undefined_by_count(insn: &Instruction, input: &Input) -> u32 {
+    use Mnemonic::{Rcl, Rcr, Rol, Ror, Sal, Sar, Shl, Shld, Shr, Shrd};
+    let double = matches!(insn.mnemonic(), Shld | Shrd);
+    if !double && !matches!(insn.mnemonic(), Rcl | Rcr | Rol | Ror | Sal | Sar | Shl | Shr) {
+        return RflagsBits::NONE;
+    }
+    let last = insn.op_count() - 1;
+    let count = match insn.op_kind(last) {
+        iced_x86::OpKind::Register => input.cpu.get(Gpr::Rcx) as u32,
+        _ => insn.immediate(last) as u32,
+    };
+    let size = insn.op0_register().size().max(insn.memory_size().size()) as u32 * 8;
+    let count = count & if size == 64 { 63 } else { 31 };
+    let rotate = matches!(insn.mnemonic(), Rcl | Rcr | Rol | Ror);
+    match count {
+        0 => RflagsBits::NONE,
+        1 if rotate => RflagsBits::NONE,
+        1 => RflagsBits::AF,
+        _ if rotate => RflagsBits::OF,
+        _ if double && count > size => RflagsBits::OF | RflagsBits::AF | RflagsBits::CF | RflagsBits::PF | RflagsBits::SF | RflagsBits::ZF,
+        _ if count >= size => RflagsBits::OF | RflagsBits::AF | RflagsBits::CF,
+        _ => RflagsBits::OF | RflagsBits::AF,
+    }
+}
+
+fn x87(insn: &Instruction, input: &Input, got: &Output) -> Vec<String> {
+    let (old, new) = (&input.cpu.x87, &got.cpu.x87);
+    let mut words = Vec::new();
+    if old == new {
+        return words;
+    }
+    let mmx = (0..insn.op_count()).any(|i| insn.op_register(i).is_mm());
+    if mmx {
+        words.extend((0..8).filter(|&i| old.regs[i].mantissa != new.regs[i].mantissa).map(|i| format!("mm{i}={:#x}", new.regs[i].mantissa)));
+    }
+    if old.top != new.top {
+        words.push(format!("top={}", new.top));
+    }
+    if old.cw != new.cw {
+        words.push(format!("fcw={:#x}", new.cw));
+    }
+    if old.sw != new.sw {
+        words.push(format!("fsw={:#x}", new.sw));
+    }
+    if !mmx {
+        let st = |i: usize| (new.top as usize + i) & 7;
+        let live = |i: &usize| new.used >> st(*i) & 1 != 0;
+        words.extend((0..8).filter(live).map(|i| format!("st{i}={:#x}:{:#x}", new.regs[st(i)].sign_exp, new.regs[st(i)].mantissa)));
+    }
+    words.push(format!("used={:#x}", new.used));
+    words
+}
+
+/// Changed data, in doublewords.
+fn data(input: &Input, got: &Output) -> Vec<String> {
+    let dwords = input.data.chunks_exact(4).zip(got.data.chunks_exact(4)).enumerate();
+    let changed = dwords.filter(|(_, (old, new))| old != new);
+    changed.map(|(i, (_, new))| format!("d32[{:#x}]={:#x}", i * 4, u32::from_le_bytes([new[0], new[1], new[2], new[3]]))).collect()
+}
