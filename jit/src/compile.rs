@@ -126,16 +126,17 @@ fn tail_calls(func: &Function) -> usize {
     func.layout.blocks().filter_map(|b| func.layout.last_inst(b)).filter(|&i| is_tail(i)).count()
 }
 
-/// The table of accesses to guest memory; `None` if one has no source location.
+/// The table of accesses to guest memory. What has no source location (the check of a checked block) counts as the first instruction's; `None` for a
+/// location that the lifter doesn't know.
 fn traps(code: &CompiledCode, lifted: &Lifted) -> Option<Vec<Trap>> {
     let start = lifted.ranges.first()?.0.get();
     let locations = code.buffer.get_srclocs_sorted();
     let mut traps = Vec::new();
     for t in code.buffer.traps().iter().filter(|t| t.code == TRAP_MEMORY) {
         let at = locations.partition_point(|l| l.end <= t.offset);
-        let location = locations.get(at).filter(|l| l.start <= t.offset)?;
-        let pc = lifted.pcs.get(location.loc.bits() as usize)?;
-        traps.push(Trap { code: t.offset, guest: pc.get().wrapping_sub(start) as u32 });
+        let location = locations.get(at).filter(|l| l.start <= t.offset && !l.loc.is_default());
+        let pc = location.map_or(Some(start), |l| lifted.pcs.get(l.loc.bits() as usize).map(|pc| pc.get()))?;
+        traps.push(Trap { code: t.offset, guest: pc.wrapping_sub(start) as u32 });
     }
     Some(traps)
 }

@@ -1,0 +1,229 @@
+//! Real guest code, lifted and run on bare memory: 64-bit guests, whose addresses are the host's.
+
+use std::sync::Arc;
+
+use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
+use forklift_lift::{JitState, LiftEnv};
+use forklift_x86::{CpuState, Gpr, GuestAddr, Mode};
+use iced_x86::Instruction;
+use iced_x86::code_asm::*;
+
+/// Guest memory of a test: a page of code, and a stack behind it.
+struct Guest {
+    base: u64,
+    len: usize,
+}
+
+const PAGES: usize = 16;
+
+impl Guest {
+    fn new(assemble: impl FnOnce(&mut CodeAssembler)) -> Self {
+        let len = PAGES * 4096;
+        // SAFETY: a new mapping.
+        let base = unsafe { libc::mmap(core::ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) } as u64;
+        let guest = Self { base, len };
+        guest.put(0, assemble);
+        guest
+    }
+
+    /// Assembles to `offset`.
+    fn put(&self, offset: u64, assemble: impl FnOnce(&mut CodeAssembler)) {
+        let mut a = CodeAssembler::new(64).unwrap();
+        assemble(&mut a);
+        let code = a.assemble(self.base + offset).unwrap();
+        assert!(offset as usize + code.len() <= self.len);
+        // SAFETY: within the mapping.
+        unsafe { core::ptr::copy_nonoverlapping(code.as_ptr(), (self.base + offset) as *mut u8, code.len()) };
+    }
+
+    fn at(&self, offset: u64) -> GuestAddr {
+        GuestAddr::new(self.base + offset)
+    }
+}
+
+impl LiftEnv for &Guest {
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        let Some(offset) = addr.get().checked_sub(self.base).filter(|o| *o < self.len as u64) else { return 0 };
+        let n = buf.len().min(self.len - offset as usize);
+        // SAFETY: within the mapping.
+        unsafe { core::ptr::copy_nonoverlapping(addr.get() as *const u8, buf.as_mut_ptr(), n) };
+        n
+    }
+
+    fn token(&mut self, i: &Instruction) -> u64 {
+        i.ip()
+    }
+}
+
+/// Leaves, as a step that failed would.
+extern "C" fn no_step(state: &mut JitState, token: u64) -> u64 {
+    state.cpu.rip = token;
+    1
+}
+
+struct Bench {
+    guest: Guest,
+    jit: Arc<Jit>,
+    thread: Thread,
+    checked: bool,
+}
+
+impl Bench {
+    fn new(assemble: impl FnOnce(&mut CodeAssembler)) -> Self {
+        let guest = Guest::new(assemble);
+        let jit = Jit::new(Config::new(Mode::Bits64)).unwrap();
+        let mut thread = Thread::new(&jit, CpuState::new(Mode::Bits64), 0, no_step).unwrap();
+        thread.cpu().rip = guest.base;
+        thread.cpu().set(Gpr::Rsp, guest.base + guest.len as u64 - 4096);
+        Self { guest, jit, thread, checked: false }
+    }
+
+    /// Runs, compiling whatever comes, until something else happens.
+    fn run(&mut self) -> JitExit {
+        loop {
+            match self.thread.run() {
+                JitExit::Cold => self.jit.compile(self.thread.cpu().pc(), self.checked, &mut &self.guest).unwrap(),
+                other => return other,
+            }
+        }
+    }
+
+    fn offset(&mut self) -> u64 {
+        self.thread.cpu().rip - self.guest.base
+    }
+}
+
+#[test]
+fn loop_and_calls() {
+    // fib(20), as compilers write it.
+    let mut b = Bench::new(|a| {
+        let (mut fib, mut small) = (a.create_label(), a.create_label());
+        a.mov(edi, 20).unwrap();
+        a.call(fib).unwrap();
+        a.hlt().unwrap();
+        a.set_label(&mut fib).unwrap();
+        a.cmp(edi, 2).unwrap();
+        a.jb(small).unwrap();
+        a.push(rbx).unwrap();
+        a.push(rdi).unwrap();
+        a.sub(edi, 1).unwrap();
+        a.call(fib).unwrap();
+        a.mov(ebx, eax).unwrap();
+        a.pop(rdi).unwrap();
+        a.sub(edi, 2).unwrap();
+        a.call(fib).unwrap();
+        a.add(eax, ebx).unwrap();
+        a.pop(rbx).unwrap();
+        a.ret().unwrap();
+        a.set_label(&mut small).unwrap();
+        a.mov(eax, edi).unwrap();
+        a.ret().unwrap();
+    });
+    let stack = b.thread.cpu().get(Gpr::Rsp);
+    assert_eq!(b.run(), JitExit::Step);
+    assert_eq!((b.thread.cpu().get(Gpr::Rax), b.thread.cpu().get(Gpr::Rsp)), (6765, stack));
+    let s = b.jit.stats();
+    assert!(s.enters < 40, "{s}");
+}
+
+#[test]
+fn code_changes_between_runs() {
+    let mut b = Bench::new(|a| {
+        let mut top = a.create_label();
+        a.mov(ecx, 1000).unwrap();
+        a.xor(eax, eax).unwrap();
+        a.set_label(&mut top).unwrap();
+        a.add(eax, 1).unwrap();
+        a.dec(ecx).unwrap();
+        a.jnz(top).unwrap();
+        a.hlt().unwrap();
+    });
+    for add in 1..50 {
+        // add eax, imm32: the immediate is the second byte behind mov and xor.
+        let at = b.guest.at(5 + 2 + 1);
+        // SAFETY: within the guest.
+        unsafe { *(at.get() as *mut u8) = add };
+        b.jit.invalidate(at, at.wrapping_add(1));
+        b.thread.cpu().rip = b.guest.base;
+        assert_eq!(b.run(), JitExit::Step);
+        assert_eq!(b.thread.cpu().get(Gpr::Rax), u64::from(add) * 1000);
+    }
+}
+
+#[test]
+fn checked_blocks_notice_changes() {
+    let mut b = Bench::new(|a| {
+        a.mov(eax, 1).unwrap();
+        a.hlt().unwrap();
+    });
+    b.checked = true;
+    for value in [7, 7, 8, 9, 9] {
+        b.guest.put(0, |a| {
+            a.mov(eax, value).unwrap();
+            a.hlt().unwrap();
+        });
+        b.thread.cpu().rip = b.guest.base;
+        assert_eq!(b.run(), JitExit::Step);
+        assert_eq!(b.thread.cpu().get(Gpr::Rax), value as u64);
+    }
+    assert_eq!(b.jit.stats().killed, 2);
+}
+
+#[test]
+fn step_helper_leaves() {
+    let mut b = Bench::new(|a| {
+        a.mov(eax, 5).unwrap();
+        a.cpuid().unwrap();
+        a.mov(eax, 6).unwrap();
+        a.hlt().unwrap();
+    });
+    assert_eq!(b.run(), JitExit::Dispatch);
+    assert_eq!((b.offset(), b.thread.cpu().get(Gpr::Rax)), (5, 5));
+}
+
+#[cfg(target_arch = "x86_64")]
+mod faults {
+    use super::*;
+    use core::sync::atomic::{AtomicPtr, Ordering};
+
+    static JIT: AtomicPtr<Jit> = AtomicPtr::new(core::ptr::null_mut());
+    static STATE: AtomicPtr<JitState> = AtomicPtr::new(core::ptr::null_mut());
+
+    extern "C" fn handler(_: i32, _: *mut libc::siginfo_t, uc: *mut libc::c_void) {
+        // SAFETY: one test uses these, on one thread.
+        let what = unsafe { (*JIT.load(Ordering::SeqCst)).on_fault(STATE.load(Ordering::SeqCst), &mut *uc.cast()) };
+        if !matches!(what, HostFault::Left(_)) {
+            // SAFETY: nothing can be done.
+            unsafe { libc::abort() };
+        }
+    }
+
+    /// At a fault in the middle of a block, registers and flags are those before the instruction.
+    #[test]
+    fn state_at_a_fault_is_precise() {
+        let mut b = Bench::new(|a| {
+            a.mov(eax, 0x1111).unwrap();
+            a.mov(r12, 0x2222u64).unwrap();
+            a.mov(edi, 0x10).unwrap();
+            a.sub(edi, 0x20).unwrap();
+            a.mov(rdi, qword_ptr(rdi + 8)).unwrap();
+            a.mov(eax, 0x3333).unwrap();
+            a.add(eax, edi).unwrap();
+            a.hlt().unwrap();
+        });
+        JIT.store(Arc::as_ptr(&b.jit).cast_mut(), Ordering::SeqCst);
+        STATE.store(b.thread.state_ptr(), Ordering::SeqCst);
+        // SAFETY: plain installation of a handler.
+        unsafe {
+            let mut action: libc::sigaction = core::mem::zeroed();
+            action.sa_sigaction = handler as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO;
+            assert_eq!(libc::sigaction(libc::SIGSEGV, &action, core::ptr::null_mut()), 0);
+        }
+        assert_eq!(b.run(), JitExit::Fault);
+        assert_eq!(b.offset(), 5 + 10 + 5 + 3);
+        let cpu = b.thread.cpu();
+        assert_eq!((cpu.get(Gpr::Rax), cpu.get(Gpr::R12), cpu.get(Gpr::Rdi)), (0x1111, 0x2222, 0xffff_fff0));
+        assert_eq!(cpu.flags.status(), 0x81 | 4, "CF, SF and PF");
+    }
+}
