@@ -7,12 +7,12 @@
 
 pub mod contract;
 mod cx;
-mod live;
 mod lifter;
+mod live;
 mod ops;
 mod state;
 
 pub use contract::{BlockKey, EXIT_NAMESPACE, HELPERS, Helper, LiftEnv, LiftError, Lifted, LiftedExit, TRAP_MEMORY, WINDOW_SLACK};
-pub use ops::lifted_mnemonics;
 pub use lifter::{Lifter, signature};
+pub use ops::lifted_mnemonics;
 pub use state::{INDIRECT_ENTRIES, IndirectEntry, JitState, PARAM_REGS, offset};

@@ -9,8 +9,8 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use forklift_lift::{BlockKey, LiftEnv, Lifter, signature};
 use forklift_x86::{GuestAddr, Mode};
-use iced_x86::code_asm::*;
 use iced_x86::Instruction;
+use iced_x86::code_asm::*;
 
 const START: u64 = 0x40_1000;
 

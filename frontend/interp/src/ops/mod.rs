@@ -4,6 +4,13 @@
 //! and CMPSD, which name a string instruction and one of SSE2: two families have those, each with a `Pick` that refuses the other's forms.
 
 mod arith;
+mod control;
+mod logic;
+mod misc;
+mod moves;
+mod muldiv;
+mod shift;
+mod stack;
 mod vec;
 mod x87;
 
@@ -23,6 +30,13 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
     const {
         &[
             arith::table(),
+            logic::table(),
+            moves::table(),
+            shift::table(),
+            muldiv::table(),
+            stack::table(),
+            control::table(),
+            misc::table(),
             x87::arith::table(),
             x87::compare::table(),
             x87::control::table(),

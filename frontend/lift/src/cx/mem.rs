@@ -4,10 +4,7 @@
 //! [`WINDOW_SLACK`] is added behind that extension instead: where the sum would have wrapped, the access hits a guard beside the window and faults, and
 //! the runtime steps the instruction by interpretation, which wraps.
 
-use cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, Type, Value,
-    types::I64,
-};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types::I64};
 use forklift_x86::{Gpr, Seg, Width};
 use iced_x86::{Instruction, Register};
 

@@ -98,13 +98,6 @@ fn is_immediate(k: OpKind) -> bool {
     use OpKind as K;
     matches!(
         k,
-        K::Immediate8
-            | K::Immediate16
-            | K::Immediate32
-            | K::Immediate64
-            | K::Immediate8to16
-            | K::Immediate8to32
-            | K::Immediate8to64
-            | K::Immediate32to64
+        K::Immediate8 | K::Immediate16 | K::Immediate32 | K::Immediate64 | K::Immediate8to16 | K::Immediate8to32 | K::Immediate8to64 | K::Immediate32to64
     )
 }

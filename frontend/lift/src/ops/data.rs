@@ -216,4 +216,3 @@ fn cmovcc(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let v = cx.b.ins().select(c, new, old);
     cx.write(i, 0, v)
 }
-

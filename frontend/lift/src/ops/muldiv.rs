@@ -2,7 +2,11 @@
 //!
 //! A division that would raise #DE, or whose dividend is really of double width (of 128 bits), leaves the block and is interpreted.
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::IntCC, types::{I16, I32, I64}};
+use cranelift_codegen::ir::{
+    InstBuilder, Type, Value,
+    condcodes::IntCC,
+    types::{I16, I32, I64},
+};
 use forklift_x86::{CcKind, Gpr, GuestAddr, Width};
 use iced_x86::{Instruction, Mnemonic};
 
@@ -10,8 +14,7 @@ use super::LiftFn;
 use crate::LiftedExit;
 use crate::cx::{Lazy, Lift, int};
 
-pub(super) const OPS: &[(Mnemonic, LiftFn)] =
-    &[(Mnemonic::Mul, mul), (Mnemonic::Imul, imul), (Mnemonic::Div, div), (Mnemonic::Idiv, idiv)];
+pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[(Mnemonic::Mul, mul), (Mnemonic::Imul, imul), (Mnemonic::Div, div), (Mnemonic::Idiv, idiv)];
 
 /// MUL: rDX:rAX = rAX * src.
 fn mul(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {

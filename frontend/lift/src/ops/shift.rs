@@ -99,20 +99,30 @@ const ROTATED: u32 = bits::CF | bits::OF;
 
 /// ROL: CF = the lowest bit of the result; OF = CF xor the highest (for a count of 1).
 fn rol(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    rotate(cx, i, |cx, a, n| cx.b.ins().rotl(a, n), |cx, w, r| {
-        let (low, high) = (low_bit(cx, r), high_bit(cx, w, r));
-        (low, cx.b.ins().bxor(low, high))
-    })
+    rotate(
+        cx,
+        i,
+        |cx, a, n| cx.b.ins().rotl(a, n),
+        |cx, w, r| {
+            let (low, high) = (low_bit(cx, r), high_bit(cx, w, r));
+            (low, cx.b.ins().bxor(low, high))
+        },
+    )
 }
 
 /// ROR: CF = the highest bit of the result; OF = the two highest differ (for a count of 1).
 fn ror(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    rotate(cx, i, |cx, a, n| cx.b.ins().rotr(a, n), |cx, w, r| {
-        let high = high_bit(cx, w, r);
-        let doubled = cx.b.ins().ishl_imm_u(r, 1);
-        let next = high_bit(cx, w, doubled);
-        (high, cx.b.ins().bxor(high, next))
-    })
+    rotate(
+        cx,
+        i,
+        |cx, a, n| cx.b.ins().rotr(a, n),
+        |cx, w, r| {
+            let high = high_bit(cx, w, r);
+            let doubled = cx.b.ins().ishl_imm_u(r, 1);
+            let next = high_bit(cx, w, doubled);
+            (high, cx.b.ins().bxor(high, next))
+        },
+    )
 }
 
 type Rotate = fn(&mut Lift<'_, '_>, Value, Value) -> Value;

@@ -23,11 +23,7 @@ pub(super) fn scalar<T: Float>(cpu: &CpuState, slot: u8) -> T {
 
 /// Low lane of dest = `f`(dest, src).
 #[inline(always)]
-pub(super) fn scalar_binary<T: Float, S: Source, M: Memory>(
-    cx: &mut Exec<'_, M>,
-    op: &Op<M>,
-    f: impl FnOnce(&mut Env, T, T) -> T,
-) -> Step {
+pub(super) fn scalar_binary<T: Float, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: impl FnOnce(&mut Env, T, T) -> T) -> Step {
     let b: T = S::get(cx, op)?;
     let a = scalar(cx.cpu, op.reg[0]);
     let mut env = Env::new(cx.cpu.mxcsr);
@@ -39,11 +35,7 @@ pub(super) fn scalar_binary<T: Float, S: Source, M: Memory>(
 
 /// Low lane of dest = `f`(src), with another format.
 #[inline(always)]
-pub(super) fn scalar_unary<F: Float, T: Float, S: Source, M: Memory>(
-    cx: &mut Exec<'_, M>,
-    op: &Op<M>,
-    f: impl FnOnce(&mut Env, F) -> T,
-) -> Step {
+pub(super) fn scalar_unary<F: Float, T: Float, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: impl FnOnce(&mut Env, F) -> T) -> Step {
     let b: F = S::get(cx, op)?;
     let mut env = Env::new(cx.cpu.mxcsr);
     let r = f(&mut env, b);
@@ -54,11 +46,7 @@ pub(super) fn scalar_unary<F: Float, T: Float, S: Source, M: Memory>(
 
 /// dest = `f`(dest, src), whole vectors.
 #[inline(always)]
-pub(super) fn whole_binary<S: VecSource, M: Memory>(
-    cx: &mut Exec<'_, M>,
-    op: &Op<M>,
-    f: impl FnOnce(&mut Env, V<16>, V<16>) -> V<16>,
-) -> Step {
+pub(super) fn whole_binary<S: VecSource, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: impl FnOnce(&mut Env, V<16>, V<16>) -> V<16>) -> Step {
     let b: V<16> = S::get(cx, op)?;
     let a = V::<16>::read(cx.cpu, op.reg[0]);
     let mut env = Env::new(cx.cpu.mxcsr);

@@ -157,7 +157,6 @@ pub(crate) fn run_widen<T: Int, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: 
     Ok(())
 }
 
-
 /// Binds a two-operand function to the forms of an instruction: register or memory source, MMX or XMM. `$run` is [`run_binary`] or [`run_unary`].
 macro_rules! bind {
     ($run:ident, $i:expr, $f:expr) => {{
