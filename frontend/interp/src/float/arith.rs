@@ -102,7 +102,9 @@ fn sum_is_exact<T: Float>(a: T, b: T, r: T) -> bool {
 /// Whether a · b surely has no more bits than the format.
 fn product_is_exact<T: Float>(a: T, b: T) -> bool {
     let zeroes = |v: T| (v.to_u64() & T::FRACTION_MASK | 1 << T::FRACTION).trailing_zeros();
-    zeroes(a) + zeroes(b) >= T::FRACTION
+    let (p, q) = (zeroes(a), zeroes(b));
+    // n bits times m bits are at most n + m bits, or m bits if n is 1.
+    p + q > T::FRACTION || p.max(q) == T::FRACTION
 }
 
 /// A denormal operand is zero under DAZ.

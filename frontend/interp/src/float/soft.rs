@@ -59,7 +59,7 @@ pub(crate) fn round<T: Float>(env: &mut Env, n: Number) -> T {
     // The carry of a significand that was rounded up to 2 goes into the exponent.
     let magnitude = ((field as u64 - 1) << T::FRACTION) + kept;
     if magnitude >= T::INFINITY {
-        return overflow(env, n.negative);
+        return overflow(env, n.negative, inexact);
     }
     if inexact {
         env.raise(flag::INEXACT);
@@ -67,8 +67,9 @@ pub(crate) fn round<T: Float>(env: &mut Env, n: Number) -> T {
     signed(n.negative, magnitude)
 }
 
-fn overflow<T: Float>(env: &mut Env, negative: bool) -> T {
-    env.raise(flag::OVERFLOW | flag::INEXACT);
+/// `inexact` counts only for the handler of an unmasked exception, which would get the result of an unbounded exponent.
+fn overflow<T: Float>(env: &mut Env, negative: bool, inexact: bool) -> T {
+    env.raise(flag::OVERFLOW | if inexact || env.is_masked(flag::OVERFLOW) { flag::INEXACT } else { 0 });
     let to_infinity = match env.rounding() {
         Rounding::Nearest => true,
         Rounding::Down => negative,
@@ -80,20 +81,21 @@ fn overflow<T: Float>(env: &mut Env, negative: bool) -> T {
 
 /// A number below the normal ones. It is tiny unless rounding it with an unbounded exponent gives the smallest normal number.
 fn round_tiny<T: Float>(env: &mut Env, n: Number, field: i32) -> T {
-    let (unbounded, _) = round_shift(n.sig, 63 - T::FRACTION, n.sticky, n.negative, env.rounding());
+    let (unbounded, unbounded_inexact) = round_shift(n.sig, 63 - T::FRACTION, n.sticky, n.negative, env.rounding());
     let tiny = field < 0 || unbounded >> (T::FRACTION + 1) == 0;
     let drop = (64 - T::FRACTION as i32 - field) as u32;
     let (kept, inexact) = round_shift(n.sig, drop, n.sticky, n.negative, env.rounding());
-    if tiny && env.is_masked(flag::UNDERFLOW) && env.ftz() {
-        env.raise(flag::UNDERFLOW | flag::INEXACT);
-        return T::zero(n.negative);
-    }
-    if tiny && (inexact || !env.is_masked(flag::UNDERFLOW)) {
-        env.raise(flag::UNDERFLOW);
-    }
-    if inexact {
-        env.raise(flag::INEXACT);
-    }
+    env.raise(match (tiny, env.is_masked(flag::UNDERFLOW)) {
+        // The handler would get the result of the unbounded exponent.
+        (true, false) => flag::UNDERFLOW | if unbounded_inexact { flag::INEXACT } else { 0 },
+        (true, true) if env.ftz() => {
+            env.raise(flag::UNDERFLOW | flag::INEXACT);
+            return T::zero(n.negative);
+        }
+        (true, true) if inexact => flag::UNDERFLOW | flag::INEXACT,
+        (false, _) if inexact => flag::INEXACT,
+        _ => 0,
+    });
     signed(n.negative, kept)
 }
 

@@ -55,6 +55,7 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             vec::fcompare::table(),
             vec::convert::table(),
             vec::control::table(),
+            vec::strings::table(),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Conversions. SDM vol. 1, 10.4.3, 11.4.1.6, 11.6.
 
-use forklift_x86::Exit;
+use forklift_x86::{Exit, Fault};
 use iced_x86::{Instruction, Mnemonic};
 
 use super::fp::{bind_scalar, bind_whole, set_scalar};
@@ -30,7 +30,7 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Cvtsd2si, Pick::By(to_gpr::<u64, false, M>)),
             (Mnemonic::Cvttss2si, Pick::By(to_gpr::<u32, true, M>)),
             (Mnemonic::Cvttsd2si, Pick::By(to_gpr::<u64, true, M>)),
-            (Mnemonic::Cvtpi2ps, Pick::By(|i| low_quadword(i, cvtpi2ps::<Mem, M>, cvtpi2ps::<Mm<1>, M>))),
+            (Mnemonic::Cvtpi2ps, Pick::By(|i| low_quadword(i, cvtpi2ps::<Mem, M>, cvtpi2ps_mm::<M>))),
             (Mnemonic::Cvtpi2pd, Pick::By(|i| low_quadword(i, cvtpi2pd::<M>, cvtpi2pd_mm::<M>))),
             (Mnemonic::Cvtps2pi, Pick::By(|i| low_quadword(i, single_to_mmx::<false, Mem, M>, single_to_mmx::<false, Xmm<1>, M>))),
             (Mnemonic::Cvttps2pi, Pick::By(|i| low_quadword(i, single_to_mmx::<true, Mem, M>, single_to_mmx::<true, Xmm<1>, M>))),
@@ -141,15 +141,30 @@ fn run_to_gpr<T: Float, const BITS: u32, const TRUNCATE: bool, S: Source, M: Mem
 }
 
 /// CVTPI2PS: two signed doublewords to the low lanes; the others stay.
+///
+/// From memory it leaves the x87 state alone, as CVTPI2PD does. The manual says so only for CVTPI2PD, but CPUs do it for both.
 fn cvtpi2ps<S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
-    V::<8>::check(cx)?;
     let b = pair(S::get(cx, op)?);
     let mut env = Env::new(cx.cpu.mxcsr);
     let r = b.map(|l| from_int::<u32>(&mut env, i64::from(l as i32)));
     env.commit(cx.cpu)?;
     V::<16>::read(cx.cpu, op.reg[0]).with(0, r[0]).with(1, r[1]).write(cx.cpu, op.reg[0]);
-    V::<8>::finish(cx.cpu);
     Ok(())
+}
+
+/// CVTPI2PS from an MMX register.
+fn cvtpi2ps_mm<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    using_mmx(cx, |cx| cvtpi2ps::<Mm<1>, M>(cx, op))
+}
+
+/// Runs `f` as an MMX instruction. The transition to MMX happens even if it ends with #XM.
+fn using_mmx<M: Memory>(cx: &mut Exec<'_, M>, f: impl FnOnce(&mut Exec<'_, M>) -> Step) -> Step {
+    V::<8>::check(cx)?;
+    let r = f(cx);
+    if matches!(r, Ok(()) | Err(Exit::Fault(Fault::Simd))) {
+        V::<8>::finish(cx.cpu);
+    }
+    r
 }
 
 /// CVTPI2PD from memory: no MMX register is touched.
@@ -174,8 +189,12 @@ fn double_to_mmx<const TRUNCATE: bool, S: VecSource, M: Memory>(cx: &mut Exec<'_
     to_mmx::<u64, TRUNCATE, M>(cx, op, b)
 }
 
-fn to_mmx<T: Float, const TRUNCATE: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, source: impl FnOnce(&mut Exec<'_, M>) -> Result<[T; 2], Exit>) -> Step {
-    super::using::<V<8>, M>(cx, |cx| {
+fn to_mmx<T: Float, const TRUNCATE: bool, M: Memory>(
+    cx: &mut Exec<'_, M>,
+    op: &Op<M>,
+    source: impl FnOnce(&mut Exec<'_, M>) -> Result<[T; 2], Exit>,
+) -> Step {
+    using_mmx(cx, |cx| {
         let b = source(cx)?;
         let mut env = Env::new(cx.cpu.mxcsr);
         let rounding = rounding::<TRUNCATE>(&env);

@@ -17,6 +17,7 @@ pub(super) mod moves;
 pub(super) mod multiply;
 pub(super) mod shift;
 pub(super) mod shuffle;
+pub(super) mod strings;
 
 use forklift_x86::{CpuState, Exit};
 use iced_x86::{Instruction, OpKind, Register};

@@ -1,0 +1,186 @@
+//! PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM. SDM vol. 2B, 4.1.
+
+use forklift_x86::{Exit, Gpr, bits};
+use iced_x86::{Code, Instruction, Mnemonic};
+
+use crate::build::{Form, Pick, Table, form};
+use crate::vector::{V, VecReg};
+use crate::{Exec, Memory, Op, RunFn, Step};
+
+pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
+    const {
+        &[
+            (Mnemonic::Pcmpestri, Pick::By(|i| explicit(i, Output::Index))),
+            (Mnemonic::Pcmpestri64, Pick::By(|i| explicit(i, Output::Index))),
+            (Mnemonic::Pcmpestrm, Pick::By(|i| explicit(i, Output::Mask))),
+            (Mnemonic::Pcmpestrm64, Pick::By(|i| explicit(i, Output::Mask))),
+            (Mnemonic::Pcmpistri, Pick::By(|i| pick(i, run::<Implicit, true, true, M>, run::<Implicit, false, true, M>))),
+            (Mnemonic::Pcmpistrm, Pick::By(|i| pick(i, run::<Implicit, true, false, M>, run::<Implicit, false, false, M>))),
+        ]
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Output {
+    Index,
+    Mask,
+}
+
+/// The explicit lengths are in RAX and RDX with REX.W, in EAX and EDX without.
+fn explicit<M: Memory>(i: &Instruction, output: Output) -> Option<RunFn<M>> {
+    let wide = matches!(i.code(), Code::Pcmpestri64_xmm_xmmm128_imm8 | Code::Pcmpestrm64_xmm_xmmm128_imm8);
+    match (wide, output) {
+        (false, Output::Index) => pick(i, run::<Explicit<32>, true, true, M>, run::<Explicit<32>, false, true, M>),
+        (false, Output::Mask) => pick(i, run::<Explicit<32>, true, false, M>, run::<Explicit<32>, false, false, M>),
+        (true, Output::Index) => pick(i, run::<Explicit<64>, true, true, M>, run::<Explicit<64>, false, true, M>),
+        (true, Output::Mask) => pick(i, run::<Explicit<64>, true, false, M>, run::<Explicit<64>, false, false, M>),
+    }
+}
+
+fn pick<M: Memory>(i: &Instruction, mem: RunFn<M>, reg: RunFn<M>) -> Option<RunFn<M>> {
+    Some(if form(i, 1) == Form::Mem { mem } else { reg })
+}
+
+/// How long a string is, in elements.
+trait Length {
+    /// `second`: the length of operand 1, not of operand 0.
+    fn length<M: Memory>(cx: &Exec<'_, M>, s: &Text, second: bool) -> usize;
+}
+
+/// Up to the first zero.
+struct Implicit;
+/// The absolute value of a register of `BITS` bits.
+struct Explicit<const BITS: u32>;
+
+impl Length for Implicit {
+    fn length<M: Memory>(_: &Exec<'_, M>, s: &Text, _: bool) -> usize {
+        (0..s.capacity()).find(|&i| s.at(i) == 0).unwrap_or(s.capacity())
+    }
+}
+
+impl<const BITS: u32> Length for Explicit<BITS> {
+    fn length<M: Memory>(cx: &Exec<'_, M>, s: &Text, second: bool) -> usize {
+        let v = cx.cpu.get(if second { Gpr::Rdx } else { Gpr::Rax });
+        let v = (v as i64) << (64 - BITS) >> (64 - BITS);
+        v.unsigned_abs().min(s.capacity() as u64) as usize
+    }
+}
+
+/// The elements of an operand: bits 0–1 of the immediate say whether they are words and whether they are signed.
+struct Text {
+    v: V<16>,
+    words: bool,
+    signed: bool,
+}
+
+impl Text {
+    fn new(v: V<16>, imm: u8) -> Self {
+        Self { v, words: imm & 1 != 0, signed: imm & 2 != 0 }
+    }
+
+    fn capacity(&self) -> usize {
+        if self.words { 8 } else { 16 }
+    }
+
+    fn at(&self, i: usize) -> i32 {
+        match (self.words, self.signed) {
+            (false, false) => i32::from(self.v.lane::<u8>(i)),
+            (false, true) => i32::from(self.v.lane::<i8>(i)),
+            (true, false) => i32::from(self.v.lane::<u16>(i)),
+            (true, true) => i32::from(self.v.lane::<i16>(i)),
+        }
+    }
+}
+
+fn run<L: Length, const MEM: bool, const INDEX: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    let imm = op.imm as u8;
+    let first = Text::new(V::read(cx.cpu, op.reg[0]), imm);
+    let second = Text::new(if MEM { memory(cx, op)? } else { V::read(cx.cpu, op.reg[1]) }, imm);
+    let lengths = (L::length(cx, &first, false), L::length(cx, &second, true));
+    let n = first.capacity();
+    let result = polarity(aggregate(&first, &second, lengths, imm), lengths.1, n, imm);
+    if INDEX {
+        cx.cpu.set(Gpr::Rcx, index(result, n, imm));
+    } else {
+        mask(result, n, imm).write(cx.cpu, 0);
+    }
+    let flag = |set: bool, bit: u32| if set { bit } else { 0 };
+    let (sf, zf) = (flag(lengths.0 < n, bits::SF), flag(lengths.1 < n, bits::ZF));
+    cx.cpu.flags.set_status(sf | zf | flag(result != 0, bits::CF) | flag(result & 1 != 0, bits::OF));
+    Ok(())
+}
+
+/// The memory operand needn't be aligned.
+fn memory<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Result<V<16>, Exit> {
+    cx.load(cx.ea(op)).map(V::from_bits)
+}
+
+/// IntRes1: a bit for each element of the second operand, by the operation in bits 2–3 of the immediate.
+fn aggregate(first: &Text, second: &Text, (len1, len2): (usize, usize), imm: u8) -> u32 {
+    let n = first.capacity();
+    let holds = |j: usize| match imm >> 2 & 3 {
+        0 => j < len2 && (0..len1).any(|i| first.at(i) == second.at(j)),
+        1 => j < len2 && (0..len1 / 2).any(|r| (first.at(2 * r)..=first.at(2 * r + 1)).contains(&second.at(j))),
+        2 => if j < len1 && j < len2 { first.at(j) == second.at(j) } else { j >= len1 && j >= len2 },
+        _ => (0..len1.min(n - j)).all(|i| j + i < len2 && first.at(i) == second.at(j + i)),
+    };
+    (0..n).fold(0, |r, j| r | u32::from(holds(j)) << j)
+}
+
+/// IntRes2: bits 4–5 of the immediate negate all bits, or those of valid elements.
+fn polarity(result: u32, len2: usize, n: usize, imm: u8) -> u32 {
+    match imm >> 4 & 3 {
+        1 => result ^ ((1 << n) - 1),
+        3 => result ^ ((1 << len2) - 1),
+        _ => result,
+    }
+}
+
+/// The lowest or (bit 6 of the immediate) highest element that is set; their number if there is none.
+fn index(result: u32, n: usize, imm: u8) -> u64 {
+    match (result, imm & 0x40 != 0) {
+        (0, _) => n as u64,
+        (_, false) => u64::from(result.trailing_zeros()),
+        (_, true) => u64::from(result.ilog2()),
+    }
+}
+
+/// A bit or (bit 6 of the immediate) an element of ones for each element that is set.
+fn mask(result: u32, n: usize, imm: u8) -> V<16> {
+    let set = |i: usize| result >> i & 1 != 0;
+    match (imm & 0x40 != 0, n) {
+        (false, _) => V::from_bits(u128::from(result)),
+        (true, 8) => V::from_fn(|i| if set(i) { u16::MAX } else { 0 }),
+        (true, _) => V::from_fn(|i| if set(i) { u8::MAX } else { 0 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Rig;
+    use forklift_x86::{Gpr, bits};
+
+    fn text(s: &str) -> u128 {
+        let mut b = [0; 16];
+        b[..s.len()].copy_from_slice(s.as_bytes());
+        u128::from_le_bytes(b)
+    }
+
+    fn istri(a: &str, b: &str, imm: u8) -> (u64, u32) {
+        let mut r = Rig::new64(&[0x66, 0x0f, 0x3a, 0x63, 0xc1, imm]); // pcmpistri xmm0, xmm1, imm
+        r.cpu.set_xmm(0, text(a));
+        r.cpu.set_xmm(1, text(b));
+        let r = r.ok();
+        (r.get(Gpr::Rcx), r.status())
+    }
+
+    #[test]
+    fn searches() {
+        assert_eq!(istri("xyz", "lazy dog", 0x00), (2, bits::CF | bits::ZF | bits::SF)); // any of
+        assert_eq!(istri("09", "abc123", 0x04), (3, bits::CF | bits::ZF | bits::SF)); // range
+        assert_eq!(istri("dog", "lazy dog, dog", 0x0c), (5, bits::CF | bits::ZF | bits::SF)); // substring
+        assert_eq!(istri("dog", "lazy dog, dog", 0x4c), (10, bits::CF | bits::ZF | bits::SF)); // the last one
+        assert_eq!(istri("same", "samba", 0x18), (3, bits::CF | bits::ZF | bits::SF)); // first difference
+        assert_eq!(istri("q", "lazy", 0x00), (16, bits::ZF | bits::SF));
+    }
+}
