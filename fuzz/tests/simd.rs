@@ -11,15 +11,8 @@ use forklift_interp::{FlatMemory, Interp, Perm};
 use forklift_x86::{CpuModel, CpuState, Exit, Fault, Gpr, Mode};
 use iced_x86::{Code, CpuidFeature, Encoder, EncodingKind, Instruction, MemoryOperand, Mnemonic, OpCodeOperandKind, OpKind, Register};
 
-const FEATURES: [CpuidFeature; 7] = [
-    CpuidFeature::MMX,
-    CpuidFeature::SSE,
-    CpuidFeature::SSE2,
-    CpuidFeature::SSE3,
-    CpuidFeature::SSSE3,
-    CpuidFeature::SSE4_1,
-    CpuidFeature::SSE4_2,
-];
+const FEATURES: [CpuidFeature; 7] =
+    [CpuidFeature::MMX, CpuidFeature::SSE, CpuidFeature::SSE2, CpuidFeature::SSE3, CpuidFeature::SSSE3, CpuidFeature::SSE4_1, CpuidFeature::SSE4_2];
 
 /// Approximations differ between CPU vendors, CRC32 has its own cases, x87, hints and fences have no vectors.
 fn is_tested(code: Code) -> bool {
@@ -70,8 +63,24 @@ impl Rng {
     /// A binary32 number of some interest.
     fn single(&mut self) -> u32 {
         const EDGES: [u32; 18] = [
-            0, 1, 0x7f_ffff, 0x80_0000, 0x80_0001, 0x3f80_0000, 0x3f80_0001, 0x3f7f_ffff, 0x4f00_0000, 0x4eff_ffff, 0x5f00_0000, 0x7f7f_ffff, 0x7f80_0000,
-            0x7f80_0001, 0x7fc0_0000, 0x7fff_ffff, 0x4b00_0001, 0x3f00_0000,
+            0,
+            1,
+            0x7f_ffff,
+            0x80_0000,
+            0x80_0001,
+            0x3f80_0000,
+            0x3f80_0001,
+            0x3f7f_ffff,
+            0x4f00_0000,
+            0x4eff_ffff,
+            0x5f00_0000,
+            0x7f7f_ffff,
+            0x7f80_0000,
+            0x7f80_0001,
+            0x7fc0_0000,
+            0x7fff_ffff,
+            0x4b00_0001,
+            0x3f00_0000,
         ];
         let v = match self.below(8) {
             0..=2 => self.pick(&EDGES),
@@ -292,8 +301,17 @@ fn as_the_real_cpu_does() {
             runs += 1;
             if !difference.is_empty() {
                 let c = &input.cpu;
-                let regs: Vec<_> = (0..i.op_count()).filter(|&k| i.op_kind(k) == OpKind::Register && i.op_register(k).is_xmm()).map(|k| c.xmm(i.op_register(k).number())).collect();
-                let text = format!("{i} {:02x?} mxcsr {:04x} xmm {regs:032x?} mem {:02x?}\n    {}", input.code, c.mxcsr, &input.data[64..80], difference.join("\n    "));
+                let regs: Vec<_> = (0..i.op_count())
+                    .filter(|&k| i.op_kind(k) == OpKind::Register && i.op_register(k).is_xmm())
+                    .map(|k| c.xmm(i.op_register(k).number()))
+                    .collect();
+                let text = format!(
+                    "{i} {:02x?} mxcsr {:04x} xmm {regs:032x?} mem {:02x?}\n    {}",
+                    input.code,
+                    c.mxcsr,
+                    &input.data[64..80],
+                    difference.join("\n    ")
+                );
                 let entry = wrong.entry(format!("{code:?}")).or_insert((0, text));
                 entry.0 += 1;
             }

@@ -189,11 +189,7 @@ fn double_to_mmx<const TRUNCATE: bool, S: VecSource, M: Memory>(cx: &mut Exec<'_
     to_mmx::<u64, TRUNCATE, M>(cx, op, b)
 }
 
-fn to_mmx<T: Float, const TRUNCATE: bool, M: Memory>(
-    cx: &mut Exec<'_, M>,
-    op: &Op<M>,
-    source: impl FnOnce(&mut Exec<'_, M>) -> Result<[T; 2], Exit>,
-) -> Step {
+fn to_mmx<T: Float, const TRUNCATE: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, source: impl FnOnce(&mut Exec<'_, M>) -> Result<[T; 2], Exit>) -> Step {
     using_mmx(cx, |cx| {
         let b = source(cx)?;
         let mut env = Env::new(cx.cpu.mxcsr);

@@ -121,7 +121,13 @@ fn aggregate(first: &Text, second: &Text, (len1, len2): (usize, usize), imm: u8)
     let holds = |j: usize| match imm >> 2 & 3 {
         0 => j < len2 && (0..len1).any(|i| first.at(i) == second.at(j)),
         1 => j < len2 && (0..len1 / 2).any(|r| (first.at(2 * r)..=first.at(2 * r + 1)).contains(&second.at(j))),
-        2 => if j < len1 && j < len2 { first.at(j) == second.at(j) } else { j >= len1 && j >= len2 },
+        2 => {
+            if j < len1 && j < len2 {
+                first.at(j) == second.at(j)
+            } else {
+                j >= len1 && j >= len2
+            }
+        }
         _ => (0..len1.min(n - j)).all(|i| j + i < len2 && first.at(i) == second.at(j + i)),
     };
     (0..n).fold(0, |r, j| r | u32::from(holds(j)) << j)
