@@ -58,6 +58,17 @@ impl Lift<'_, '_> {
         self.add_const(a.base, i64::from(a.disp))
     }
 
+    /// Notes that from here on `a` is a multiple of 16; returns whether that is news.
+    pub fn note_aligned(&mut self, a: Addr) -> bool {
+        let (base, c) = self.as_sum(a.base);
+        let entry = (base, (c as i32).wrapping_add(a.disp) & 15);
+        let news = !self.known.aligned.contains(&entry);
+        if news {
+            self.known.aligned.push(entry);
+        }
+        news
+    }
+
     /// The host address of the memory operand of `i`. `None` for 16-bit addressing.
     pub fn addr(&mut self, i: &Instruction) -> Option<Addr> {
         let e = self.effective(i)?;

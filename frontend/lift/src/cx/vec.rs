@@ -1,11 +1,311 @@
-//! Vector registers.
+//! Vector registers, in the pieces that instructions use.
+//!
+//! Of each register up to five pieces are known: the whole, its low and high half as doubles, its low quarter as a single, and whether the second
+//! quarter is zero. All pieces that are known are right; the dirty ones differ from memory. Writing a piece forgets those that overlap it, after
+//! saving what of them is dirty and not overwritten. So scalar code never touches high halves, and packed code never sees halves.
 
-use super::Lift;
+use cranelift_codegen::ir::{
+    Endianness, InstBuilder, MemFlagsData, Type, Value, ValueDef,
+    types::{F32, F32X4, F64, F64X2, I8X16, I32, I64},
+};
+use forklift_x86::{GuestAddr, Width};
+use iced_x86::{Instruction, OpKind, Register};
+
+use super::{Addr, Lift};
+use crate::{LiftedExit, offset};
+
+const WHOLE: u8 = 1;
+const LOW: u8 = 2;
+const HIGH: u8 = 4;
+const SINGLE: u8 = 8;
+const SECOND: u8 = 16;
+
+/// What is known of one register.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    whole: Option<Value>,
+    low: Option<Value>,
+    high: Option<Value>,
+    single: Option<Value>,
+    /// Bits 32–63 are zero.
+    second_zero: bool,
+    dirty: u8,
+}
 
 /// What is known of the vector registers.
 #[derive(Clone, Default)]
-pub(super) struct Xmms;
+pub(super) struct Xmms([Slot; 16]);
+
+/// The number of an XMM register; `None` if `r` isn't one that legacy SSE has.
+pub(crate) fn xmm_number(r: Register) -> Option<usize> {
+    (r.is_xmm()).then(|| r as usize - Register::XMM0 as usize).filter(|n| *n < 16)
+}
+
+const LITTLE: MemFlagsData = MemFlagsData::new().with_endianness(Endianness::Little);
 
 impl Lift<'_, '_> {
-    pub(super) fn sync_xmm(&mut self) {}
+    /// The bits of `v` as another type of the same size.
+    pub fn cast(&mut self, v: Value, ty: Type) -> Value {
+        if self.type_of(v) == ty { v } else { self.b.ins().bitcast(ty, LITTLE, v) }
+    }
+
+    fn slot(&mut self, n: usize) -> &mut Slot {
+        &mut self.known.xmm.0[n]
+    }
+
+    /// All 128 bits, as a vector of type `ty`.
+    pub fn xmm(&mut self, n: usize, ty: Type) -> Value {
+        let known = *self.slot(n);
+        let v = match known {
+            Slot { whole: Some(v), .. } => v,
+            Slot { low: Some(low), .. } => {
+                let high = self.xmm_high(n);
+                let low = self.b.ins().scalar_to_vector(F64X2, low);
+                if self.is_zero(high) { low } else { self.b.ins().insertlane(low, high, 1) }
+            }
+            Slot { single: Some(s), second_zero: true, high: Some(high), .. } if self.is_zero(high) => self.b.ins().scalar_to_vector(F32X4, s),
+            _ => {
+                self.sync_slot(n);
+                self.load_state(I8X16, offset::xmm(n))
+            }
+        };
+        self.slot(n).whole = Some(v);
+        self.cast(v, ty)
+    }
+
+    /// The low half, as a double.
+    pub fn xmm_low(&mut self, n: usize) -> Value {
+        let known = *self.slot(n);
+        let v = match known {
+            Slot { low: Some(v), .. } => v,
+            Slot { whole: Some(v), .. } => self.lane(v, F64X2, 0),
+            Slot { single: Some(s), second_zero: true, .. } => {
+                let bits = self.cast(s, I32);
+                let bits = self.zext(bits, I64);
+                self.cast(bits, F64)
+            }
+            _ => {
+                self.sync_slot(n);
+                self.load_state(F64, offset::xmm(n))
+            }
+        };
+        self.slot(n).low = Some(v);
+        v
+    }
+
+    /// The high half, as a double.
+    pub fn xmm_high(&mut self, n: usize) -> Value {
+        let known = *self.slot(n);
+        let v = match known {
+            Slot { high: Some(v), .. } => v,
+            Slot { whole: Some(v), .. } => self.lane(v, F64X2, 1),
+            _ => self.load_state(F64, offset::xmm(n) + 8),
+        };
+        self.slot(n).high = Some(v);
+        v
+    }
+
+    /// The low quarter, as a single.
+    pub fn xmm_single(&mut self, n: usize) -> Value {
+        let known = *self.slot(n);
+        let v = match known {
+            Slot { single: Some(v), .. } => v,
+            Slot { whole: Some(v), .. } => self.lane(v, F32X4, 0),
+            Slot { low: Some(v), .. } => {
+                let v = self.b.ins().scalar_to_vector(F64X2, v);
+                self.lane(v, F32X4, 0)
+            }
+            _ => self.load_state(F32, offset::xmm(n)),
+        };
+        self.slot(n).single = Some(v);
+        v
+    }
+
+    /// A lane of a vector taken as one of type `ty`.
+    pub fn lane(&mut self, v: Value, ty: Type, lane: u8) -> Value {
+        let v = self.cast(v, ty);
+        self.b.ins().extractlane(v, lane)
+    }
+
+    /// Sets all 128 bits.
+    pub fn set_xmm(&mut self, n: usize, v: Value) {
+        *self.slot(n) = Slot { whole: Some(v), dirty: WHOLE, ..Slot::default() };
+    }
+
+    /// Sets the low half and leaves the high one.
+    pub fn set_xmm_low(&mut self, n: usize, v: Value) {
+        if self.slot(n).dirty & WHOLE != 0 {
+            self.xmm_high(n);
+            self.slot(n).dirty |= HIGH;
+        }
+        let old = *self.slot(n);
+        *self.slot(n) = Slot { low: Some(v), high: old.high, dirty: LOW | old.dirty & HIGH, ..Slot::default() };
+    }
+
+    /// Sets the high half and leaves the low one.
+    pub fn set_xmm_high(&mut self, n: usize, v: Value) {
+        let old = *self.slot(n);
+        if old.dirty & WHOLE != 0 {
+            self.xmm_low(n);
+            *self.slot(n) = Slot { dirty: LOW, ..*self.slot(n) };
+        }
+        let old = *self.slot(n);
+        *self.slot(n) = Slot { whole: None, high: Some(v), dirty: old.dirty | HIGH, ..old };
+    }
+
+    /// Sets both halves.
+    pub fn set_xmm_halves(&mut self, n: usize, low: Value, high: Value) {
+        *self.slot(n) = Slot { low: Some(low), high: Some(high), dirty: LOW | HIGH, ..Slot::default() };
+    }
+
+    /// Sets the low half and clears the high one.
+    pub fn set_xmm_low_zero(&mut self, n: usize, low: Value) {
+        let zero = self.b.ins().f64const(0.0);
+        self.set_xmm_halves(n, low, zero);
+    }
+
+    /// Sets the low quarter and leaves the others.
+    pub fn set_xmm_single(&mut self, n: usize, v: Value) {
+        let old = *self.slot(n);
+        if old.dirty & WHOLE != 0 {
+            let whole = self.xmm(n, F32X4);
+            let whole = self.b.ins().insertlane(whole, v, 0);
+            self.set_xmm(n, whole);
+            self.slot(n).single = Some(v);
+            return;
+        }
+        if old.dirty & LOW != 0 {
+            self.sync_slot(n);
+        }
+        let old = *self.slot(n);
+        *self.slot(n) = Slot { whole: None, low: None, single: Some(v), dirty: old.dirty & (HIGH | SECOND) | SINGLE, ..old };
+    }
+
+    /// Sets the low quarter and clears the others.
+    pub fn set_xmm_single_zero(&mut self, n: usize, v: Value) {
+        let zero = self.b.ins().f64const(0.0);
+        *self.slot(n) = Slot { single: Some(v), second_zero: true, high: Some(zero), dirty: SINGLE | SECOND | HIGH, ..Slot::default() };
+    }
+
+    /// Clears all 128 bits.
+    pub fn clear_xmm(&mut self, n: usize) {
+        let zero = self.b.ins().f64const(0.0);
+        let single = self.b.ins().f32const(0.0);
+        let whole = self.zero_vector();
+        *self.slot(n) = Slot { whole: Some(whole), low: Some(zero), high: Some(zero), single: Some(single), second_zero: true, dirty: WHOLE };
+    }
+
+    /// Copies a whole register, in whatever pieces it is known.
+    pub fn copy_xmm(&mut self, to: usize, from: usize) {
+        let s = *self.slot(from);
+        let dirty = if s.whole.is_some() {
+            WHOLE
+        } else if s.low.is_some() {
+            self.xmm_high(from);
+            LOW | HIGH
+        } else if s.single.is_some() && s.second_zero && s.high.is_some() {
+            SINGLE | SECOND | HIGH
+        } else {
+            self.xmm(from, I8X16);
+            WHOLE
+        };
+        *self.slot(to) = Slot { dirty, ..*self.slot(from) };
+    }
+
+    /// 128 zero bits.
+    pub fn zero_vector(&mut self) -> Value {
+        let zero = self.b.func.dfg.constants.insert([0u8; 16].as_slice().into());
+        self.b.ins().vconst(I8X16, zero)
+    }
+
+    fn is_zero(&self, v: Value) -> bool {
+        use cranelift_codegen::ir::InstructionData;
+        let ValueDef::Result(inst, 0) = self.b.func.dfg.value_def(v) else { return false };
+        matches!(self.b.func.dfg.insts[inst], InstructionData::UnaryIeee64 { imm, .. } if imm.bits() == 0)
+    }
+
+    pub(super) fn sync_xmm(&mut self) {
+        for n in 0..16 {
+            if self.known.xmm.0[n].dirty != 0 {
+                self.sync_slot(n);
+            }
+        }
+    }
+
+    /// Stores the dirty pieces.
+    fn sync_slot(&mut self, n: usize) {
+        let s = *self.slot(n);
+        let at = offset::xmm(n);
+        let pieces = [(WHOLE, s.whole, 0), (LOW, s.low, 0), (HIGH, s.high, 8), (SINGLE, s.single, 0)];
+        for (bit, v, disp) in pieces {
+            if let (true, Some(v)) = (s.dirty & bit != 0, v) {
+                self.store_state(v, at + disp);
+            }
+        }
+        if s.dirty & SECOND != 0 {
+            let zero = self.iconst(Width::B4, 0);
+            self.store_state(zero, at + 4);
+        }
+        self.slot(n).dirty = 0;
+    }
+
+    /// Makes sure that `v`, if it is a load, is not folded into the operation that it is the first operand of: the operands would be exchanged, and with
+    /// two NaNs it is the first that counts. A second use does it, even by an instruction that is dropped.
+    pub fn keep_first(&mut self, v: Value) -> Value {
+        match self.type_of(v) {
+            F32 => self.cast(v, I32),
+            F64 => self.cast(v, I64),
+            F64X2 => self.cast(v, F32X4),
+            _ => self.cast(v, F64X2),
+        };
+        v
+    }
+
+    /// Operand `n` as a vector: a register, or 16 bytes of memory, which must be aligned.
+    pub fn vec_operand(&mut self, i: &Instruction, n: u32, ty: Type) -> Option<Value> {
+        match i.op_kind(n) {
+            OpKind::Register => xmm_number(i.op_register(n)).map(|r| self.xmm(r, ty)),
+            OpKind::Memory if i.memory_size().size() == 16 => {
+                let a = self.addr(i)?;
+                self.check_aligned(i, a);
+                Some(self.load(ty, a))
+            }
+            _ => None,
+        }
+    }
+
+    /// Operand `n` as a double: the low half of a register, or 8 bytes of memory.
+    pub fn double_operand(&mut self, i: &Instruction, n: u32) -> Option<Value> {
+        match i.op_kind(n) {
+            OpKind::Register => xmm_number(i.op_register(n)).map(|r| self.xmm_low(r)),
+            OpKind::Memory => {
+                let a = self.addr(i)?;
+                Some(self.load(F64, a))
+            }
+            _ => None,
+        }
+    }
+
+    /// Operand `n` as a single: the low quarter of a register, or 4 bytes of memory.
+    pub fn single_operand(&mut self, i: &Instruction, n: u32) -> Option<Value> {
+        match i.op_kind(n) {
+            OpKind::Register => xmm_number(i.op_register(n)).map(|r| self.xmm_single(r)),
+            OpKind::Memory => {
+                let a = self.addr(i)?;
+                Some(self.load(F32, a))
+            }
+            _ => None,
+        }
+    }
+
+    /// Leaves the block if an address is not a multiple of 16: #GP.
+    pub fn check_aligned(&mut self, i: &Instruction, a: Addr) {
+        if !self.note_aligned(a) {
+            return;
+        }
+        let v = self.host_value(a);
+        let low = self.b.ins().band_imm_u(v, 15);
+        let pc = GuestAddr::new(i.ip());
+        self.side_path(low, |cx| cx.leave(LiftedExit::Step(pc)));
+    }
 }

@@ -7,6 +7,11 @@ mod data;
 mod flagops;
 mod muldiv;
 mod shift;
+mod sse_convert;
+mod sse_float;
+mod sse_int;
+mod sse_move;
+mod sse_shuffle;
 mod stack;
 
 use std::sync::OnceLock;
@@ -18,7 +23,7 @@ use crate::cx::Lift;
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.
 pub(crate) type LiftFn = fn(&mut Lift<'_, '_>, &Instruction) -> Option<()>;
 
-const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[arith::OPS, bits::OPS, branch::OPS, data::OPS, flagops::OPS, muldiv::OPS, shift::OPS, stack::OPS];
+const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[arith::OPS, bits::OPS, branch::OPS, data::OPS, flagops::OPS, muldiv::OPS, shift::OPS, stack::OPS, sse_convert::OPS, sse_float::OPS, sse_int::OPS, sse_move::OPS, sse_shuffle::OPS];
 
 /// The function that lifts a mnemonic.
 pub(crate) fn lookup(m: Mnemonic) -> Option<LiftFn> {
