@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// Makes an oracle, if this host has it.
 type Make = fn() -> Option<Box<dyn Oracle + Send>>;
 
-const ORACLES: &[(&str, Make)] = &[("real", oracle::real_cpu)];
+const ORACLES: &[(&str, Make)] = &[("real", oracle::real_cpu), ("interp", oracle::interpreter), ("jit", oracle::jit)];
 
 fn main() {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/insn");

@@ -1,6 +1,7 @@
 //! The oracles.
 
 mod interp;
+mod jit;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod real_x86_64;
@@ -12,4 +13,5 @@ mod real_other;
 use real_other as real;
 
 pub use interp::interpreter;
+pub use jit::jit;
 pub use real::real_cpu;

@@ -322,7 +322,7 @@ const ARCH_SET_FS: u64 = 0x1002;
 const ARCH_GET_FS: u64 = 0x1003;
 
 unsafe fn map(at: u64, size: usize) -> bool {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
     // SAFETY: takes free addresses only.
     let p = unsafe { libc::mmap(at as *mut c_void, size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
     p as u64 == at

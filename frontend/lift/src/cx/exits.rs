@@ -1,7 +1,7 @@
 //! Leaving a block.
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types::I64};
-use forklift_x86::{Flow, GuestAddr, Width, bits, flow};
+use forklift_x86::{Flow, Gpr, GuestAddr, Width, bits, flow};
 use iced_x86::Instruction;
 
 use super::{Lift, STATE, int};
@@ -39,8 +39,10 @@ impl Lift<'_, '_> {
         self.leave_with(LiftedExit::Direct(target), &params);
     }
 
-    /// Goes on at the address `target`, as wide as a word of the mode.
-    pub fn leave_indirect(&mut self, target: Value) {
+    /// Goes on at the address `target`, as wide as a word of the mode, by way of the branch `i`; `rsp` is the stack pointer before it.
+    ///
+    /// If the address isn't canonical, the branch must fault: it is done again by the interpreter.
+    pub fn leave_indirect(&mut self, i: &Instruction, target: Value, rsp: Value) {
         self.sync();
         let rip = self.zext(target, I64);
         let params = self.params();
@@ -57,10 +59,24 @@ impl Lift<'_, '_> {
                 cx.closed = true;
             },
             |cx| {
+                if cx.is_64() {
+                    cx.check_canonical(i, rip, rsp);
+                }
                 cx.store_state(rip, offset::RIP);
                 cx.leave_with(LiftedExit::Indirect, &params);
             },
         );
+    }
+
+    fn check_canonical(&mut self, i: &Instruction, rip: Value, rsp: Value) {
+        let shifted = self.b.ins().ishl_imm_u(rip, 16);
+        let canonical = self.b.ins().sshr_imm_u(shifted, 16);
+        let bad = self.b.ins().icmp(IntCC::NotEqual, canonical, rip);
+        let pc = GuestAddr::new(i.ip());
+        self.side_path(bad, |cx| {
+            cx.set_reg_word(Gpr::Rsp, rsp);
+            cx.leave(LiftedExit::Step(pc));
+        });
     }
 
     /// The address of the entry of the table of indirect branches; see [`IndirectEntry::index`](crate::IndirectEntry::index).

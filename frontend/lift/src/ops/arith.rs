@@ -205,11 +205,20 @@ fn cmpxchg(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         _ => cx.get(place, w)?,
     };
     let equal = cx.b.ins().icmp(IntCC::Equal, acc, old);
-    // The accumulator keeps all of its 64 bits if they are equal.
+    // The accumulator keeps all of its 64 bits if they are equal, a register all of its own if they are not.
     let before = cx.reg64(Gpr::Rax);
-    if !i.has_lock_prefix() {
-        let new = cx.b.ins().select(equal, src, old);
-        cx.put(place, new)?;
+    match place {
+        Place::Reg(r) if w == Width::B4 => {
+            let r = Gpr::from_iced(r)?;
+            let (src, whole) = (cx.zext(src, int(Width::B8)), cx.reg64(r));
+            let new = cx.b.ins().select(equal, src, whole);
+            cx.set_reg64(r, new);
+        }
+        _ if i.has_lock_prefix() => {}
+        _ => {
+            let new = cx.b.ins().select(equal, src, old);
+            cx.put(place, new)?;
+        }
     }
     match w {
         Width::B4 | Width::B8 => replace_accumulator(cx, equal, before, old, place),

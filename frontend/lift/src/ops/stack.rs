@@ -88,8 +88,9 @@ fn call(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         Flow::IndirectCall if i.is_call_near_indirect() => {
             let p = near_target(cx, i)?;
             let target = cx.get(p, w)?;
+            let rsp = cx.reg_word(Gpr::Rsp);
             push_value(cx, back);
-            cx.leave_indirect(target);
+            cx.leave_indirect(i, target, rsp);
         }
         _ => return None,
     }
@@ -112,7 +113,8 @@ fn ret(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let extra = if i.op_count() == 0 { 0 } else { i64::from(i.immediate16()) };
     let a = cx.stack_addr(Gpr::Rsp, 0);
     let target = cx.load(int(w), a);
+    let rsp = cx.reg_word(Gpr::Rsp);
     bump(cx, i64::from(w.bytes()) + extra);
-    cx.leave_indirect(target);
+    cx.leave_indirect(i, target, rsp);
     Some(())
 }

@@ -1,0 +1,259 @@
+//! The JIT as an oracle: every block is compiled at once; what it leaves to the interpreter is interpreted.
+//!
+//! Guest memory is real: at its own addresses for 64-bit code, in a window of 4 GiB with guards for 32-bit code. So one run at a time, guarded by a lock.
+//! The interpreter's steps work on a copy of it, which is written back.
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use forklift_interp::{FlatMemory, Interp, Perm};
+use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
+use forklift_lift::{JitState, LiftEnv, WINDOW_SLACK};
+use forklift_x86::{CpuModel, CpuState, Exit, GuestAddr, Mode};
+use iced_x86::Instruction;
+use libc::{c_int, c_void, siginfo_t};
+
+use crate::machine::{CODE, CODE_SIZE, DATA, DATA_SIZE, End, Input, NoAnswer, Oracle, Output, RODATA, RODATA_SIZE};
+
+/// How many times emitted code may be left in a run.
+const LEAVE_LIMIT: usize = 100_000;
+
+/// The JIT.
+pub fn jit() -> Option<Box<dyn Oracle + Send>> {
+    Some(Box::new(JitOracle))
+}
+
+struct JitOracle;
+
+impl Oracle for JitOracle {
+    fn name(&self) -> &'static str {
+        "JIT"
+    }
+
+    fn run(&mut self, input: &Input) -> Result<Output, NoAnswer> {
+        let failed = |source| NoAnswer::Failed { what: "setting up the JIT", source };
+        static HOSTS: [OnceLock<Mutex<Host>>; 2] = [OnceLock::new(), OnceLock::new()];
+        static RUNNING: Mutex<()> = Mutex::new(());
+        let _running = lock(&RUNNING);
+        let slot = &HOSTS[usize::from(input.cpu.mode == Mode::Bits64)];
+        if slot.get().is_none() {
+            let host = Host::new(input.cpu.mode).map_err(failed)?;
+            let _ = slot.set(Mutex::new(host));
+        }
+        let host = slot.get().ok_or(NoAnswer::Unsupported("no host"))?;
+        lock(host).run(input).map_err(failed)
+    }
+}
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Memory and JIT of one mode.
+struct Host {
+    jit: Arc<Jit>,
+    mem_base: u64,
+}
+
+/// What the fault handler and the step helper need.
+struct Running {
+    jit: Arc<Jit>,
+    state: *mut JitState,
+    mem_base: u64,
+    tokens: Vec<Instruction>,
+    /// Why the step helper stopped.
+    stop: Option<Exit>,
+}
+
+static RUNNING: AtomicPtr<Running> = AtomicPtr::new(null_mut());
+
+const AREAS: [(u64, usize, c_int); 3] =
+    [(CODE, CODE_SIZE, libc::PROT_READ), (DATA, DATA_SIZE, libc::PROT_READ | libc::PROT_WRITE), (RODATA, RODATA_SIZE, libc::PROT_READ)];
+
+impl Host {
+    fn new(mode: Mode) -> io::Result<Self> {
+        let mem_base = if mode == Mode::Bits64 { 0 } else { window()? };
+        for (at, len, _) in AREAS {
+            map(mem_base + at, len)?;
+        }
+        install_handlers()?;
+        let jit = Jit::new(Config::new(mode)).map_err(|e| io::Error::other(e.to_string()))?;
+        Ok(Self { jit, mem_base })
+    }
+
+    fn run(&mut self, input: &Input) -> io::Result<Output> {
+        self.jit.invalidate(GuestAddr::new(CODE), GuestAddr::new(CODE + CODE_SIZE as u64));
+        self.fill(input)?;
+        let mut thread = Thread::new(&self.jit, input.cpu.clone(), self.mem_base, step)?;
+        let mut running = Running { jit: Arc::clone(&self.jit), state: thread.state_ptr(), mem_base: self.mem_base, tokens: Vec::new(), stop: None };
+        RUNNING.store(&raw mut running, Ordering::SeqCst);
+        let end = self.drive(&mut thread, &raw mut running);
+        RUNNING.store(null_mut(), Ordering::SeqCst);
+        Ok(Output { end, cpu: thread.cpu().clone(), data: copy_out(self.mem_base + DATA, DATA_SIZE) })
+    }
+
+    fn fill(&self, input: &Input) -> io::Result<()> {
+        let contents = [input.code_area(), input.data.clone(), input.rodata().to_vec()];
+        for ((at, len, prot), bytes) in AREAS.into_iter().zip(contents) {
+            protect(self.mem_base + at, len, libc::PROT_READ | libc::PROT_WRITE)?;
+            copy_in(self.mem_base + at, &bytes);
+            protect(self.mem_base + at, len, prot)?;
+        }
+        Ok(())
+    }
+
+    fn drive(&self, thread: &mut Thread, running: *mut Running) -> End {
+        for _ in 0..LEAVE_LIMIT {
+            let exit = thread.run();
+            let pc = thread.cpu().pc();
+            if exit == JitExit::Step && self.is_int3(pc) {
+                return End::Done;
+            }
+            let exit = match exit {
+                // SAFETY: only we and what runs inside `run` use it.
+                JitExit::Dispatch => unsafe { (*running).stop.take() },
+                JitExit::Interrupted => None,
+                // SAFETY: as above.
+                JitExit::Cold if self.compile(pc, unsafe { &mut *running }) => None,
+                JitExit::Cold | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),
+            };
+            match exit {
+                Some(e) => return End::Exit(e),
+                None => {}
+            }
+        }
+        End::Endless
+    }
+
+    fn is_int3(&self, pc: GuestAddr) -> bool {
+        pc.get().wrapping_sub(CODE) < CODE_SIZE as u64 && copy_out(self.mem_base + pc.get(), 1) == [0xcc]
+    }
+
+    /// Compiles the block at `pc`; false if that can't be done, or one is there but can't be used.
+    fn compile(&self, pc: GuestAddr, running: &mut Running) -> bool {
+        if self.jit.has(pc) {
+            return false;
+        }
+        let mut env = Env { mem_base: self.mem_base, tokens: &mut running.tokens };
+        self.jit.compile(pc, false, &mut env).is_ok() && self.jit.has(pc)
+    }
+}
+
+struct Env<'a> {
+    mem_base: u64,
+    tokens: &'a mut Vec<Instruction>,
+}
+
+impl LiftEnv for Env<'_> {
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        let room = (CODE + CODE_SIZE as u64).checked_sub(addr.get()).filter(|r| *r <= CODE_SIZE as u64).unwrap_or(0);
+        let n = buf.len().min(room as usize);
+        buf[..n].copy_from_slice(&copy_out(self.mem_base + addr.get(), n));
+        n
+    }
+
+    fn token(&mut self, i: &Instruction) -> u64 {
+        self.tokens.push(*i);
+        self.tokens.len() as u64 - 1
+    }
+}
+
+/// Runs the instruction at `cpu.rip` by interpretation.
+fn interpret(cpu: &mut CpuState, mem_base: u64) -> Result<(), Exit> {
+    let mut mem = FlatMemory::new();
+    mem.map(CODE, copy_out(mem_base + CODE, CODE_SIZE), Perm::RX);
+    mem.map(DATA, copy_out(mem_base + DATA, DATA_SIZE), Perm::RW);
+    mem.map(RODATA, copy_out(mem_base + RODATA, RODATA_SIZE), Perm::R);
+    let newest = CpuModel::ALL[CpuModel::ALL.len() - 1];
+    let result = Interp::new(newest, u32::MAX).step(cpu, &mut mem);
+    if let Some(data) = mem.peek(DATA, DATA_SIZE) {
+        copy_in(mem_base + DATA, &data);
+    }
+    result
+}
+
+extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
+    // SAFETY: set while emitted code runs, which is what calls us.
+    let running = unsafe { &mut *RUNNING.load(Ordering::SeqCst) };
+    let i = running.tokens[token as usize];
+    state.cpu.rip = i.ip();
+    match interpret(&mut state.cpu, running.mem_base) {
+        // A repeated string instruction that was interrupted.
+        Ok(()) if state.cpu.rip != i.next_ip() => 1,
+        Ok(()) => 0,
+        Err(e) => {
+            running.stop = Some(e);
+            1
+        }
+    }
+}
+
+extern "C" fn on_fault(signal: c_int, _: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: as in `step`.
+    let left = unsafe {
+        RUNNING.load(Ordering::SeqCst).as_mut().map(|r| r.jit.on_fault(r.state, &mut *context.cast::<libc::ucontext_t>()))
+    };
+    if left.is_none_or(|l| l == HostFault::Elsewhere) {
+        // A fault of our own: die of it.
+        // SAFETY: resets the action.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+fn install_handlers() -> io::Result<()> {
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE] {
+        // SAFETY: a valid action; the handler touches what is documented at `Running`.
+        let result = unsafe {
+            let mut action: libc::sigaction = core::mem::zeroed();
+            action.sa_sigaction = on_fault as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
+            libc::sigaction(signal, &action, null_mut())
+        };
+        check(result)?;
+    }
+    Ok(())
+}
+
+/// Reserves a window of 4 GiB, aligned to its size, with guards, and returns its address.
+fn window() -> io::Result<u64> {
+    const GIB4: u64 = 1 << 32;
+    let len = 3 * GIB4;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh mapping.
+    let at = unsafe { libc::mmap(null_mut(), len as usize, libc::PROT_NONE, flags, -1, 0) };
+    if at == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((at as u64 + WINDOW_SLACK).next_multiple_of(GIB4))
+}
+
+fn map(at: u64, len: usize) -> io::Result<()> {
+    // Over the window's reservation, or where nothing of a position-independent program lies.
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    // SAFETY: see above.
+    let got = unsafe { libc::mmap(at as *mut c_void, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if got == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn protect(at: u64, len: usize, prot: c_int) -> io::Result<()> {
+    // SAFETY: our own mappings, which no reference points into.
+    check(unsafe { libc::mprotect(at as *mut c_void, len, prot) })
+}
+
+fn check(result: c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn copy_out(at: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    // SAFETY: within the areas, which are readable.
+    unsafe { core::ptr::copy_nonoverlapping(at as *const u8, bytes.as_mut_ptr(), len) };
+    bytes
+}
+
+fn copy_in(at: u64, bytes: &[u8]) {
+    // SAFETY: within the areas, which are writable when this is called.
+    unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+}
