@@ -25,9 +25,9 @@ use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, LiftedExit, PARAM_REGS, o
 pub(crate) use flags::{FlagState, Lazy};
 pub(crate) use mem::Addr;
 pub(crate) use operand::Place;
-pub(crate) use vec::xmm_number;
 use regs::Regs;
 use vec::Xmms;
+pub(crate) use vec::xmm_number;
 
 /// The Cranelift type of an integer of this width.
 pub(crate) const fn int(w: Width) -> Type {
@@ -82,14 +82,8 @@ impl<'a, 'b> Lift<'a, 'b> {
         let params: [Value; PARAM_REGS.len()] = core::array::from_fn(|n| b.block_params(entry)[n]);
         let state = b.ins().get_pinned_reg(I64);
         let exit_sig = b.import_signature(crate::signature());
-        let known = Known {
-            regs: Regs::with_params(params),
-            xmm: Xmms::default(),
-            flags: FlagState::MEMORY,
-            mem_base: None,
-            seg_base: [None; 6],
-            aligned: Vec::new(),
-        };
+        let known =
+            Known { regs: Regs::with_params(params), xmm: Xmms::default(), flags: FlagState::MEMORY, mem_base: None, seg_base: [None; 6], aligned: Vec::new() };
         Self {
             b,
             key,

@@ -23,7 +23,21 @@ use crate::cx::Lift;
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.
 pub(crate) type LiftFn = fn(&mut Lift<'_, '_>, &Instruction) -> Option<()>;
 
-const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[arith::OPS, bits::OPS, branch::OPS, data::OPS, flagops::OPS, muldiv::OPS, shift::OPS, stack::OPS, sse_convert::OPS, sse_float::OPS, sse_int::OPS, sse_move::OPS, sse_shuffle::OPS];
+const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
+    arith::OPS,
+    bits::OPS,
+    branch::OPS,
+    data::OPS,
+    flagops::OPS,
+    muldiv::OPS,
+    shift::OPS,
+    stack::OPS,
+    sse_convert::OPS,
+    sse_float::OPS,
+    sse_int::OPS,
+    sse_move::OPS,
+    sse_shuffle::OPS,
+];
 
 /// The function that lifts a mnemonic.
 pub(crate) fn lookup(m: Mnemonic) -> Option<LiftFn> {

@@ -28,7 +28,11 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
 fn from_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
     let (to, v) = (xmm_number(i.op0_register())?, cx.read(i, 1)?);
     let r = cx.b.ins().fcvt_from_sint(ty, v);
-    if ty == F64 { cx.set_xmm_low(to, r) } else { cx.set_xmm_single(to, r) }
+    if ty == F64 {
+        cx.set_xmm_low(to, r)
+    } else {
+        cx.set_xmm_single(to, r)
+    }
     Some(())
 }
 
@@ -104,4 +108,3 @@ fn cvtps2pd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     cx.set_xmm(to, r);
     Some(())
 }
-

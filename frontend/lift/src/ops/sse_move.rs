@@ -219,4 +219,3 @@ fn signs(cx: &mut Lift<'_, '_>, i: &Instruction, ty: cranelift_codegen::ir::Type
     let m = cx.zext(m, crate::cx::int(w));
     cx.write(i, 0, m)
 }
-
