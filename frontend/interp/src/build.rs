@@ -117,6 +117,7 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
             _ => string_operand(&mut op, i, k, mode),
         }
     }
+    ops::x87::annotate(&mut op, i, mode);
     op
 }
 

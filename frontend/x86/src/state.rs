@@ -70,6 +70,24 @@ impl X87 {
         self.top = u32::from(sw >> 11 & 7);
     }
 
+    /// Sets the control word; bits without a function become 0, but bit 6. What is pending may change.
+    pub const fn set_control_word(&mut self, cw: u16) {
+        self.cw = cw & 0x1f3f | 0x40;
+        self.summarise();
+    }
+
+    /// Sets ES and B of the status word: whether an exception flag is set whose mask in the control word isn't. Due after either word changed.
+    pub const fn summarise(&mut self) {
+        let pending = self.sw & !self.cw & 0x3f != 0;
+        self.sw = self.sw & !0x8080 | if pending { 0x8080 } else { 0 };
+    }
+
+    /// Whether an unmasked exception is pending (ES): the next waiting x87 instruction, or MMX instruction, raises #MF.
+    #[inline(always)]
+    pub const fn is_pending(&self) -> bool {
+        self.sw & 0x80 != 0
+    }
+
     /// The full tag word (two bits a register: 0 valid, 1 zero, 2 special, 3 empty), computed from the registers as FNSTENV does.
     pub fn tag_word(&self) -> u16 {
         (0..8).rev().fold(0, |tw, i| {

@@ -12,7 +12,7 @@ mod muldiv;
 mod shift;
 mod stack;
 mod vec;
-mod x87;
+pub(crate) mod x87;
 
 use forklift_x86::{Exit, Fault};
 use iced_x86::Mnemonic;
@@ -40,6 +40,7 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             x87::arith::table(),
             x87::compare::table(),
             x87::control::table(),
+            x87::env::table(),
             x87::moves::table(),
             x87::unary::table(),
             vec::moves::table(),

@@ -125,15 +125,19 @@ pub fn state(r: &mut Rng) -> State {
         1 => 0xff,
         _ => !(1u8 << ((top + 7) & 7)),
     };
+    let sw = r.next() as u16 & 0x477f;
+    let pending = if sw & !cw & 0x3f == 0 { 0 } else { 0x8080 };
     State {
         regs,
         top,
         used,
         cw,
-        sw: r.next() as u16 & 0x4740 | r.next() as u16 & cw & 0x3f,
+        sw: sw | pending,
         fop: r.next() as u16 & 0x7ff,
         fip: 0x1234_5678,
         fdp: 0x8765_4321,
+        fcs: 0,
+        fds: 0,
         rax: r.next(),
         rflags: r.next() & 0x8d5 | 2,
         mem,

@@ -19,6 +19,8 @@ pub struct State {
     pub fip: u64,
     /// Relative to the memory operand.
     pub fdp: u64,
+    pub fcs: u16,
+    pub fds: u16,
     pub rax: u64,
     pub rflags: u64,
     pub mem: [u8; 128],
@@ -66,6 +68,7 @@ impl Host {
         code.extend(insn);
         code.extend([
             0x48, 0x0f, 0xae, 0x06, // fxsave64 [rsi]
+            0x41, 0xd9, 0x70, 0x10, // fnstenv [r8 + 16]
             0x9c, 0x41, 0x59, // pushfq; pop r9
             0x49, 0x89, 0x00, // mov [r8], rax
             0x4d, 0x89, 0x48, 0x08, // mov [r8 + 8], r9
@@ -93,7 +96,7 @@ impl Host {
         }
         let mut output = Image([0; 512]);
         let mut mem = Operand(s.mem);
-        let mut rest = [0u64; 2];
+        let mut rest = [0u64; 6];
         // SAFETY: the page holds the code that `load` wrote; it touches the images, the operand and the registers named here.
         unsafe {
             asm!(
@@ -120,9 +123,11 @@ impl Host {
             used: output.0[4],
             cw: word(0),
             sw: word(2) & !0x3800,
-            fop: word(6),
-            fip: relative(quad(8), self.page as u64 + INSN as u64),
-            fdp: relative(quad(16), &raw const mem as u64),
+            fop: (rest[4] >> 16) as u16 & 0x7ff,
+            fip: relative(rest[3] >> 32, (self.page as u64 + INSN as u64) & 0xffff_ffff),
+            fdp: relative(rest[4] >> 32, (&raw const mem as u64) & 0xffff_ffff),
+            fcs: rest[4] as u16,
+            fds: rest[5] as u16,
             rax: rest[0],
             rflags: rest[1] & 0x8d5,
             mem: mem.0,

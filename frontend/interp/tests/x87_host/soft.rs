@@ -33,6 +33,8 @@ impl Soft {
         self.cpu.set(Gpr::Rax, s.rax);
         self.cpu.set(Gpr::Rdx, DATA);
         self.cpu.flags.set_rflags(s.rflags, 0x8d5);
+        // As on the host.
+        self.cpu.seg_sel = [0, 0x33, 0x2b, 0, 0, 0];
         self.cpu.x87 = X87 {
             regs: s.regs.map(|(mantissa, sign_exp)| X87Reg { mantissa, sign_exp, pad: [0; 3] }),
             top: s.top,
@@ -55,8 +57,10 @@ impl Soft {
             cw: x.cw,
             sw: x.sw,
             fop: x.fop,
-            fip: relative(x.fip, CODE),
-            fdp: relative(x.fdp, DATA),
+            fip: relative(x.fip & 0xffff_ffff, CODE),
+            fdp: relative(x.fdp & 0xffff_ffff, DATA),
+            fcs: x.fcs,
+            fds: x.fds,
             rax: self.cpu.get(Gpr::Rax),
             rflags: self.cpu.flags.rflags() & 0x8d5,
             mem: self.mem.peek(DATA, 128).unwrap().try_into().unwrap(),

@@ -3,7 +3,7 @@
 use forklift_x86::X87;
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use super::{begin, phys, summarise};
+use super::{begin, phys, point};
 use crate::build::{Pick, Table};
 use crate::f80::bit::{BUSY, C1, ES, EXCEPTIONS, SF};
 use crate::{Exec, Memory, Op, RunFn, Step};
@@ -12,7 +12,7 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
     const {
         &[
             (Mnemonic::Wait, Pick::One(wait)),
-            (Mnemonic::Fnop, Pick::One(wait)),
+            (Mnemonic::Fnop, Pick::One(fnop)),
             (Mnemonic::Fninit, Pick::One(fninit)),
             (Mnemonic::Finit, Pick::One(|cx, op| waiting(cx, op, fninit))),
             (Mnemonic::Fnclex, Pick::One(fnclex)),
@@ -24,8 +24,8 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Fstsw, Pick::By(|i| Some(fstsw(i)))),
             (Mnemonic::Ffree, Pick::One(ffree::<false, M>)),
             (Mnemonic::Ffreep, Pick::One(ffree::<true, M>)),
-            (Mnemonic::Fincstp, Pick::One(|cx, _| turn(cx, 1))),
-            (Mnemonic::Fdecstp, Pick::One(|cx, _| turn(cx, 7))),
+            (Mnemonic::Fincstp, Pick::One(|cx, op| turn(cx, op, 1))),
+            (Mnemonic::Fdecstp, Pick::One(|cx, op| turn(cx, op, 7))),
             // They did something on the 8087 and the 287.
             (Mnemonic::Fneni, Pick::One(nothing)),
             (Mnemonic::Feni, Pick::One(wait)),
@@ -41,9 +41,16 @@ fn nothing<M: Memory>(_: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     Ok(())
 }
 
-/// FWAIT, FNOP.
+/// FWAIT.
 fn wait<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     begin(cx)
+}
+
+/// FNOP: waits, and leaves its address.
+fn fnop<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    begin(cx)?;
+    point(cx, op);
+    Ok(())
 }
 
 /// The waiting form of a control instruction: FWAIT goes before it.
@@ -69,17 +76,11 @@ fn fnclex<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     Ok(())
 }
 
-/// The control word that is held when `cw` is loaded: bits without a function are 0, but bit 6.
-pub(super) const fn held_control(cw: u16) -> u16 {
-    cw & 0x1f3f | 0x40
-}
-
 /// FLDCW.
 fn fldcw<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
     let cw = cx.load(cx.ea(op))?;
-    cx.cpu.x87.cw = held_control(cw);
-    summarise(&mut cx.cpu.x87);
+    cx.cpu.x87.set_control_word(cw);
     Ok(())
 }
 
@@ -111,7 +112,7 @@ fn fnstsw_ax<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
 /// FFREE ST(i), FFREEP ST(i). C1 is undefined in the manual; CPUs clear it.
 fn ffree<const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
-    super::point(cx, op);
+    point(cx, op);
     let x = &mut cx.cpu.x87;
     x.used &= !(1 << phys(x, usize::from(op.reg[0])));
     x.sw &= !C1;
@@ -122,8 +123,9 @@ fn ffree<const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
 }
 
 /// FINCSTP, FDECSTP: the tags stay.
-fn turn<M: Memory>(cx: &mut Exec<'_, M>, by: u32) -> Step {
+fn turn<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, by: u32) -> Step {
     begin(cx)?;
+    point(cx, op);
     let x = &mut cx.cpu.x87;
     x.top = (x.top + by) & 7;
     x.sw &= !C1;

@@ -1,17 +1,19 @@
 //! The x87 unit's instructions. SDM vol. 1, chapter 8; vol. 2A, "F2XM1" to "FYL2XP1".
 //!
 //! Numbers are computed in [`crate::f80`]. Here are the register stack, tags, pointers, and the responses to exceptions. Invariants:
-//! 1. ES and B of the status word are set exactly if an exception flag is set whose mask in the control word is not. [`raise`] and [`summarise`] keep it so.
+//! 1. ES and B of the status word are set exactly if an exception flag is set whose mask in the control word is not. [`raise`] and [`X87::summarise`] keep it so.
 //! 2. A waiting instruction begins with [`begin`]: #MF if ES is set, before anything else, also before its memory operand is touched.
 //! 3. An instruction's effects come after its last access to memory, so that a page fault leaves the unit as it was.
 
 pub(super) mod arith;
 pub(super) mod compare;
 pub(super) mod control;
+pub(super) mod env;
 pub(super) mod moves;
 pub(super) mod unary;
 
-use forklift_x86::{Exit, Fault, GuestAddr, X87};
+use forklift_x86::{Exit, Fault, Mode, Seg, X87};
+use iced_x86::{Encoder, Instruction, Mnemonic};
 
 use crate::f80::bit::{BUSY, C1, ES, IE, SF};
 use crate::f80::{Control, F80, Out};
@@ -63,56 +65,52 @@ fn control(x: &X87) -> Control {
     Control::new(x.cw)
 }
 
-/// Sets ES and B by invariant 1.
-fn summarise(x: &mut X87) {
-    x.sw &= !(ES | BUSY);
-    if control(x).unmasked(x.sw) != 0 {
-        x.sw |= ES | BUSY;
-    }
-}
-
 /// Sets exception flags and C1 from an operation's status; other condition codes are only added.
 #[inline(always)]
 fn raise<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, status: u16) {
     let x = &mut cx.cpu.x87;
     x.sw = x.sw & !C1 | status;
     if control(x).unmasked(status) != 0 {
-        unmasked(cx, op);
+        x.sw |= ES | BUSY;
     }
 }
 
-#[cold]
-fn unmasked<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) {
-    cx.cpu.x87.sw |= ES | BUSY;
-    cx.cpu.x87.fop = opcode(cx, op);
-}
-
-/// The 11 bits that FOP has of the instruction at `op`: low bits of the first opcode byte, and the second.
-fn opcode<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> u16 {
-    let mut bytes = [0; forklift_x86::MAX_INSN_LEN];
-    let n = cx.mem.fetch(GuestAddr::new(op.ip), &mut bytes).min(usize::from(op.len)).min(bytes.len());
-    // Only prefixes come before the opcode, and none of them is D8–DF.
-    let at = bytes[..n].iter().position(|b| b & 0xf8 == 0xd8).unwrap_or(0);
-    u16::from(bytes[at] & 7) << 8 | bytes.get(at + 1).map_or(0, |&b| u16::from(b))
+/// Completes a pre-decoded x87 operation: `imm` becomes the 11 bits that FOP has of it (the low bits of the first opcode byte, and the second), `reg[3]`
+/// the number of its operand's segment register.
+pub(crate) fn annotate<M: Memory>(op: &mut Op<M>, i: &Instruction, mode: Mode) {
+    if !(Mnemonic::F2xm1..=Mnemonic::Fyl2xp1).contains(&i.mnemonic()) {
+        return;
+    }
+    op.reg[3] = Seg::from_iced(i.memory_segment()).map_or(Seg::Ds as u8, |s| s as u8);
+    let mut encoder = Encoder::new(mode.bitness());
+    if encoder.encode(i, i.ip()).is_ok() {
+        let bytes = encoder.take_buffer();
+        // Only prefixes come before the opcode, and none of them is D8–DF.
+        let opcode = bytes.iter().skip_while(|&b| b & 0xf8 != 0xd8).take(2).fold(0, |o, &b| o << 8 | u64::from(b));
+        op.imm = opcode & 0x7ff;
+    }
 }
 
 /// What every waiting instruction does first.
 #[inline(always)]
 fn begin<M: Memory>(cx: &Exec<'_, M>) -> Step {
-    if cx.cpu.x87.sw & ES != 0 { Err(Exit::Fault(Fault::X87)) } else { Ok(()) }
+    if cx.cpu.x87.is_pending() { Err(Exit::Fault(Fault::X87)) } else { Ok(()) }
 }
 
 /// Records the address of a non-control instruction.
 #[inline(always)]
 fn point<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) {
-    cx.cpu.x87.fip = op.ip;
+    let cs = cx.cpu.seg_sel[Seg::Cs as usize];
+    let x = &mut cx.cpu.x87;
+    (x.fip, x.fcs, x.fop) = (op.ip, cs, op.imm as u16);
 }
 
 /// Records the addresses of a non-control instruction and of its memory operand (an offset in its segment).
 #[inline(always)]
 fn point_mem<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) {
     cx.cpu.x87.fdp = cx.offset(op);
-    cx.cpu.x87.fip = op.ip;
+    cx.cpu.x87.fds = cx.cpu.seg_sel[usize::from(op.reg[3]) % 6];
+    point(cx, op);
 }
 
 /// A stack underflow: the status; C1 is 0.
