@@ -86,6 +86,8 @@ const FIXED: &[(&str, &[u8])] = &[
     ("fldln2", &[0xd9, 0xed]),
     ("fldz", &[0xd9, 0xee]),
     ("fxtract", &[0xd9, 0xf4]),
+    ("fprem1", &[0xd9, 0xf5]),
+    ("fprem", &[0xd9, 0xf8]),
     ("fdecstp", &[0xd9, 0xf6]),
     ("fincstp", &[0xd9, 0xf7]),
     ("fsqrt", &[0xd9, 0xfa]),
@@ -175,7 +177,12 @@ fn encodings() -> Vec<(String, Vec<u8>)> {
     for &(name, first, second) in REGISTER {
         all.extend([0, 1, 3].map(|i| (format!("{name} ({i})"), vec![first, second + i])));
     }
-    all.extend(MEMORY.iter().filter(|e| e.0.ends_with("env") || e.0.ends_with("save") || e.0 == "frstor").map(|&(name, first, ext)| (format!("{name} 16"), vec![0x66, first, ext << 3 | 2])));
+    all.extend(
+        MEMORY
+            .iter()
+            .filter(|e| e.0.ends_with("env") || e.0.ends_with("save") || e.0 == "frstor")
+            .map(|&(name, first, ext)| (format!("{name} 16"), vec![0x66, first, ext << 3 | 2])),
+    );
     all.extend(MEMORY.iter().map(|&(name, first, ext)| (name.to_owned(), vec![first, ext << 3 | 2])));
     if let Ok(only) = std::env::var("FORKLIFT_X87_ONLY") {
         all.retain(|(name, _)| only.split(',').any(|o| name.starts_with(o)));
@@ -191,7 +198,10 @@ fn describe(s: &State) -> String {
     };
     let mem = s.mem[..16].iter().rev().fold(String::new(), |m, b| m + &format!("{b:02x}"));
     let regs = [0, 1, 2, 3, 7].map(st).join(" ");
-    format!("top {} [{regs}] cw {:04x} sw {:04x} fop {:03x} fip {:x}:{:x} fdp {:x}:{:x} flags {:03x} m {mem}", s.top, s.cw, s.sw, s.fop, s.fcs, s.fip, s.fds, s.fdp, s.rflags)
+    format!(
+        "top {} [{regs}] cw {:04x} sw {:04x} fop {:03x} fip {:x}:{:x} fdp {:x}:{:x} flags {:03x} m {mem}",
+        s.top, s.cw, s.sw, s.fop, s.fcs, s.fip, s.fds, s.fdp, s.rflags
+    )
 }
 
 /// Names of the fields that differ.

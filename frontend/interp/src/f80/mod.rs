@@ -13,6 +13,7 @@ mod compare;
 mod convert;
 mod mul;
 mod nan;
+mod rem;
 mod round;
 mod unary;
 
@@ -21,6 +22,7 @@ pub use bcd::{from_bcd, to_bcd};
 pub use compare::{Order, compare, compare_quiet, examine};
 pub use convert::{from_f32, from_f64, from_int, operand_f32, operand_f64, round_to_int, to_f32, to_f64, to_int, to_int_truncated};
 pub use mul::{div, mul, sqrt};
+pub use rem::{rem, rem_nearest};
 pub use unary::{Constant, constant, extract, scale};
 
 use forklift_x86::X87Reg;

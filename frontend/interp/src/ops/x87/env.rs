@@ -110,16 +110,7 @@ impl Format for Long {
 
 fn save<M: Memory>(cx: &Exec<'_, M>) -> Environment {
     let x = &cx.cpu.x87;
-    Environment {
-        control: x.cw,
-        status: x.status_word(),
-        tags: x.tag_word(),
-        ip: x.fip as u32,
-        cs: x.fcs,
-        opcode: x.fop,
-        dp: x.fdp as u32,
-        ds: x.fds,
-    }
+    Environment { control: x.cw, status: x.status_word(), tags: x.tag_word(), ip: x.fip as u32, cs: x.fcs, opcode: x.fop, dp: x.fdp as u32, ds: x.fds }
 }
 
 fn restore<M: Memory>(cx: &mut Exec<'_, M>, e: &Environment) {

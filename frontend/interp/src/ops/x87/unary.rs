@@ -4,6 +4,7 @@ use iced_x86::Mnemonic;
 
 use super::{EMPTY, OVERFLOW, UNDERFLOW, begin, control, finish, point, push_unchecked, raise, set_st, st, used};
 use crate::build::{Pick, Table};
+use crate::f80::bit::{C1, C2, CONDITIONS};
 use crate::f80::{self, Control, F80, Out};
 use crate::{Exec, Memory, Op, Step};
 
@@ -15,6 +16,8 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Fsqrt, Pick::One(|cx, op| unary(cx, op, f80::sqrt))),
             (Mnemonic::Frndint, Pick::One(|cx, op| unary(cx, op, f80::round_to_int))),
             (Mnemonic::Fscale, Pick::One(fscale)),
+            (Mnemonic::Fprem, Pick::One(|cx, op| remainder(cx, op, f80::rem))),
+            (Mnemonic::Fprem1, Pick::One(|cx, op| remainder(cx, op, f80::rem_nearest))),
             (Mnemonic::Fxtract, Pick::One(fxtract)),
         ]
     }
@@ -37,6 +40,18 @@ fn fscale<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     point(cx, op);
     let x = &cx.cpu.x87;
     let out = if used(x, 0) && used(x, 1) { f80::scale(st(x, 0), st(x, 1), control(x)) } else { EMPTY };
+    finish(cx, op, 0, out);
+    Ok(())
+}
+
+/// FPREM, FPREM1: ST(0) = the remainder of ST(0) by ST(1). They define all condition codes if there is a remainder; else C0 and C3 stay.
+fn remainder<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, F80, Control) -> Out) -> Step {
+    begin(cx)?;
+    point(cx, op);
+    let x = &mut cx.cpu.x87;
+    let out = if used(x, 0) && used(x, 1) { f(st(x, 0), st(x, 1), control(x)) } else { EMPTY };
+    let defined = !out.value.is_nan() && !control(x).stops(out.status);
+    x.sw &= if defined { !CONDITIONS } else { !(C1 | C2) };
     finish(cx, op, 0, out);
     Ok(())
 }
