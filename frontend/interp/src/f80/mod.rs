@@ -8,21 +8,30 @@
 //! destination must be left alone; with OE or UE unmasked a register gets the result with its exponent wrapped by 24576, memory nothing.
 
 mod add;
+mod atan;
 mod bcd;
 mod compare;
 mod convert;
+mod exp;
+mod log;
 mod mul;
 mod nan;
 mod rem;
 mod round;
+mod trig;
 mod unary;
+mod wide;
 
 pub use add::{add, sub};
+pub use atan::atan2;
 pub use bcd::{from_bcd, to_bcd};
 pub use compare::{Order, compare, compare_quiet, examine};
 pub use convert::{from_f32, from_f64, from_int, operand_f32, operand_f64, round_to_int, to_f32, to_f64, to_int, to_int_truncated};
+pub use exp::exp2_minus_1;
+pub use log::{y_log2, y_log2_plus_1};
 pub use mul::{div, mul, sqrt};
 pub use rem::{rem, rem_nearest};
+pub use trig::{cos, sin, sin_cos, tan};
 pub use unary::{Constant, constant, extract, scale};
 
 use forklift_x86::X87Reg;

@@ -42,6 +42,7 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             x87::control::table(),
             x87::env::table(),
             x87::moves::table(),
+            x87::transcendental::table(),
             x87::unary::table(),
             vec::moves::table(),
             vec::logic::table(),

@@ -81,6 +81,13 @@ impl Host {
 
     /// Runs the loaded instruction, whose memory operand is [rdx].
     pub fn run(&self, s: &State) -> State {
+        // A context switch loses the pointers on AMD's CPUs; the second time it comes through.
+        let complete = |s: &State| s.fip != 0 && s.fdp != 0 && (s.fcs != 0 || s.fip < RELATIVE || s.fip == 0x1234_5678);
+        let once = self.run_once(s);
+        if complete(&once) { once } else { self.run_once(s) }
+    }
+
+    fn run_once(&self, s: &State) -> State {
         let mut input = Image([0; 512]);
         input.put(0, s.cw.to_le_bytes());
         input.put(2, (s.sw | (s.top as u16) << 11).to_le_bytes());

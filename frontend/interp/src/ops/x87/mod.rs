@@ -10,6 +10,7 @@ pub(super) mod compare;
 pub(super) mod control;
 pub(super) mod env;
 pub(super) mod moves;
+pub(super) mod transcendental;
 pub(super) mod unary;
 
 use forklift_x86::{Exit, Fault, Mode, Seg, X87};

@@ -25,7 +25,7 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
 
 /// ST(0) = f(ST(0)).
 #[inline(always)]
-fn unary<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, Control) -> Out) -> Step {
+pub(super) fn unary<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, Control) -> Out) -> Step {
     begin(cx)?;
     point(cx, op);
     let x = &cx.cpu.x87;
