@@ -79,7 +79,7 @@ fn registers<A: Arith, const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op
     let x = &cx.cpu.x87;
     let (d, s) = (usize::from(op.reg[0]), usize::from(op.reg[1]));
     let out = if used(x, d) && used(x, s) { A::apply(st(x, d), st(x, s), control(x)) } else { EMPTY };
-    if finish(cx, op, d, out) && POP {
+    if finish(cx, d, out) && POP {
         pop(&mut cx.cpu.x87);
     }
     Ok(())
@@ -119,7 +119,7 @@ fn memory<A: Arith, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, operand: Out) -
         (true, 0) => A::apply(st(x, 0), operand.value, control(x)),
         _ => denormal_operand::<A>(st(x, 0), operand.value, control(x)),
     };
-    finish(cx, op, 0, out);
+    finish(cx, 0, out);
     Ok(())
 }
 

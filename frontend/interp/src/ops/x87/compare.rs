@@ -60,9 +60,9 @@ fn against<M: Memory>(cx: &Exec<'_, M>, quiet: bool, i: usize) -> Out<Order> {
 
 /// Condition codes and pops.
 #[inline(always)]
-fn conclude<const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, out: Out<Order>) -> Step {
+fn conclude<const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>, out: Out<Order>) -> Step {
     cx.cpu.x87.sw = cx.cpu.x87.sw & !CONDITIONS | out.value.conditions();
-    raise(cx, op, out.status);
+    raise(cx, out.status);
     if !control(&cx.cpu.x87).stops(out.status) {
         for _ in 0..POPS {
             pop(&mut cx.cpu.x87);
@@ -76,7 +76,7 @@ fn registers<const QUIET: bool, const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>
     begin(cx)?;
     point(cx, op);
     let out = against(cx, QUIET, usize::from(op.reg[1]));
-    conclude::<POPS, M>(cx, op, out)
+    conclude::<POPS, M>(cx, out)
 }
 
 /// FCOMPP, FUCOMPP.
@@ -84,7 +84,7 @@ fn top_two<const QUIET: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> St
     begin(cx)?;
     point(cx, op);
     let out = against(cx, QUIET, 1);
-    conclude::<2, M>(cx, op, out)
+    conclude::<2, M>(cx, out)
 }
 
 fn f32_operand<const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
@@ -117,7 +117,7 @@ fn memory<const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, operand:
     let out = if used(x, 0) { f80::compare(st(x, 0), operand.value, control(x)) } else { EMPTY };
     // A NaN goes before a denormal.
     let denormal = if out.status & IE == 0 { operand.status & DE } else { 0 };
-    conclude::<POPS, M>(cx, op, out.with(denormal))
+    conclude::<POPS, M>(cx, out.with(denormal))
 }
 
 /// FCOMI, FUCOMI: ZF, PF, CF; OF, SF and AF are cleared, whatever the exceptions. C1 stays but for an empty operand.
@@ -127,7 +127,7 @@ fn to_flags<const QUIET: bool, const POPS: u32, M: Memory>(cx: &mut Exec<'_, M>,
     let out = against(cx, QUIET, usize::from(op.reg[1]));
     let stops = control(&cx.cpu.x87).stops(out.status);
     let c1 = if out.status & SF == 0 { cx.cpu.x87.sw & C1 } else { 0 };
-    raise(cx, op, out.status | c1);
+    raise(cx, out.status | c1);
     cx.cpu.flags.set_status(flags(out.value));
     if !stops {
         for _ in 0..POPS {
@@ -152,7 +152,7 @@ fn ftst<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     point(cx, op);
     let x = &cx.cpu.x87;
     let out = if used(x, 0) { f80::compare(st(x, 0), F80::ZERO, control(x)) } else { EMPTY };
-    conclude::<0, M>(cx, op, out)
+    conclude::<0, M>(cx, out)
 }
 
 /// FXAM: the class of ST(0).

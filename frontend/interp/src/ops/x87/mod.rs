@@ -68,7 +68,7 @@ fn control(x: &X87) -> Control {
 
 /// Sets exception flags and C1 from an operation's status; other condition codes are only added.
 #[inline(always)]
-fn raise<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, status: u16) {
+fn raise<M: Memory>(cx: &mut Exec<'_, M>, status: u16) {
     let x = &mut cx.cpu.x87;
     x.sw = x.sw & !C1 | status;
     if control(x).unmasked(status) != 0 {
@@ -124,9 +124,9 @@ const EMPTY: Out = Out { value: F80::INDEFINITE, status: UNDERFLOW };
 
 /// Ends an operation whose destination is ST(i).
 #[inline(always)]
-fn finish<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, i: usize, out: Out) -> bool {
+fn finish<M: Memory>(cx: &mut Exec<'_, M>, i: usize, out: Out) -> bool {
     let stops = control(&cx.cpu.x87).stops(out.status);
-    raise(cx, op, out.status);
+    raise(cx, out.status);
     if !stops {
         set_st(&mut cx.cpu.x87, i, out.value);
     }
@@ -135,11 +135,11 @@ fn finish<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, i: usize, out: Out) -> bo
 
 /// Pushes the result of a load. A denormal that was converted is pushed even with DE unmasked.
 #[inline(always)]
-fn finish_push<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, out: Out) {
+fn finish_push<M: Memory>(cx: &mut Exec<'_, M>, out: Out) {
     let x = &cx.cpu.x87;
     let out = if used(x, 7) && out.status & SF == 0 { Out { value: F80::INDEFINITE, status: OVERFLOW } } else { out };
     let stops = control(x).unmasked(out.status) & IE != 0;
-    raise(cx, op, out.status);
+    raise(cx, out.status);
     if !stops {
         push_unchecked(&mut cx.cpu.x87, out.value);
     }

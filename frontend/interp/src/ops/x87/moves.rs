@@ -99,7 +99,7 @@ fn load<T: Prim, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, convert: fn(T) -> 
     begin(cx)?;
     let v = cx.load(cx.ea(op))?;
     point_mem(cx, op);
-    finish_push(cx, op, convert(v));
+    finish_push(cx, convert(v));
     Ok(())
 }
 
@@ -115,7 +115,7 @@ fn fld_m80<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
     let v = load_80(cx, op)?;
     point_mem(cx, op);
-    finish_push(cx, op, Out::exact(F80 { sig: v as u64, se: (v >> 64) as u16 }));
+    finish_push(cx, Out::exact(F80 { sig: v as u64, se: (v >> 64) as u16 }));
     Ok(())
 }
 
@@ -123,7 +123,7 @@ fn fbld<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     begin(cx)?;
     let v = load_80(cx, op)?;
     point_mem(cx, op);
-    finish_push(cx, op, Out::exact(f80::from_bcd(v)));
+    finish_push(cx, Out::exact(f80::from_bcd(v)));
     Ok(())
 }
 
@@ -134,7 +134,7 @@ fn fld_register<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let x = &cx.cpu.x87;
     let i = usize::from(op.reg[0]);
     let out = if used(x, i) { Out::exact(st(x, i)) } else { EMPTY };
-    finish_push(cx, op, out);
+    finish_push(cx, out);
     Ok(())
 }
 
@@ -142,7 +142,7 @@ fn constant<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, k: Constant) -> Step {
     begin(cx)?;
     point(cx, op);
     let v = f80::constant(k, control(&cx.cpu.x87));
-    finish_push(cx, op, Out::exact(v));
+    finish_push(cx, Out::exact(v));
     Ok(())
 }
 
@@ -168,7 +168,7 @@ fn held(c: Control, status: u16) -> bool {
 #[inline(always)]
 fn end_store<const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, status: u16, held: bool) {
     point_mem(cx, op);
-    raise(cx, op, status);
+    raise(cx, status);
     if POP && !held {
         pop(&mut cx.cpu.x87);
     }
@@ -216,7 +216,7 @@ fn fst_register<const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) ->
     point(cx, op);
     let x = &cx.cpu.x87;
     let out = if used(x, 0) { Out::exact(st(x, 0)) } else { EMPTY };
-    if finish(cx, op, usize::from(op.reg[0]), out) && POP {
+    if finish(cx, usize::from(op.reg[0]), out) && POP {
         pop(&mut cx.cpu.x87);
     }
     Ok(())
@@ -246,7 +246,7 @@ fn fxch<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let (a, b) = (value(0), value(i));
     let status = if used(x, 0) && used(x, i) { 0 } else { UNDERFLOW };
     let stops = control(x).stops(status);
-    raise(cx, op, status);
+    raise(cx, status);
     if !stops {
         set_st(&mut cx.cpu.x87, 0, b);
         set_st(&mut cx.cpu.x87, i, a);
@@ -262,7 +262,7 @@ fn fcmov<const COND: u8, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let x = &cx.cpu.x87;
     let i = usize::from(op.reg[1]);
     if !used(x, 0) || !used(x, i) {
-        finish(cx, op, 0, EMPTY);
+        finish(cx, 0, EMPTY);
     } else if holds {
         let v = st(x, i);
         set_st(&mut cx.cpu.x87, 0, v);

@@ -30,7 +30,7 @@ fn trigonometric<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, Control
     let x = &mut cx.cpu.x87;
     let out = if used(x, 0) { f(st(x, 0), control(x)) } else { EMPTY };
     x.sw &= !C2;
-    finish(cx, op, 0, out);
+    finish(cx, 0, out);
     Ok(())
 }
 
@@ -53,7 +53,7 @@ fn pushing<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, Control) -> O
     };
     x.sw &= !C2;
     let stops = control(x).stops(out.status);
-    raise(cx, op, out.status);
+    raise(cx, out.status);
     if !stops && out.status & C2 == 0 {
         set_st(&mut cx.cpu.x87, 0, out.value.0);
         push_unchecked(&mut cx.cpu.x87, out.value.1);
@@ -67,7 +67,7 @@ fn binary<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, F80, Control) 
     point(cx, op);
     let x = &cx.cpu.x87;
     let out = if used(x, 0) && used(x, 1) { f(st(x, 0), st(x, 1), control(x)) } else { EMPTY };
-    if finish(cx, op, 1, out) {
+    if finish(cx, 1, out) {
         pop(&mut cx.cpu.x87);
     }
     Ok(())

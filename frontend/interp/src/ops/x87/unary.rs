@@ -30,7 +30,7 @@ pub(super) fn unary<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, Cont
     point(cx, op);
     let x = &cx.cpu.x87;
     let out = if used(x, 0) { f(st(x, 0), control(x)) } else { EMPTY };
-    finish(cx, op, 0, out);
+    finish(cx, 0, out);
     Ok(())
 }
 
@@ -40,7 +40,7 @@ fn fscale<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     point(cx, op);
     let x = &cx.cpu.x87;
     let out = if used(x, 0) && used(x, 1) { f80::scale(st(x, 0), st(x, 1), control(x)) } else { EMPTY };
-    finish(cx, op, 0, out);
+    finish(cx, 0, out);
     Ok(())
 }
 
@@ -52,7 +52,7 @@ fn remainder<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, f: fn(F80, F80, Contro
     let out = if used(x, 0) && used(x, 1) { f(st(x, 0), st(x, 1), control(x)) } else { EMPTY };
     let defined = !out.value.is_nan() && !control(x).stops(out.status);
     x.sw &= if defined { !CONDITIONS } else { !(C1 | C2) };
-    finish(cx, op, 0, out);
+    finish(cx, 0, out);
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn fxtract<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
         (true, false) => f80::extract(st(x, 0), control(x)),
     };
     let stops = control(x).stops(out.status);
-    raise(cx, op, out.status);
+    raise(cx, out.status);
     if !stops {
         set_st(&mut cx.cpu.x87, 0, out.value.0);
         push_unchecked(&mut cx.cpu.x87, out.value.1);
