@@ -10,6 +10,7 @@
 //! | [`machine`] | building a process and running it |
 //! | [`mem`] | guest memory: address space, map, fault-safe access |
 //! | [`process`], [`task`] | a guest process and its threads |
+//! | [`segments`] | GDT and LDT entries of programs |
 //! | [`signal`] | signals |
 //! | [`syscall`] | system calls: one item each, tables, `--strace` |
 //! | [`paths`] | the guest's paths on the host |
@@ -27,6 +28,7 @@ pub mod machine;
 pub mod mem;
 pub mod paths;
 pub mod process;
+pub mod segments;
 pub mod signal;
 pub mod syscall;
 pub mod task;

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::loader::{self, Executable, Opened};
 use crate::mem::{AddressSpace, GuestMem};
 use crate::process::{Config, Process};
+use crate::signal::action::Actions;
 use crate::signal;
 use crate::syscall::Strace;
 use crate::task::Task;
@@ -22,11 +23,13 @@ impl Machine {
     /// # Errors
     /// [`Error`]: the program can't be executed, or the host is out of something.
     pub fn new(program: &Executable, envp: &[CString], config: Config, strace: Strace) -> Result<Self, Error> {
+        let actions = Actions::inherited();
         signal::install_fault_handlers();
         let space = AddressSpace::new(program.elf.mode).map_err(|errno| Error::Host { what: "reserving an address space for an i386 program", errno })?;
         let space = Arc::new(space);
         let loaded = loader::load(&GuestMem::new(space.clone()), program, envp, config.model)?;
-        let process = Process::new(space, config, strace);
+        let process = Process::new(space, config, strace, actions);
+        process.set_sigreturn(loaded.sigreturn);
         *process.program() = loaded.program;
         process.set_sysenter_return(loaded.sysenter_return);
         Ok(Self { task: Task::new(Arc::new(process), loaded.cpu) })

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use forklift_x86::{CpuModel, GuestAddr};
 
 use crate::mem::AddressSpace;
+use crate::signal::action::Actions;
 use crate::syscall::Strace;
 use crate::task::Task;
 
@@ -63,12 +64,15 @@ pub struct Process {
     program: Mutex<Program>,
     personality: AtomicU32,
     sysenter_return: AtomicU64,
+    sigreturn: [AtomicU64; 2],
+    /// What it does with signals.
+    pub actions: Actions,
 }
 
 impl Process {
     /// A process with this memory.
-    pub fn new(space: Arc<AddressSpace>, config: Config, strace: Strace) -> Self {
-        Self { space, config, strace, program: Mutex::default(), personality: AtomicU32::new(0), sysenter_return: AtomicU64::new(0) }
+    pub fn new(space: Arc<AddressSpace>, config: Config, strace: Strace, actions: Actions) -> Self {
+        Self { space, config, strace, program: Mutex::default(), personality: AtomicU32::new(0), sysenter_return: AtomicU64::new(0), sigreturn: Default::default(), actions }
     }
 
     /// Its memory.
@@ -94,6 +98,17 @@ impl Process {
     /// Where SYSENTER returns to: behind the `int 0x80` of the vdso.
     pub fn sysenter_return(&self) -> GuestAddr {
         GuestAddr::new(self.sysenter_return.load(Ordering::Relaxed))
+    }
+
+    /// Where i386 handlers without a restorer return to: `__kernel_sigreturn` and `__kernel_rt_sigreturn`.
+    pub fn sigreturn(&self) -> (u64, u64) {
+        (self.sigreturn[0].load(Ordering::Relaxed), self.sigreturn[1].load(Ordering::Relaxed))
+    }
+
+    /// Sets where i386 handlers return to.
+    pub fn set_sigreturn(&self, (old, rt): (u64, u64)) {
+        self.sigreturn[0].store(old, Ordering::Relaxed);
+        self.sigreturn[1].store(rt, Ordering::Relaxed);
     }
 
     /// Sets where SYSENTER returns to.

@@ -1,6 +1,5 @@
 //! A thread of the guest: its processor, its memory, its place among the others.
 
-use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forklift_interp::Interp;
@@ -10,6 +9,8 @@ use crate::abi::GuestPtr;
 use crate::errno::{Errno, SysResult};
 use crate::mem::{Attention, CpuMem, GuestMem};
 use crate::process::Process;
+use crate::signal::info::Info;
+use crate::signal::{AltStack, Inbox, Trap};
 use crate::syscall::Fd;
 
 /// What `--stats` counts of one thread.
@@ -70,6 +71,14 @@ pub struct Task {
     pub sigmask: u64,
     /// The mask that the running call waits with (ppoll, sigsuspend), if it has one: handlers that interrupt it run under this one.
     pub wait_mask: Option<u64>,
+    /// Signals that have arrived. Boxed: handlers point to it.
+    pub(crate) inbox: Box<Inbox>,
+    /// SIGSEGV and SIGBUS that were sent while the guest blocks them.
+    pub(crate) held: Vec<Info>,
+    /// The alternate signal stack.
+    pub altstack: AltStack,
+    /// The last exception.
+    pub trap: Trap,
     keep_registers: bool,
 }
 
@@ -93,11 +102,6 @@ pub(crate) fn thread_count() -> usize {
     ALL.lock().unwrap_or_else(PoisonError::into_inner).len()
 }
 
-thread_local! {
-    /// The task of this host thread, for signal handlers.
-    static CURRENT: Cell<*mut Task> = const { Cell::new(core::ptr::null_mut()) };
-}
-
 impl Task {
     /// The first thread of a process, which runs on the calling host thread.
     pub fn new(process: Arc<Process>, cpu: CpuState) -> Self {
@@ -106,6 +110,7 @@ impl Task {
         let mem = CpuMem::new(GuestMem::new(process.space().clone()), attention.clone());
         // SAFETY: no arguments.
         let tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
+        let inbox = Box::new(Inbox::new(attention.clone()));
         Self {
             cpu: Box::new(cpu),
             interp: Interp::new(process.config.model, u32::MAX),
@@ -120,6 +125,10 @@ impl Task {
             counters: Counters::default(),
             sigmask: 0,
             wait_mask: None,
+            inbox,
+            held: Vec::new(),
+            altstack: AltStack::default(),
+            trap: Trap::default(),
             keep_registers: false,
         }
     }

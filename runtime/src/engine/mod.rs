@@ -11,9 +11,13 @@ use crate::task::Task;
 /// Unit: guest instructions. How long the interpreter runs before it comes back for no reason.
 const BUDGET: u64 = 1 << 40;
 
+/// Length of a gate instruction.
+const GATE_LEN: u64 = 2;
+
 impl Task {
     /// Runs the thread until the process ends.
     pub fn run(&mut self) -> ! {
+        self.inbox.enter();
         loop {
             self.attend();
             match self.interp.run(&mut self.cpu, &mut self.mem, BUDGET) {
@@ -28,6 +32,9 @@ impl Task {
         if self.attention.take(Attention::STALE) != 0 {
             self.drop_stale();
         }
+        if self.signal_queued() {
+            self.deliver_signals();
+        }
     }
 
     /// Follows the invalidations that have been logged since the last time.
@@ -40,12 +47,11 @@ impl Task {
 
     fn handle(&mut self, exit: Exit) {
         match exit {
+            // As if it had arrived just before the instruction.
+            Exit::Gate(_) if self.signal_queued() => self.cpu.rip = self.cpu.rip.wrapping_sub(GATE_LEN),
             Exit::Gate(gate) => dispatch(self, gate),
             Exit::CodeWrite => self.write_to_code(),
-            Exit::Fault(fault) => {
-                eprintln!("{fault:?} rip {:#x} cr2 {:#x} err {:x}", self.cpu.rip, self.cpu.cr2, self.cpu.error_code);
-                std::process::exit(3)
-            }
+            Exit::Fault(fault) => self.fault(fault),
         }
     }
 

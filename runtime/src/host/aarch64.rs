@@ -49,3 +49,8 @@ pub(crate) const fn context_pc(cx: &libc::ucontext_t) -> usize {
 pub(crate) const fn set_context_pc(cx: &mut libc::ucontext_t, pc: usize) {
     cx.uc_mcontext.pc = pc as u64;
 }
+
+/// Flags and restorer of a signal's action: the kernel has its own restorer.
+pub(crate) const fn with_restorer(flags: u64) -> (u64, u64) {
+    (flags, 0)
+}

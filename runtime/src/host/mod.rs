@@ -37,3 +37,51 @@ pub(crate) fn interrupted_syscall(pc: usize) -> Option<usize> {
     let (start, end) = (&raw const fl_safe_start as usize, &raw const fl_safe_end as usize);
     (start..end).contains(&pc).then_some(&raw const fl_safe_interrupted as usize)
 }
+
+/// `struct sigaction` of the host's kernel (not of its C library, which hides two signals).
+#[repr(C)]
+struct KernelAction {
+    handler: u64,
+    flags: u64,
+    restorer: u64,
+    mask: u64,
+}
+
+/// Handler, SIG_DFL (0) or SIG_IGN (1) of a signal on the host.
+pub(crate) fn disposition(sig: i32) -> u64 {
+    let mut old = KernelAction { handler: 0, flags: 0, restorer: 0, mask: 0 };
+    // SAFETY: the kernel's structure.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, sig, 0, &raw mut old, 8) };
+    old.handler
+}
+
+/// Sets a signal's disposition on the host. A handler runs with all signals blocked and gets three arguments.
+pub(crate) fn set_disposition(sig: i32, handler: u64, flags: u64) -> SysResult<()> {
+    let flags = flags | if handler > 1 { libc::SA_SIGINFO as u64 } else { 0 };
+    let (flags, restorer) = arch::with_restorer(flags);
+    let new = KernelAction { handler, flags, restorer, mask: u64::MAX };
+    // SAFETY: the kernel's structure; a handler is async-signal-safe.
+    Errno::check(unsafe { libc::syscall(libc::SYS_rt_sigaction, sig, &raw const new, 0, 8) }).map(drop)
+}
+
+/// Sets the host thread's signal mask and returns the old one.
+pub(crate) fn set_sigmask(mask: u64) -> u64 {
+    let mut old = 0u64;
+    // SAFETY: two masks of 8 bytes.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, 8) };
+    old
+}
+
+/// The host thread's signal mask.
+pub(crate) fn sigmask() -> u64 {
+    let mut old = 0u64;
+    // SAFETY: a mask of 8 bytes.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, 0, &raw mut old, 8) };
+    old
+}
+
+/// The mask that the interrupted context will have again when the handler returns.
+pub(crate) fn context_sigmask(cx: &mut libc::ucontext_t) -> &mut u64 {
+    // SAFETY: the kernel's mask is the first 8 bytes of the C library's.
+    unsafe { &mut *(&raw mut cx.uc_sigmask).cast::<u64>() }
+}

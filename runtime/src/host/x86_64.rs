@@ -50,3 +50,15 @@ pub(crate) const fn context_pc(cx: &libc::ucontext_t) -> usize {
 pub(crate) const fn set_context_pc(cx: &mut libc::ucontext_t, pc: usize) {
     cx.uc_mcontext.gregs[libc::REG_RIP as usize] = pc as i64;
 }
+
+/// Flags and restorer of a signal's action.
+pub(crate) fn with_restorer(flags: u64) -> (u64, u64) {
+    const SA_RESTORER: u64 = 0x0400_0000;
+    (flags | SA_RESTORER, restorer as *const () as u64)
+}
+
+/// Returns from a signal handler.
+#[unsafe(naked)]
+unsafe extern "C" fn restorer() {
+    naked_asm!("mov eax, 15", "syscall")
+}

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use forklift_interp::{MemFault, Memory, Prim};
+use forklift_interp::{Descriptor, MemFault, Memory, Prim};
 use forklift_x86::{CodeFetch, Exit, Fault, GuestAddr, Mode};
 
 use super::space::X64_TASK_SIZE;
 use super::vma::Prot;
 use super::{AddressSpace, GuestMem};
+use crate::segments::{Tls, UserDesc};
 
 /// What a thread must look at before it runs on. Set from signal handlers and by other threads.
 #[derive(Default, Debug)]
@@ -49,6 +50,8 @@ pub struct CpuMem {
     mem: GuestMem,
     attention: Arc<Attention>,
     code_write: GuestAddr,
+    /// The thread's entries of the GDT.
+    pub tls: Tls,
 }
 
 impl core::ops::Deref for CpuMem {
@@ -61,8 +64,8 @@ impl core::ops::Deref for CpuMem {
 
 impl CpuMem {
     /// Memory for the thread with these attention bits.
-    pub const fn new(mem: GuestMem, attention: Arc<Attention>) -> Self {
-        Self { mem, attention, code_write: GuestAddr::new(0) }
+    pub fn new(mem: GuestMem, attention: Arc<Attention>) -> Self {
+        Self { mem, attention, code_write: GuestAddr::new(0), tls: Tls::default() }
     }
 
     /// Where the last write would have gone that was refused because of translated code.
@@ -225,6 +228,14 @@ impl Memory for CpuMem {
 
     fn watch_code(&mut self, start: GuestAddr, end: GuestAddr) -> bool {
         self.space.watch_code(start, end)
+    }
+
+    fn descriptor(&mut self, selector: u16) -> Option<Descriptor> {
+        let index = selector >> 3;
+        match selector & 4 {
+            0 => Descriptor::of_linux(selector).or_else(|| self.tls.get(index.into()).map(|d| d.descriptor())),
+            _ => self.space.ldt().get(&index).map(UserDesc::descriptor),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use forklift_x86::{GuestAddr, Mode};
 
 use super::vma::{Prot, VmaMap};
 use crate::errno::{Errno, SysResult};
+use crate::segments::Ldt;
 
 /// Everything of an x86-64 guest that forklift places lies below: 2^38, so that a process image fits a host with 39-bit addresses.
 pub const X64_LIMIT: u64 = 1 << 38;
@@ -63,6 +64,8 @@ pub struct AddressSpace {
     pub(super) brk: Mutex<(u64, u64)>,
     /// RLIMIT_AS of the guest, in bytes; u64::MAX for none. The host's limit would count forklift too.
     pub address_limit: AtomicU64,
+    /// The segments of modify_ldt(2).
+    ldt: Mutex<Ldt>,
     /// READ_IMPLIES_EXEC of personality(2).
     read_implies_exec: AtomicBool,
 }
@@ -89,6 +92,7 @@ impl AddressSpace {
             code: Mutex::default(),
             epoch: AtomicU64::new(0),
             brk: Mutex::default(),
+            ldt: Mutex::default(),
             address_limit: AtomicU64::new(u64::MAX),
             read_implies_exec: AtomicBool::new(false),
         })
@@ -125,6 +129,11 @@ impl AddressSpace {
     /// `prot` as it takes effect.
     pub(super) fn effective(&self, prot: Prot) -> Prot {
         if prot.has(Prot::READ) && self.read_implies_exec.load(Ordering::Relaxed) { Prot(prot.0 | Prot::EXEC.0) } else { prot }
+    }
+
+    /// The LDT, locked.
+    pub fn ldt(&self) -> MutexGuard<'_, Ldt> {
+        lock(&self.ldt)
     }
 
     /// The map, locked.
