@@ -31,6 +31,15 @@ impl Task {
         self.apply_sigmask();
     }
 
+    /// Puts signals that were held back and that `mask` lets through into the inbox.
+    pub(crate) fn release_held(&mut self, mask: u64) {
+        host::set_sigmask(u64::MAX);
+        while let Some(i) = self.held.iter().position(|i| mask & bit(i.signo()) == 0) {
+            let info = self.held.remove(i);
+            self.inbox.put(info);
+        }
+    }
+
     fn apply_sigmask(&mut self) {
         while let Some(i) = self.held.iter().position(|i| self.sigmask & bit(i.signo()) == 0) {
             let info = self.held.remove(i);

@@ -67,7 +67,8 @@ impl Inbox {
         unsafe { (&(*self.slots.get()))[..n.min(SLOTS)].to_vec() }
     }
 
-    fn put(&self, info: Info) {
+    /// Adds a signal. In a handler, or with all signals blocked.
+    pub(super) fn put(&self, info: Info) {
         let n = self.count.load(Ordering::SeqCst) as usize;
         if n < SLOTS {
             // SAFETY: invariant 1; handlers run with all signals blocked.

@@ -114,11 +114,14 @@ fn finish<A: Abi>(t: &mut Task, nr: u64, result: SysResult) {
     if t.keep_registers() {
         return;
     }
+    if !matches!(result, Err(e) if e.is_restart() || e == Errno::EINTR) {
+        t.wait_mask = None;
+    }
     let raw = match result {
         Err(e) if e.is_restart() => {
             t.cpu_mut().rip = t.cpu().rip.wrapping_sub(GATE_LEN);
             t.restart = Some(e);
-            nr
+            if e == Errno::ERESTART_RESTARTBLOCK { if A::IS_32 { 0 } else { 219 } } else { nr }
         }
         r => Errno::to_raw(r),
     };

@@ -24,8 +24,10 @@ mod dispatch;
 mod futex;
 mod ids;
 mod limits;
+mod memory;
 pub mod names;
 mod plain;
+mod signals;
 mod strace;
 mod time;
 
@@ -115,7 +117,7 @@ macro_rules! table {
 }
 
 /// All areas.
-const AREAS: &[&[Entry]] = &[basic::TABLE, futex::TABLE, ids::TABLE, limits::TABLE, time::TABLE];
+const AREAS: &[&[Entry]] = &[basic::TABLE, futex::TABLE, ids::TABLE, limits::TABLE, memory::TABLE, signals::TABLE, time::TABLE];
 
 /// All calls that are implemented or refused on purpose.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

@@ -1,0 +1,320 @@
+//! Memory: mmap and its kin. The work is done by [`AddressSpace`](crate::mem::AddressSpace); here are the ABIs' forms and the calls that go through to the host
+//! range by range.
+
+use forklift_x86::GuestAddr;
+
+use super::{Hex, Spec, Support, Support::Full, Syscall};
+use crate::abi::{Abi, GuestPtr};
+use crate::errno::{Errno, SysResult};
+use crate::host;
+use crate::mem::vma::Prot;
+use crate::mem::{MapRequest, RemapFlags};
+use crate::table;
+use crate::task::Task;
+
+table![
+    Mmap, OldMmap, Mmap2, Munmap, Mprotect, PkeyMprotect, PkeyAlloc, PkeyFree, Mremap, Brk, Madvise, Msync, Mincore, Mlock, Mlock2, Munlock, Mlockall, Munlockall
+];
+
+const PAGE: u64 = GuestAddr::PAGE_SIZE;
+
+impl Task {
+    /// Runs something that may change mappings under translations, and tells all threads if it did.
+    pub fn remapping<T>(&mut self, f: impl FnOnce(&mut Self) -> SysResult<T>) -> SysResult<T> {
+        let epoch = self.process.space().epoch();
+        let result = f(self);
+        self.mem.announce_since(epoch);
+        result
+    }
+
+    fn map_memory(&mut self, addr: u64, len: u64, prot: u32, flags: i32, fd: i32, offset: u64) -> SysResult {
+        if flags & libc::MAP_ANONYMOUS == 0 {
+            self.fd(super::Fd(fd))?;
+        }
+        let prot = Prot(prot as u8 & 7);
+        self.remapping(|t| t.process.space().mmap(MapRequest { addr, len, prot, flags, fd, offset })).map(GuestAddr::get)
+    }
+
+    /// The mapped parts of `[start, start + len)`, and whether that is all of it. EINVAL if misaligned.
+    fn mapped_parts(&self, start: u64, len: u64) -> SysResult<(Vec<(u64, u64)>, bool)> {
+        if !start.is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
+        }
+        let len = len.checked_next_multiple_of(PAGE).ok_or(Errno::EINVAL)?;
+        let end = start.checked_add(len).ok_or(Errno::EINVAL)?;
+        let map = self.process.space().map();
+        let parts = map.overlapping(start, end).map(|(s, a)| (s.max(start), a.end.min(end))).collect();
+        Ok((parts, map.is_covered(start, end)))
+    }
+
+    /// A host call of (address, length, `arg`) on each mapped part; ENOMEM at the end if there were holes.
+    fn on_parts(&self, start: u64, len: u64, nr: i64, arg: u64) -> SysResult {
+        let (parts, whole) = self.mapped_parts(start, len)?;
+        for (s, e) in parts {
+            // SAFETY: in the guest's part of the address space.
+            unsafe { host::syscall(nr, [self.process.space().host(s) as u64, e - s, arg, 0, 0, 0]) }?;
+        }
+        if whole { Ok(0) } else { Err(Errno::ENOMEM) }
+    }
+}
+
+/// mmap(2) of x86-64.
+pub struct Mmap;
+impl Syscall for Mmap {
+    const SPEC: Spec = Spec { name: "mmap", x64: Some(9), i386: None, support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, Hex, Hex, i32, u64);
+    fn call<A: Abi>(t: &mut Task, (addr, len, prot, flags, fd, offset): Self::Args<A>) -> SysResult {
+        if !offset.is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
+        }
+        t.map_memory(addr.get(), len, prot.0, flags.0 as i32, fd, offset)
+    }
+}
+
+/// mmap(2) of i386, the old one: its arguments lie in memory.
+pub struct OldMmap;
+impl Syscall for OldMmap {
+    const SPEC: Spec = Spec { name: "mmap", x64: None, i386: Some(90), support: Full };
+    type Args<A: Abi> = (GuestPtr<A, [u32; 6]>,);
+    fn call<A: Abi>(t: &mut Task, (args,): Self::Args<A>) -> SysResult {
+        let [addr, len, prot, flags, fd, offset] = t.mem.read(args)?;
+        if !u64::from(offset).is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
+        }
+        t.map_memory(addr.into(), len.into(), prot, flags as i32, fd as i32, offset.into())
+    }
+}
+
+/// mmap2(2): the offset is in pages.
+pub struct Mmap2;
+impl Syscall for Mmap2 {
+    const SPEC: Spec = Spec { name: "mmap2", x64: None, i386: Some(192), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, Hex, Hex, i32, u64);
+    fn call<A: Abi>(t: &mut Task, (addr, len, prot, flags, fd, pages): Self::Args<A>) -> SysResult {
+        t.map_memory(addr.get(), len, prot.0, flags.0 as i32, fd, pages * PAGE)
+    }
+}
+
+/// munmap(2).
+pub struct Munmap;
+impl Syscall for Munmap {
+    const SPEC: Spec = Spec { name: "munmap", x64: Some(11), i386: Some(91), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64);
+    fn call<A: Abi>(t: &mut Task, (addr, len): Self::Args<A>) -> SysResult {
+        t.remapping(|t| t.process.space().munmap(addr.get(), len)).map(|()| 0)
+    }
+}
+
+/// PROT_SEM is allowed and means nothing; PROT_GROWSDOWN and PROT_GROWSUP need a mapping that grows.
+fn protect(t: &mut Task, addr: u64, len: u64, prot: u32) -> SysResult {
+    const SEM: u32 = 8;
+    const GROWSDOWN: u32 = 0x0100_0000;
+    const GROWSUP: u32 = 0x0200_0000;
+    let grows = prot & (GROWSDOWN | GROWSUP);
+    if grows == GROWSDOWN | GROWSUP {
+        return Err(Errno::EINVAL);
+    }
+    if addr.is_multiple_of(PAGE) && len != 0 && prot & !(7 | SEM | grows) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if grows == GROWSUP {
+        return Err(Errno::EINVAL);
+    }
+    let (mut addr, mut len) = (addr, len);
+    if grows == GROWSDOWN {
+        let map = t.process.space().map();
+        let (start, area) = map.find(GuestAddr::new(addr)).ok_or(Errno::ENOMEM)?;
+        if !area.grows_down {
+            return Err(Errno::EINVAL);
+        }
+        len += addr - start;
+        addr = start;
+    }
+    t.remapping(|t| t.process.space().mprotect(addr, len, Prot(prot as u8 & 7))).map(|()| 0)
+}
+
+/// mprotect(2).
+pub struct Mprotect;
+impl Syscall for Mprotect {
+    const SPEC: Spec = Spec { name: "mprotect", x64: Some(10), i386: Some(125), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, Hex);
+    fn call<A: Abi>(t: &mut Task, (addr, len, prot): Self::Args<A>) -> SysResult {
+        protect(t, addr.get(), len, prot.0)
+    }
+}
+
+/// pkey_mprotect(2): there are no keys but "none".
+pub struct PkeyMprotect;
+impl Syscall for PkeyMprotect {
+    const SPEC: Spec = Spec { name: "pkey_mprotect", x64: Some(329), i386: Some(380), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, Hex, i32);
+    fn call<A: Abi>(t: &mut Task, (addr, len, prot, key): Self::Args<A>) -> SysResult {
+        if key != -1 && key != 0 { Err(Errno::EINVAL) } else { protect(t, addr.get(), len, prot.0) }
+    }
+}
+
+/// pkey_alloc(2), on a CPU without protection keys.
+pub struct PkeyAlloc;
+impl Syscall for PkeyAlloc {
+    const SPEC: Spec = Spec { name: "pkey_alloc", x64: Some(330), i386: Some(381), support: Full };
+    type Args<A: Abi> = (u64, u64);
+    fn call<A: Abi>(_: &mut Task, (flags, rights): Self::Args<A>) -> SysResult {
+        Err(if flags != 0 || rights & !3 != 0 { Errno::EINVAL } else { Errno::ENOSPC })
+    }
+}
+
+/// pkey_free(2), on a CPU without protection keys.
+pub struct PkeyFree;
+impl Syscall for PkeyFree {
+    const SPEC: Spec = Spec { name: "pkey_free", x64: Some(331), i386: Some(382), support: Full };
+    type Args<A: Abi> = (i32,);
+    fn call<A: Abi>(_: &mut Task, (_key,): Self::Args<A>) -> SysResult {
+        Err(Errno::EINVAL)
+    }
+}
+
+/// mremap(2).
+pub struct Mremap;
+impl Syscall for Mremap {
+    const SPEC: Spec = Spec { name: "mremap", x64: Some(25), i386: Some(163), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, u64, Hex, GuestAddr);
+    fn call<A: Abi>(t: &mut Task, (addr, old, new, flags, to): Self::Args<A>) -> SysResult {
+        t.remapping(|t| t.process.space().mremap(addr.get(), old, new, RemapFlags(flags.0 as i32), to.get())).map(GuestAddr::get)
+    }
+}
+
+/// brk(2).
+pub struct Brk;
+impl Syscall for Brk {
+    const SPEC: Spec = Spec { name: "brk", x64: Some(12), i386: Some(45), support: Full };
+    type Args<A: Abi> = (GuestAddr,);
+    fn call<A: Abi>(t: &mut Task, (end,): Self::Args<A>) -> SysResult {
+        let mut limit = libc::rlimit { rlim_cur: u64::MAX, rlim_max: u64::MAX };
+        // SAFETY: a structure of ours.
+        unsafe { libc::getrlimit(libc::RLIMIT_DATA, &raw mut limit) };
+        t.remapping(|t| Ok(t.process.space().set_brk(end.get(), limit.rlim_cur)))
+    }
+}
+
+/// madvise(2).
+pub struct Madvise;
+impl Syscall for Madvise {
+    const SPEC: Spec = Spec { name: "madvise", x64: Some(28), i386: Some(219), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, i32);
+    fn call<A: Abi>(t: &mut Task, (addr, len, advice): Self::Args<A>) -> SysResult {
+        // What is dropped may have been code.
+        if matches!(advice, libc::MADV_DONTNEED | libc::MADV_FREE | libc::MADV_REMOVE) {
+            t.mem.prepare_write(addr, len);
+        }
+        if len == 0 {
+            // SAFETY: no memory is touched: this asks whether the advice is known.
+            return unsafe { host::syscall(libc::SYS_madvise, [0, 0, advice as u64, 0, 0, 0]) };
+        }
+        t.on_parts(addr.get(), len, libc::SYS_madvise, advice as u64)
+    }
+}
+
+/// msync(2).
+pub struct Msync;
+impl Syscall for Msync {
+    const SPEC: Spec = Spec { name: "msync", x64: Some(26), i386: Some(144), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, Hex);
+    fn call<A: Abi>(t: &mut Task, (addr, len, flags): Self::Args<A>) -> SysResult {
+        const KNOWN: i32 = libc::MS_ASYNC | libc::MS_SYNC | libc::MS_INVALIDATE;
+        let f = flags.0 as i32;
+        if f & !KNOWN != 0 || f & (libc::MS_ASYNC | libc::MS_SYNC) == libc::MS_ASYNC | libc::MS_SYNC {
+            return Err(Errno::EINVAL);
+        }
+        t.on_parts(addr.get(), len, libc::SYS_msync, flags.0.into())
+    }
+}
+
+/// mincore(2).
+pub struct Mincore;
+impl Syscall for Mincore {
+    const SPEC: Spec = Spec { name: "mincore", x64: Some(27), i386: Some(218), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, GuestPtr<A, u8>);
+    fn call<A: Abi>(t: &mut Task, (addr, len, out): Self::Args<A>) -> SysResult {
+        let (parts, whole) = t.mapped_parts(addr.get(), len)?;
+        if !whole {
+            return Err(Errno::ENOMEM);
+        }
+        for (s, e) in parts {
+            let mut pages = vec![0u8; ((e - s) / PAGE) as usize];
+            // SAFETY: one byte a page.
+            unsafe { host::syscall(libc::SYS_mincore, [t.process.space().host(s) as u64, e - s, pages.as_mut_ptr() as u64, 0, 0, 0]) }?;
+            t.mem.write_array(out.index((s - addr.get()) / PAGE), &pages)?;
+        }
+        Ok(0)
+    }
+}
+
+fn lock(t: &Task, addr: GuestAddr, len: u64, nr: i64, flags: u64) -> SysResult {
+    // mlock takes any address: the pages that hold the range.
+    let start = addr.page_base();
+    let len = len.checked_add(addr.page_offset()).ok_or(Errno::EINVAL)?;
+    t.on_parts(start.get(), len, nr, flags)
+}
+
+/// mlock(2).
+pub struct Mlock;
+impl Syscall for Mlock {
+    const SPEC: Spec = Spec { name: "mlock", x64: Some(149), i386: Some(150), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64);
+    fn call<A: Abi>(t: &mut Task, (addr, len): Self::Args<A>) -> SysResult {
+        lock(t, addr, len, libc::SYS_mlock, 0)
+    }
+}
+
+/// mlock2(2).
+pub struct Mlock2;
+impl Syscall for Mlock2 {
+    const SPEC: Spec = Spec { name: "mlock2", x64: Some(325), i386: Some(376), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64, i32);
+    fn call<A: Abi>(t: &mut Task, (addr, len, flags): Self::Args<A>) -> SysResult {
+        if flags & !1 != 0 { Err(Errno::EINVAL) } else { lock(t, addr, len, libc::SYS_mlock2, flags as u64) }
+    }
+}
+
+/// munlock(2).
+pub struct Munlock;
+impl Syscall for Munlock {
+    const SPEC: Spec = Spec { name: "munlock", x64: Some(150), i386: Some(151), support: Full };
+    type Args<A: Abi> = (GuestAddr, u64);
+    fn call<A: Abi>(t: &mut Task, (addr, len): Self::Args<A>) -> SysResult {
+        lock(t, addr, len, libc::SYS_munlock, 0)
+    }
+}
+
+/// mlockall(2): all of the guest's memory, and none of forklift's.
+pub struct Mlockall;
+impl Syscall for Mlockall {
+    const SPEC: Spec = Spec { name: "mlockall", x64: Some(151), i386: Some(152), support: Support::Partial("MCL_FUTURE has no effect") };
+    type Args<A: Abi> = (i32,);
+    fn call<A: Abi>(t: &mut Task, (flags,): Self::Args<A>) -> SysResult {
+        if flags == 0 || flags & !7 != 0 || flags == libc::MCL_ONFAULT {
+            return Err(Errno::EINVAL);
+        }
+        all_areas(t, if flags & libc::MCL_CURRENT != 0 { Some(libc::SYS_mlock) } else { None })
+    }
+}
+
+/// munlockall(2).
+pub struct Munlockall;
+impl Syscall for Munlockall {
+    const SPEC: Spec = Spec { name: "munlockall", x64: Some(152), i386: Some(153), support: Full };
+    type Args<A: Abi> = ();
+    fn call<A: Abi>(t: &mut Task, (): Self::Args<A>) -> SysResult {
+        all_areas(t, Some(libc::SYS_munlock))
+    }
+}
+
+fn all_areas(t: &Task, nr: Option<i64>) -> SysResult {
+    let areas: Vec<(u64, u64)> = t.process.space().map().iter().map(|(s, a)| (s, a.end - s)).collect();
+    for (s, len) in areas {
+        if let Some(nr) = nr {
+            t.on_parts(s, len, nr, 0)?;
+        }
+    }
+    Ok(0)
+}
