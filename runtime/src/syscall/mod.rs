@@ -20,16 +20,32 @@
 
 mod args;
 mod basic;
+mod dir;
 mod dispatch;
+mod epoll;
+mod events;
+mod fcntl;
+mod file;
+mod flags;
 mod futex;
 mod ids;
 mod limits;
+mod link;
 mod memory;
 pub mod names;
+mod net;
+mod perm;
+mod pipe;
 mod plain;
+mod poll;
+mod rw;
 mod signals;
+mod stat;
 mod strace;
+mod sys;
 mod time;
+mod times;
+mod xattr;
 
 use core::fmt;
 
@@ -112,12 +128,37 @@ pub const fn entry<S: Syscall>() -> Entry {
 macro_rules! table {
     ($($call:ident),* $(,)?) => {
         /// The calls of this file.
-        pub(super) const TABLE: &[$crate::syscall::Entry] = &[$($crate::syscall::entry::<$call>()),*];
+        pub(in crate::syscall) const TABLE: &[$crate::syscall::Entry] = &[$($crate::syscall::entry::<$call>()),*];
     };
 }
 
 /// All areas.
-const AREAS: &[&[Entry]] = &[basic::TABLE, futex::TABLE, ids::TABLE, limits::TABLE, memory::TABLE, signals::TABLE, time::TABLE];
+const AREAS: &[&[Entry]] = &[
+    basic::TABLE,
+    dir::TABLE,
+    epoll::TABLE,
+    events::TABLE,
+    fcntl::TABLE,
+    file::TABLE,
+    futex::TABLE,
+    ids::TABLE,
+    limits::TABLE,
+    link::TABLE,
+    memory::TABLE,
+    net::MSG_TABLE,
+    net::SOCKETCALL_TABLE,
+    net::SOCKOPT_TABLE,
+    net::TABLE,
+    perm::TABLE,
+    pipe::TABLE,
+    poll::TABLE,
+    rw::TABLE,
+    signals::TABLE,
+    stat::TABLE,
+    time::TABLE,
+    times::TABLE,
+    xattr::TABLE,
+];
 
 /// All calls that are implemented or refused on purpose.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

@@ -1,0 +1,110 @@
+//! epoll. The guest's `struct epoll_event` is packed in both ABIs; the host's only on x86-64.
+
+use super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
+use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
+use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::errno::{Errno, SysResult};
+use crate::guest_struct;
+use crate::table;
+use crate::task::Task;
+
+table![EpollCreate, EpollCreate1, EpollCtl, EpollWait, EpollPwait, EpollPwait2];
+
+guest_struct! {
+    /// `struct epoll_event`.
+    pub struct Event = 12 {
+        events: u32,
+        data: u64,
+    }
+}
+
+/// epoll_create(2).
+pub struct EpollCreate;
+impl Syscall for EpollCreate {
+    const SPEC: Spec = Spec { name: "epoll_create", x64: Some(213), i386: Some(254), support: Full };
+    type Args<A: Abi> = (i32,);
+    fn call<A: Abi>(_: &mut Task, (size,): Self::Args<A>) -> SysResult {
+        if size <= 0 { Err(Errno::EINVAL) } else { sys(libc::SYS_epoll_create1, [0]) }
+    }
+}
+
+/// epoll_create1(2).
+pub struct EpollCreate1;
+impl Syscall for EpollCreate1 {
+    const SPEC: Spec = Spec { name: "epoll_create1", x64: Some(291), i386: Some(329), support: Full };
+    type Args<A: Abi> = (Hex,);
+    fn call<A: Abi>(_: &mut Task, (flags,): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_epoll_create1, [flags.0.into()])
+    }
+}
+
+/// epoll_ctl(2).
+pub struct EpollCtl;
+impl Syscall for EpollCtl {
+    const SPEC: Spec = Spec { name: "epoll_ctl", x64: Some(233), i386: Some(255), support: Full };
+    type Args<A: Abi> = (Fd, i32, Fd, GuestPtr<A, Event>);
+    fn call<A: Abi>(t: &mut Task, (ep, op, fd, event): Self::Args<A>) -> SysResult {
+        let (ep, fd) = (t.fd(ep)?, t.fd(fd)?);
+        let e = if op == libc::EPOLL_CTL_DEL { Event::default() } else { t.mem.read(event)? };
+        let host = libc::epoll_event { events: e.events, u64: e.data };
+        sys(libc::SYS_epoll_ctl, [int(ep), int(op), int(fd), ptr(&host)])
+    }
+}
+
+/// Most events that are fetched at once; a caller that has room for more gets the others with its next call.
+const BATCH: usize = 1024;
+
+/// What bounds a wait.
+enum Limit {
+    Ms(i32),
+    Time(Option<libc::timespec>),
+}
+
+fn epoll_wait<A: Abi>(t: &mut Task, ep: Fd, out: GuestPtr<A, Event>, max: i32, limit: &Limit, mask: Option<u64>) -> SysResult {
+    let ep = t.fd(ep)?;
+    if max <= 0 || max as usize > i32::MAX as usize / size_of::<Event>() {
+        return Err(Errno::EINVAL);
+    }
+    let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; (max as usize).min(BATCH)];
+    let (buf, room, sig) = (ptr_mut(&mut events[..]), events.len() as u64, opt_ptr(mask.as_ref()));
+    let n = match limit {
+        Limit::Ms(ms) => wait(t, Restart::Never, libc::SYS_epoll_pwait, [int(ep), buf, room, int(*ms), sig, 8])?,
+        Limit::Time(ts) => wait(t, Restart::Never, libc::SYS_epoll_pwait2, [int(ep), buf, room, opt_ptr(ts.as_ref()), sig, 8])?,
+    };
+    let events: Vec<Event> = events[..n as usize].iter().map(|e| Event { events: e.events, data: e.u64 }).collect();
+    t.mem.write_array(out, &events)?;
+    Ok(n)
+}
+
+/// epoll_wait(2).
+pub struct EpollWait;
+impl Syscall for EpollWait {
+    const SPEC: Spec = Spec { name: "epoll_wait", x64: Some(232), i386: Some(256), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, i32);
+    fn call<A: Abi>(t: &mut Task, (ep, out, max, ms): Self::Args<A>) -> SysResult {
+        epoll_wait(t, ep, out, max, &Limit::Ms(ms), None)
+    }
+}
+
+/// epoll_pwait(2).
+pub struct EpollPwait;
+impl Syscall for EpollPwait {
+    const SPEC: Spec = Spec { name: "epoll_pwait", x64: Some(281), i386: Some(319), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, i32, GuestPtr<A, u64>, u64);
+    fn call<A: Abi>(t: &mut Task, (ep, out, max, ms, set, size): Self::Args<A>) -> SysResult {
+        let mask = t.sigmask_for_wait(set, size)?;
+        epoll_wait(t, ep, out, max, &Limit::Ms(ms), mask)
+    }
+}
+
+/// epoll_pwait2(2).
+pub struct EpollPwait2;
+impl Syscall for EpollPwait2 {
+    const SPEC: Spec = Spec { name: "epoll_pwait2", x64: Some(441), i386: Some(441), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, GuestPtr<A, Timespec64>, GuestPtr<A, u64>, u64);
+    fn call<A: Abi>(t: &mut Task, (ep, out, max, timeout, set, size): Self::Args<A>) -> SysResult {
+        let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
+        let mask = t.sigmask_for_wait(set, size)?;
+        epoll_wait(t, ep, out, max, &Limit::Time(timeout), mask)
+    }
+}

@@ -1,0 +1,347 @@
+//! Files by name: open and its relatives, sizes, allocation, advice, sync, locks on the whole file, memfd.
+
+use super::flags::{self, O_LARGEFILE};
+use super::sys::{int, ptr, ptr_mut, sys, wait};
+use super::{Fd, Hex, Octal, Restart, Spec, Split64, Str, Support::Full, Syscall};
+use crate::abi::{Abi, GuestPtr};
+use crate::errno::{Errno, SysResult};
+use crate::guest_struct;
+use crate::mem::Access;
+use crate::table;
+use crate::task::Task;
+
+table![
+    Open, OpenAt, OpenAt2, Creat, Close, CloseRange, Truncate, Ftruncate, Truncate64, Ftruncate64, Fallocate, Fadvise64, Fadvise6464, Readahead, Fsync,
+    Fdatasync, Sync, Syncfs, SyncFileRange, Flock, MemfdCreate, NameToHandleAt, OpenByHandleAt,
+];
+
+/// Largest size of a file that an i386 program opens without O_LARGEFILE.
+const MAX_NON_LFS: i64 = 0x7fff_ffff;
+
+/// Closes `fd` with EOVERFLOW if it is a regular file that is too large for a program that didn't say O_LARGEFILE.
+fn refuse_large(fd: u64) -> SysResult {
+    let st = super::stat::host_fstat(fd as i32)?;
+    if st.st_mode & libc::S_IFMT == libc::S_IFREG && st.st_size > MAX_NON_LFS {
+        sys(libc::SYS_close, [fd])?;
+        return Err(Errno::EOVERFLOW);
+    }
+    Ok(fd)
+}
+
+fn open<A: Abi>(t: &mut Task, dir: Fd, path: Str, flags: u32, mode: u32) -> SysResult {
+    let name = t.mem.read_path(path.0)?;
+    let p = t.host_path(dir, &name)?;
+    let fd = wait(t, Restart::Sys, libc::SYS_openat, [p.dir_arg(), p.arg(), flags::to_host(flags), mode.into()])?;
+    if A::IS_32 && flags & (O_LARGEFILE | libc::O_PATH as u32) == 0 { refuse_large(fd) } else { Ok(fd) }
+}
+
+/// open(2).
+pub struct Open;
+impl Syscall for Open {
+    const SPEC: Spec = Spec { name: "open", x64: Some(2), i386: Some(5), support: Full };
+    type Args<A: Abi> = (Str, Octal, Octal);
+    fn call<A: Abi>(t: &mut Task, (path, flags, mode): Self::Args<A>) -> SysResult {
+        open::<A>(t, Fd::CWD, path, flags.0, mode.0)
+    }
+}
+
+/// openat(2).
+pub struct OpenAt;
+impl Syscall for OpenAt {
+    const SPEC: Spec = Spec { name: "openat", x64: Some(257), i386: Some(295), support: Full };
+    type Args<A: Abi> = (Fd, Str, Octal, Octal);
+    fn call<A: Abi>(t: &mut Task, (dir, path, flags, mode): Self::Args<A>) -> SysResult {
+        open::<A>(t, dir, path, flags.0, mode.0)
+    }
+}
+
+/// creat(2).
+pub struct Creat;
+impl Syscall for Creat {
+    const SPEC: Spec = Spec { name: "creat", x64: Some(85), i386: Some(8), support: Full };
+    type Args<A: Abi> = (Str, Octal);
+    fn call<A: Abi>(t: &mut Task, (path, mode): Self::Args<A>) -> SysResult {
+        open::<A>(t, Fd::CWD, path, (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC) as u32, mode.0)
+    }
+}
+
+guest_struct! {
+    /// `struct open_how`.
+    pub struct OpenHow = 24 {
+        /// Flags of open(2).
+        pub flags: u64,
+        /// Mode of a new file.
+        pub mode: u64,
+        /// RESOLVE_* bits.
+        pub resolve: u64,
+    }
+}
+
+/// openat2(2).
+pub struct OpenAt2;
+impl Syscall for OpenAt2 {
+    const SPEC: Spec = Spec { name: "openat2", x64: Some(437), i386: Some(437), support: Full };
+    type Args<A: Abi> = (Fd, Str, GuestPtr<A, OpenHow>, u64);
+    fn call<A: Abi>(t: &mut Task, (dir, path, how, size): Self::Args<A>) -> SysResult {
+        if size < size_of::<OpenHow>() as u64 {
+            return Err(Errno::EINVAL);
+        }
+        if size > 4096 {
+            return Err(Errno::E2BIG);
+        }
+        let mut bytes = vec![0; size as usize];
+        t.mem.read_bytes(how.addr(), &mut bytes)?;
+        if bytes[size_of::<OpenHow>()..].iter().any(|&b| b != 0) {
+            return Err(Errno::E2BIG);
+        }
+        let mut how = t.mem.read(how)?;
+        if how.flags > u32::MAX.into() {
+            return Err(Errno::EINVAL);
+        }
+        how.flags = flags::to_host(how.flags as u32);
+        let name = t.mem.read_path(path.0)?;
+        let p = t.host_path(dir, &name)?;
+        wait(t, Restart::Sys, libc::SYS_openat2, [p.dir_arg(), p.arg(), ptr(&how), size_of::<OpenHow>() as u64])
+    }
+}
+
+/// close(2).
+pub struct Close;
+impl Syscall for Close {
+    const SPEC: Spec = Spec { name: "close", x64: Some(3), i386: Some(6), support: Full };
+    type Args<A: Abi> = (Fd,);
+    fn call<A: Abi>(t: &mut Task, (fd,): Self::Args<A>) -> SysResult {
+        let fd = t.fd(fd)?;
+        sys(libc::SYS_close, [int(fd)])
+    }
+}
+
+/// close_range(2). forklift's own descriptors stay open.
+pub struct CloseRange;
+impl Syscall for CloseRange {
+    const SPEC: Spec = Spec { name: "close_range", x64: Some(436), i386: Some(436), support: Full };
+    type Args<A: Abi> = (u32, u32, Hex);
+    fn call<A: Abi>(t: &mut Task, (first, last, flags): Self::Args<A>) -> SysResult {
+        if first > last {
+            return Err(Errno::EINVAL);
+        }
+        let close = |from: u32, to: u32| match from <= to {
+            true => sys(libc::SYS_close_range, [from.into(), to.into(), flags.0.into()]),
+            false => Ok(0),
+        };
+        // Around forklift's own, of which there is at most one.
+        match t.process.strace.own_fd().map(|fd| fd as u32).filter(|fd| (first..=last).contains(fd)) {
+            None => close(first, last),
+            Some(own) => {
+                if own > 0 {
+                    close(first, own - 1)?;
+                }
+                close(own + 1, last)
+            }
+        }
+    }
+}
+
+fn truncate(t: &Task, path: Str, len: i64) -> SysResult {
+    let p = t.path(Fd::CWD, path)?;
+    sys(libc::SYS_truncate, [p.arg(), len as u64])
+}
+
+fn ftruncate(t: &Task, fd: Fd, len: i64) -> SysResult {
+    sys(libc::SYS_ftruncate, [int(t.fd(fd)?), len as u64])
+}
+
+/// truncate(2).
+pub struct Truncate;
+impl Syscall for Truncate {
+    const SPEC: Spec = Spec { name: "truncate", x64: Some(76), i386: Some(92), support: Full };
+    type Args<A: Abi> = (Str, i64);
+    fn call<A: Abi>(t: &mut Task, (path, len): Self::Args<A>) -> SysResult {
+        truncate(t, path, len)
+    }
+}
+
+/// truncate64(2).
+pub struct Truncate64;
+impl Syscall for Truncate64 {
+    const SPEC: Spec = Spec { name: "truncate64", x64: None, i386: Some(193), support: Full };
+    type Args<A: Abi> = (Str, Split64);
+    fn call<A: Abi>(t: &mut Task, (path, len): Self::Args<A>) -> SysResult {
+        truncate(t, path, len.signed())
+    }
+}
+
+/// ftruncate(2).
+pub struct Ftruncate;
+impl Syscall for Ftruncate {
+    const SPEC: Spec = Spec { name: "ftruncate", x64: Some(77), i386: Some(93), support: Full };
+    type Args<A: Abi> = (Fd, i64);
+    fn call<A: Abi>(t: &mut Task, (fd, len): Self::Args<A>) -> SysResult {
+        ftruncate(t, fd, len)
+    }
+}
+
+/// ftruncate64(2).
+pub struct Ftruncate64;
+impl Syscall for Ftruncate64 {
+    const SPEC: Spec = Spec { name: "ftruncate64", x64: None, i386: Some(194), support: Full };
+    type Args<A: Abi> = (Fd, Split64);
+    fn call<A: Abi>(t: &mut Task, (fd, len): Self::Args<A>) -> SysResult {
+        ftruncate(t, fd, len.signed())
+    }
+}
+
+/// fallocate(2).
+pub struct Fallocate;
+impl Syscall for Fallocate {
+    const SPEC: Spec = Spec { name: "fallocate", x64: Some(285), i386: Some(324), support: Full };
+    type Args<A: Abi> = (Fd, Hex, Split64, Split64);
+    fn call<A: Abi>(t: &mut Task, (fd, mode, offset, len): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_fallocate, [int(t.fd(fd)?), mode.0.into(), offset.0, len.0])
+    }
+}
+
+/// fadvise64(2): on i386 with a length of 32 bits.
+pub struct Fadvise64;
+impl Syscall for Fadvise64 {
+    const SPEC: Spec = Spec { name: "fadvise64", x64: Some(221), i386: Some(250), support: Full };
+    type Args<A: Abi> = (Fd, Split64, u64, u32);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, len, advice): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_fadvise64, [int(t.fd(fd)?), offset.0, len, advice.into()])
+    }
+}
+
+/// fadvise64_64(2).
+pub struct Fadvise6464;
+impl Syscall for Fadvise6464 {
+    const SPEC: Spec = Spec { name: "fadvise64_64", x64: None, i386: Some(272), support: Full };
+    type Args<A: Abi> = (Fd, Split64, Split64, u32);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, len, advice): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_fadvise64, [int(t.fd(fd)?), offset.0, len.0, advice.into()])
+    }
+}
+
+/// readahead(2).
+pub struct Readahead;
+impl Syscall for Readahead {
+    const SPEC: Spec = Spec { name: "readahead", x64: Some(187), i386: Some(225), support: Full };
+    type Args<A: Abi> = (Fd, Split64, u64);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, count): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_readahead, [int(t.fd(fd)?), offset.0, count])
+    }
+}
+
+/// fsync(2).
+pub struct Fsync;
+impl Syscall for Fsync {
+    const SPEC: Spec = Spec { name: "fsync", x64: Some(74), i386: Some(118), support: Full };
+    type Args<A: Abi> = (Fd,);
+    fn call<A: Abi>(t: &mut Task, (fd,): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_fsync, [int(t.fd(fd)?)])
+    }
+}
+
+/// fdatasync(2).
+pub struct Fdatasync;
+impl Syscall for Fdatasync {
+    const SPEC: Spec = Spec { name: "fdatasync", x64: Some(75), i386: Some(148), support: Full };
+    type Args<A: Abi> = (Fd,);
+    fn call<A: Abi>(t: &mut Task, (fd,): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_fdatasync, [int(t.fd(fd)?)])
+    }
+}
+
+/// sync(2).
+pub struct Sync;
+impl Syscall for Sync {
+    const SPEC: Spec = Spec { name: "sync", x64: Some(162), i386: Some(36), support: Full };
+    type Args<A: Abi> = ();
+    fn call<A: Abi>(_: &mut Task, (): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_sync, [])
+    }
+}
+
+/// syncfs(2).
+pub struct Syncfs;
+impl Syscall for Syncfs {
+    const SPEC: Spec = Spec { name: "syncfs", x64: Some(306), i386: Some(344), support: Full };
+    type Args<A: Abi> = (Fd,);
+    fn call<A: Abi>(t: &mut Task, (fd,): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_syncfs, [int(t.fd(fd)?)])
+    }
+}
+
+/// sync_file_range(2).
+pub struct SyncFileRange;
+impl Syscall for SyncFileRange {
+    const SPEC: Spec = Spec { name: "sync_file_range", x64: Some(277), i386: Some(314), support: Full };
+    type Args<A: Abi> = (Fd, Split64, Split64, Hex);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, len, flags): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_sync_file_range, [int(t.fd(fd)?), offset.0, len.0, flags.0.into()])
+    }
+}
+
+/// flock(2).
+pub struct Flock;
+impl Syscall for Flock {
+    const SPEC: Spec = Spec { name: "flock", x64: Some(73), i386: Some(143), support: Full };
+    type Args<A: Abi> = (Fd, u32);
+    fn call<A: Abi>(t: &mut Task, (fd, op): Self::Args<A>) -> SysResult {
+        let fd = t.fd(fd)?;
+        wait(t, Restart::Sys, libc::SYS_flock, [int(fd), op.into()])
+    }
+}
+
+/// memfd_create(2).
+pub struct MemfdCreate;
+impl Syscall for MemfdCreate {
+    const SPEC: Spec = Spec { name: "memfd_create", x64: Some(319), i386: Some(356), support: Full };
+    type Args<A: Abi> = (Str, Hex);
+    fn call<A: Abi>(t: &mut Task, (name, flags): Self::Args<A>) -> SysResult {
+        // A name of 249 bytes is the longest.
+        let name = t.mem.read_cstr(name.0, 250).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::EINVAL } else { e })?;
+        sys(libc::SYS_memfd_create, [name.as_ptr() as u64, flags.0.into()])
+    }
+}
+
+/// Bytes of `struct file_handle` before the handle itself: its length and its type.
+const HANDLE_HEADER: u64 = 8;
+/// MAX_HANDLE_SZ.
+const MAX_HANDLE: u32 = 128;
+
+/// name_to_handle_at(2).
+pub struct NameToHandleAt;
+impl Syscall for NameToHandleAt {
+    const SPEC: Spec = Spec { name: "name_to_handle_at", x64: Some(303), i386: Some(341), support: Full };
+    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u32>, GuestPtr<A, i32>, Hex);
+    fn call<A: Abi>(t: &mut Task, (dir, path, handle, mount, flags): Self::Args<A>) -> SysResult {
+        let p = t.path(dir, path)?;
+        let room = t.mem.read(handle)?;
+        if room > MAX_HANDLE {
+            return Err(Errno::EINVAL);
+        }
+        let b = t.mem.host_buf(handle.addr(), HANDLE_HEADER + u64::from(room), Access::Write)?;
+        let mut id = 0i32;
+        let result = sys(libc::SYS_name_to_handle_at, [p.dir_arg(), p.arg(), b.ptr as u64, ptr_mut(&mut id), flags.0.into()]);
+        if matches!(result, Ok(_) | Err(Errno::EOVERFLOW)) {
+            t.mem.write(mount, id)?;
+        }
+        result
+    }
+}
+
+/// open_by_handle_at(2).
+pub struct OpenByHandleAt;
+impl Syscall for OpenByHandleAt {
+    const SPEC: Spec = Spec { name: "open_by_handle_at", x64: Some(304), i386: Some(342), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u32>, Octal);
+    fn call<A: Abi>(t: &mut Task, (mount, handle, flags): Self::Args<A>) -> SysResult {
+        let fd = t.fd(mount)?;
+        let room = t.mem.read(handle)?;
+        if room > MAX_HANDLE {
+            return Err(Errno::EINVAL);
+        }
+        let b = t.mem.host_buf(handle.addr(), HANDLE_HEADER + u64::from(room), Access::Read)?;
+        wait(t, Restart::Sys, libc::SYS_open_by_handle_at, [int(fd), b.ptr as u64, flags::to_host(flags.0)])
+    }
+}

@@ -1,0 +1,67 @@
+//! Flags of open(2): x86's numbers are not those of every host.
+
+use crate::abi::Abi;
+
+/// Bits whose numbers differ between architectures: x86's, the host's.
+const DIFFERENT: [(u32, u32); 3] =
+    [(0o40_000, libc::O_DIRECT as u32), (0o200_000, libc::O_DIRECTORY as u32), (0o400_000, libc::O_NOFOLLOW as u32)];
+
+/// x86's O_LARGEFILE. 64-bit hosts set it for every file.
+pub(super) const O_LARGEFILE: u32 = 0o100_000;
+
+/// What F_GETFL shows for it on the host.
+#[cfg(target_arch = "x86_64")]
+const HOST_LARGEFILE: u32 = 0o100_000;
+/// What F_GETFL shows for it on the host.
+#[cfg(not(target_arch = "x86_64"))]
+const HOST_LARGEFILE: u32 = 0o400_000;
+
+const fn masks() -> (u32, u32) {
+    let (mut guest, mut host, mut i) = (O_LARGEFILE, HOST_LARGEFILE, 0);
+    while i < DIFFERENT.len() {
+        guest |= DIFFERENT[i].0;
+        host |= DIFFERENT[i].1;
+        i += 1;
+    }
+    (guest, host)
+}
+
+/// Flags of the guest as the host's.
+pub(super) fn to_host(flags: u32) -> u64 {
+    let mut out = flags & !masks().0;
+    for (guest, host) in DIFFERENT {
+        if flags & guest != 0 {
+            out |= host;
+        }
+    }
+    out.into()
+}
+
+/// Flags of the host, from F_GETFL, as the guest's.
+pub(super) fn from_host<A: Abi>(flags: u64) -> u64 {
+    let flags = flags as u32;
+    let mut out = flags & !masks().1;
+    for (guest, host) in DIFFERENT {
+        if flags & host != 0 {
+            out |= guest;
+        }
+    }
+    if !A::IS_32 && flags & HOST_LARGEFILE != 0 {
+        out |= O_LARGEFILE;
+    }
+    out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::X64;
+
+    #[test]
+    fn round_trip() {
+        for bit in [0o40_000, 0o200_000, 0o400_000, 1, 2, 0o2000, 0o4000, 0o2_000_000, 0o10_000_000] {
+            assert_eq!(from_host::<X64>(to_host(bit)), u64::from(bit));
+        }
+        assert_eq!(to_host(0o200_000), libc::O_DIRECTORY as u64);
+    }
+}

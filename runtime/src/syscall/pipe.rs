@@ -1,0 +1,143 @@
+//! Pipes, and moving data between descriptors without copying it: splice, tee, vmsplice, sendfile, copy_file_range.
+
+use super::flags;
+use super::sys::{int, opt_ptr_mut, ptr_mut, sys, wait};
+use super::{Fd, Hex, Octal, Restart, Spec, Support::Full, Syscall};
+use crate::abi::{Abi, GuestPtr, GuestWord};
+use crate::errno::{Errno, SysResult};
+use crate::mem::Access;
+use crate::table;
+use crate::task::Task;
+
+table![Pipe, Pipe2, Splice, Tee, Vmsplice, Sendfile, Sendfile64, CopyFileRange];
+
+fn pipe<A: Abi>(t: &Task, out: GuestPtr<A, [i32; 2]>, flags: u32) -> SysResult {
+    let mut fds = [0i32; 2];
+    sys(libc::SYS_pipe2, [ptr_mut(&mut fds), flags::to_host(flags)])?;
+    if let Err(e) = t.mem.write(out, fds) {
+        for fd in fds {
+            sys(libc::SYS_close, [int(fd)])?;
+        }
+        return Err(e);
+    }
+    Ok(0)
+}
+
+/// pipe(2).
+pub struct Pipe;
+impl Syscall for Pipe {
+    const SPEC: Spec = Spec { name: "pipe", x64: Some(22), i386: Some(42), support: Full };
+    type Args<A: Abi> = (GuestPtr<A, [i32; 2]>,);
+    fn call<A: Abi>(t: &mut Task, (out,): Self::Args<A>) -> SysResult {
+        pipe(t, out, 0)
+    }
+}
+
+/// pipe2(2).
+pub struct Pipe2;
+impl Syscall for Pipe2 {
+    const SPEC: Spec = Spec { name: "pipe2", x64: Some(293), i386: Some(331), support: Full };
+    type Args<A: Abi> = (GuestPtr<A, [i32; 2]>, Octal);
+    fn call<A: Abi>(t: &mut Task, (out, flags): Self::Args<A>) -> SysResult {
+        pipe(t, out, flags.0)
+    }
+}
+
+/// Makes a call with offsets that live in guest memory: read before, written back behind.
+fn with_offsets<A: Abi, const N: usize>(
+    t: &mut Task,
+    at: [GuestPtr<A, i64>; N],
+    call: impl FnOnce(&mut Task, [u64; N]) -> SysResult,
+) -> SysResult {
+    let mut offsets = [None; N];
+    for (o, p) in offsets.iter_mut().zip(at) {
+        *o = t.mem.read_opt(p)?;
+    }
+    let regs = offsets.each_mut().map(|o| opt_ptr_mut(o.as_mut()));
+    let result = call(t, regs)?;
+    for (o, p) in offsets.into_iter().zip(at) {
+        if let Some(v) = o {
+            t.mem.write(p, v)?;
+        }
+    }
+    Ok(result)
+}
+
+/// splice(2).
+pub struct Splice;
+impl Syscall for Splice {
+    const SPEC: Spec = Spec { name: "splice", x64: Some(275), i386: Some(313), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, i64>, Fd, GuestPtr<A, i64>, u64, Hex);
+    fn call<A: Abi>(t: &mut Task, (from, from_at, to, to_at, len, flags): Self::Args<A>) -> SysResult {
+        let (from, to) = (t.fd(from)?, t.fd(to)?);
+        with_offsets(t, [from_at, to_at], |t, [f, o]| wait(t, Restart::Sys, libc::SYS_splice, [int(from), f, int(to), o, len, flags.0.into()]))
+    }
+}
+
+/// tee(2).
+pub struct Tee;
+impl Syscall for Tee {
+    const SPEC: Spec = Spec { name: "tee", x64: Some(276), i386: Some(315), support: Full };
+    type Args<A: Abi> = (Fd, Fd, u64, Hex);
+    fn call<A: Abi>(t: &mut Task, (from, to, len, flags): Self::Args<A>) -> SysResult {
+        let (from, to) = (t.fd(from)?, t.fd(to)?);
+        wait(t, Restart::Sys, libc::SYS_tee, [int(from), int(to), len, flags.0.into()])
+    }
+}
+
+/// vmsplice(2).
+pub struct Vmsplice;
+impl Syscall for Vmsplice {
+    const SPEC: Spec = Spec { name: "vmsplice", x64: Some(278), i386: Some(316), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Hex);
+    fn call<A: Abi>(t: &mut Task, (fd, iov, count, flags): Self::Args<A>) -> SysResult {
+        let fd = t.fd(fd)?;
+        let mode = sys(libc::SYS_fcntl, [int(fd), libc::F_GETFL as u64])?;
+        let access = if mode as i32 & libc::O_ACCMODE == libc::O_RDONLY { Access::Write } else { Access::Read };
+        let v = t.mem.host_iovecs::<A>(iov.cast(), count, access)?;
+        wait(t, Restart::Sys, libc::SYS_vmsplice, [int(fd), v.as_ptr() as u64, v.len() as u64, flags.0.into()])
+    }
+}
+
+/// sendfile(2): its offset is a word of the ABI.
+pub struct Sendfile;
+impl Syscall for Sendfile {
+    const SPEC: Spec = Spec { name: "sendfile", x64: Some(40), i386: Some(187), support: Full };
+    type Args<A: Abi> = (Fd, Fd, GuestPtr<A, A::Word>, u64);
+    fn call<A: Abi>(t: &mut Task, (to, from, at, count): Self::Args<A>) -> SysResult {
+        let (to, from) = (t.fd(to)?, t.fd(from)?);
+        let mut offset = t.mem.read_opt(at)?.map(GuestWord::signed);
+        let result = wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), opt_ptr_mut(offset.as_mut()), count])?;
+        if let Some(o) = offset {
+            if A::IS_32 && o > i64::from(i32::MAX) {
+                return Err(Errno::EOVERFLOW);
+            }
+            t.mem.write(at, A::Word::from_u64(o as u64))?;
+        }
+        Ok(result)
+    }
+}
+
+/// sendfile64(2).
+pub struct Sendfile64;
+impl Syscall for Sendfile64 {
+    const SPEC: Spec = Spec { name: "sendfile64", x64: None, i386: Some(239), support: Full };
+    type Args<A: Abi> = (Fd, Fd, GuestPtr<A, i64>, u64);
+    fn call<A: Abi>(t: &mut Task, (to, from, at, count): Self::Args<A>) -> SysResult {
+        let (to, from) = (t.fd(to)?, t.fd(from)?);
+        with_offsets(t, [at], |t, [o]| wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), o, count]))
+    }
+}
+
+/// copy_file_range(2).
+pub struct CopyFileRange;
+impl Syscall for CopyFileRange {
+    const SPEC: Spec = Spec { name: "copy_file_range", x64: Some(326), i386: Some(377), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, i64>, Fd, GuestPtr<A, i64>, u64, Hex);
+    fn call<A: Abi>(t: &mut Task, (from, from_at, to, to_at, len, flags): Self::Args<A>) -> SysResult {
+        let (from, to) = (t.fd(from)?, t.fd(to)?);
+        with_offsets(t, [from_at, to_at], |t, [f, o]| {
+            wait(t, Restart::Sys, libc::SYS_copy_file_range, [int(from), f, int(to), o, len, flags.0.into()])
+        })
+    }
+}

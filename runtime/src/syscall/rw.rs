@@ -1,0 +1,163 @@
+//! Reading and writing at positions and in pieces: pread and pwrite, readv and its relatives, lseek.
+
+use core::fmt;
+
+use super::sys::{int, sys, wait};
+use super::{Arg, Fd, Hex, Regs, Restart, Spec, Split64, Support::Full, Syscall};
+use crate::abi::{Abi, GuestPtr};
+use crate::errno::{Errno, SysResult};
+use crate::mem::{Access, GuestMem};
+use crate::table;
+use crate::task::Task;
+
+table![Pread64, Pwrite64, Readv, Writev, Preadv, Pwritev, Preadv2, Pwritev2, Lseek, Llseek];
+
+/// A position in two registers in both ABIs; on x86-64 the first has all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pos(i64);
+
+impl Arg for Pos {
+    fn take(r: &mut Regs) -> Self {
+        let (low, high) = (r.word(), r.word());
+        Self(if r.is_32() { low | high << 32 } else { low } as i64)
+    }
+    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Position registers for the host's preadv family: low word, high word (which 64-bit hosts ignore).
+const fn host_pos(pos: i64) -> [u64; 2] {
+    [pos as u64, 0]
+}
+
+/// pread64(2).
+pub struct Pread64;
+impl Syscall for Pread64 {
+    const SPEC: Spec = Spec { name: "pread64", x64: Some(17), i386: Some(180), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Split64);
+    fn call<A: Abi>(t: &mut Task, (fd, buf, count, pos): Self::Args<A>) -> SysResult {
+        let fd = t.fd(fd)?;
+        let b = t.mem.host_buf(buf.addr(), count, Access::Write)?;
+        wait(t, Restart::Sys, libc::SYS_pread64, [int(fd), b.ptr as u64, b.len as u64, pos.0])
+    }
+}
+
+/// pwrite64(2).
+pub struct Pwrite64;
+impl Syscall for Pwrite64 {
+    const SPEC: Spec = Spec { name: "pwrite64", x64: Some(18), i386: Some(181), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Split64);
+    fn call<A: Abi>(t: &mut Task, (fd, buf, count, pos): Self::Args<A>) -> SysResult {
+        let fd = t.fd(fd)?;
+        let b = t.mem.host_buf(buf.addr(), count, Access::Read)?;
+        wait(t, Restart::Sys, libc::SYS_pwrite64, [int(fd), b.ptr as u64, b.len as u64, pos.0])
+    }
+}
+
+/// An `iovcnt` as the kernel takes it: an unsigned long of which too many are refused.
+fn vectors<A: Abi>(t: &mut Task, nr: i64, fd: Fd, iov: GuestPtr<A, u8>, count: u64, access: Access, rest: [u64; 3]) -> SysResult {
+    let fd = t.fd(fd)?;
+    // A bad descriptor comes before a bad vector.
+    sys(libc::SYS_fcntl, [int(fd), libc::F_GETFD as u64])?;
+    let v = t.mem.host_iovecs::<A>(iov.cast(), count, access)?;
+    wait(t, Restart::Sys, nr, [int(fd), v.as_ptr() as u64, v.len() as u64, rest[0], rest[1], rest[2]])
+}
+
+/// readv(2).
+pub struct Readv;
+impl Syscall for Readv {
+    const SPEC: Spec = Spec { name: "readv", x64: Some(19), i386: Some(145), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64);
+    fn call<A: Abi>(t: &mut Task, (fd, iov, count): Self::Args<A>) -> SysResult {
+        vectors(t, libc::SYS_readv, fd, iov, count, Access::Write, [0; 3])
+    }
+}
+
+/// writev(2).
+pub struct Writev;
+impl Syscall for Writev {
+    const SPEC: Spec = Spec { name: "writev", x64: Some(20), i386: Some(146), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64);
+    fn call<A: Abi>(t: &mut Task, (fd, iov, count): Self::Args<A>) -> SysResult {
+        vectors(t, libc::SYS_writev, fd, iov, count, Access::Read, [0; 3])
+    }
+}
+
+/// preadv(2).
+pub struct Preadv;
+impl Syscall for Preadv {
+    const SPEC: Spec = Spec { name: "preadv", x64: Some(295), i386: Some(333), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos);
+    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos): Self::Args<A>) -> SysResult {
+        let [low, high] = host_pos(pos.0);
+        vectors(t, libc::SYS_preadv, fd, iov, count, Access::Write, [low, high, 0])
+    }
+}
+
+/// pwritev(2).
+pub struct Pwritev;
+impl Syscall for Pwritev {
+    const SPEC: Spec = Spec { name: "pwritev", x64: Some(296), i386: Some(334), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos);
+    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos): Self::Args<A>) -> SysResult {
+        let [low, high] = host_pos(pos.0);
+        vectors(t, libc::SYS_pwritev, fd, iov, count, Access::Read, [low, high, 0])
+    }
+}
+
+/// preadv2(2).
+pub struct Preadv2;
+impl Syscall for Preadv2 {
+    const SPEC: Spec = Spec { name: "preadv2", x64: Some(327), i386: Some(378), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos, Hex);
+    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos, flags): Self::Args<A>) -> SysResult {
+        let [low, high] = host_pos(pos.0);
+        vectors(t, libc::SYS_preadv2, fd, iov, count, Access::Write, [low, high, flags.0.into()])
+    }
+}
+
+/// pwritev2(2).
+pub struct Pwritev2;
+impl Syscall for Pwritev2 {
+    const SPEC: Spec = Spec { name: "pwritev2", x64: Some(328), i386: Some(379), support: Full };
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos, Hex);
+    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos, flags): Self::Args<A>) -> SysResult {
+        let [low, high] = host_pos(pos.0);
+        vectors(t, libc::SYS_pwritev2, fd, iov, count, Access::Read, [low, high, flags.0.into()])
+    }
+}
+
+/// Seeks; positions in directories are made to fit 32 bits for i386, see [`super::dir`].
+fn seek<A: Abi>(t: &Task, fd: Fd, offset: i64, whence: u32) -> SysResult {
+    let fd = t.fd(fd)?;
+    let wide = A::IS_32 && super::dir::has_wide_offsets(fd);
+    let offset = if wide && (0..=i64::from(i32::MAX)).contains(&offset) { super::dir::widen(offset as u64) } else { offset as u64 };
+    let at = sys(libc::SYS_lseek, [int(fd), offset, whence.into()])?;
+    Ok(if wide { super::dir::narrow(at) } else { at })
+}
+
+/// lseek(2).
+pub struct Lseek;
+impl Syscall for Lseek {
+    const SPEC: Spec = Spec { name: "lseek", x64: Some(8), i386: Some(19), support: Full };
+    type Args<A: Abi> = (Fd, i64, u32);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, whence): Self::Args<A>) -> SysResult {
+        seek::<A>(t, fd, offset, whence)
+    }
+}
+
+/// _llseek(2).
+pub struct Llseek;
+impl Syscall for Llseek {
+    const SPEC: Spec = Spec { name: "_llseek", x64: None, i386: Some(140), support: Full };
+    type Args<A: Abi> = (Fd, u32, u32, GuestPtr<A, u64>, u32);
+    fn call<A: Abi>(t: &mut Task, (fd, high, low, result, whence): Self::Args<A>) -> SysResult {
+        if whence > 4 {
+            return Err(Errno::EINVAL);
+        }
+        let at = seek::<A>(t, fd, (u64::from(high) << 32 | u64::from(low)) as i64, whence)?;
+        t.mem.write(result, at)?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,76 @@
+//! Host system calls as the calls' bodies make them.
+//!
+//! # Invariants
+//! 1. Pointers among the arguments come from [`ptr`] and [`ptr_mut`] (objects of forklift that live through the statement), from a [`HostPath`], or from
+//!    [`GuestMem::host_buf`](crate::mem::GuestMem::host_buf) and its relatives (memory of the guest, which no Rust reference points into).
+//! 2. The object behind a pointer is of the host's type for that argument, and as long as the call says.
+//! 3. No call made here changes forklift's own mappings, signal handlers or threads.
+
+use super::{Fd, Restart, Str};
+use crate::errno::SysResult;
+use crate::host;
+use crate::paths::HostPath;
+use crate::task::Task;
+
+/// The address of an object, for a call that reads it.
+pub(super) fn ptr<T: ?Sized>(object: &T) -> u64 {
+    (&raw const *object).cast::<u8>() as u64
+}
+
+/// The address of an object, for a call that writes it.
+pub(super) fn ptr_mut<T: ?Sized>(object: &mut T) -> u64 {
+    (&raw mut *object).cast::<u8>() as u64
+}
+
+/// The address of an object, or null.
+pub(super) fn opt_ptr<T>(object: Option<&T>) -> u64 {
+    object.map_or(0, ptr)
+}
+
+/// The address of an object that the call writes, or null.
+pub(super) fn opt_ptr_mut<T>(object: Option<&mut T>) -> u64 {
+    object.map_or(0, ptr_mut)
+}
+
+/// An `int` as a register.
+pub(super) const fn int(v: i32) -> u64 {
+    v as i64 as u64
+}
+
+const fn six<const N: usize>(args: [u64; N]) -> [u64; 6] {
+    let mut all = [0; 6];
+    let mut i = 0;
+    while i < N {
+        all[i] = args[i];
+        i += 1;
+    }
+    all
+}
+
+/// A host system call that doesn't wait for anything but the disk.
+///
+/// # Errors
+/// Those of the call.
+pub(super) fn sys<const N: usize>(nr: i64, args: [u64; N]) -> SysResult {
+    // SAFETY: invariants 1 to 3.
+    unsafe { host::syscall(nr, six(args)) }
+}
+
+/// A host system call that may wait; see [`Task::block`].
+///
+/// # Errors
+/// Those of the call, and the internal ones that make the dispatcher restart it.
+pub(super) fn wait<const N: usize>(t: &mut Task, restart: Restart, nr: i64, args: [u64; N]) -> SysResult {
+    // SAFETY: invariants 1 to 3.
+    unsafe { t.block(restart, nr, six(args)) }
+}
+
+impl Task {
+    /// Reads a path from the guest and says where it is on the host.
+    ///
+    /// # Errors
+    /// EFAULT, ENAMETOOLONG, EBADF.
+    pub(super) fn path(&self, dir: Fd, path: Str) -> SysResult<HostPath> {
+        self.host_path(dir, &self.mem.read_path(path.0)?)
+    }
+}
