@@ -47,6 +47,7 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             vec::moves::table(),
             vec::logic::table(),
             vec::add::table(),
+            vec::approx::table(),
             vec::compare::table(),
             vec::multiply::table(),
             vec::shift::table(),
