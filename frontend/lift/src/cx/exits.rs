@@ -1,7 +1,7 @@
 //! Leaving a block.
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types::I64};
-use forklift_x86::{Flow, Gpr, GuestAddr, Width, bits, flow};
+use forklift_x86::{Flow, GuestAddr, Width, bits, flow};
 use iced_x86::Instruction;
 
 use super::{Lift, STATE, int};
@@ -39,13 +39,12 @@ impl Lift<'_, '_> {
         self.leave_with(LiftedExit::Direct(target), &params);
     }
 
-    /// Goes on at the address `target`, as wide as a word of the mode, by way of the branch `i`; `rsp` is the stack pointer before it.
+    /// Goes on at the address `target`, as wide as a word of the mode, by way of the branch `i`; `finish` does what else it does, before it leaves.
     ///
-    /// If the address isn't canonical, the branch must fault: it is done again by the interpreter.
-    pub fn leave_indirect(&mut self, i: &Instruction, target: Value, rsp: Value) {
+    /// If the address isn't canonical, the branch must fault before it has done anything: the interpreter does it.
+    pub fn leave_indirect(&mut self, i: &Instruction, target: Value, finish: impl Fn(&mut Self)) {
         self.sync();
         let rip = self.zext(target, I64);
-        let params = self.params();
         let table = self.load_state(I64, offset::INDIRECT);
         let entry = self.table_entry(table, rip);
         let key = self.b.ins().load(I64, STATE, entry, 0);
@@ -54,29 +53,30 @@ impl Lift<'_, '_> {
         self.fork(
             hit,
             |cx| {
+                finish(cx);
+                cx.sync();
                 let code = cx.b.ins().load(I64, STATE, entry, 8);
+                let params = cx.params();
                 cx.b.ins().return_call_indirect(sig, code, &params);
                 cx.closed = true;
             },
             |cx| {
                 if cx.is_64() {
-                    cx.check_canonical(i, rip, rsp);
+                    cx.check_canonical(i, rip);
                 }
+                finish(cx);
                 cx.store_state(rip, offset::RIP);
-                cx.leave_with(LiftedExit::Indirect, &params);
+                cx.leave(LiftedExit::Indirect);
             },
         );
     }
 
-    fn check_canonical(&mut self, i: &Instruction, rip: Value, rsp: Value) {
+    fn check_canonical(&mut self, i: &Instruction, rip: Value) {
         let shifted = self.b.ins().ishl_imm_u(rip, 16);
         let canonical = self.b.ins().sshr_imm_u(shifted, 16);
         let bad = self.b.ins().icmp(IntCC::NotEqual, canonical, rip);
         let pc = GuestAddr::new(i.ip());
-        self.side_path(bad, |cx| {
-            cx.set_reg_word(Gpr::Rsp, rsp);
-            cx.leave(LiftedExit::Step(pc));
-        });
+        self.side_path(bad, |cx| cx.leave(LiftedExit::Step(pc)));
     }
 
     /// The address of the entry of the table of indirect branches; see [`IndirectEntry::index`](crate::IndirectEntry::index).

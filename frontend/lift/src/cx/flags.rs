@@ -349,6 +349,11 @@ impl Lift<'_, '_> {
     fn carry_of(&mut self, f: Lazy) -> Value {
         let b = f.b.unwrap_or(f.a);
         match f.kind {
+            CcKind::Add => {
+                let r = self.result(f);
+                self.b.ins().icmp(IntCC::UnsignedLessThan, r, f.a)
+            }
+            CcKind::Sub => self.b.ins().icmp(IntCC::UnsignedLessThan, f.a, b),
             CcKind::Adc => {
                 let r = self.result(f);
                 let without = self.b.ins().iadd(f.a, b);
@@ -367,7 +372,7 @@ impl Lift<'_, '_> {
             CcKind::Inc | CcKind::Dec | CcKind::Result => self.carry_in(f),
             CcKind::Shl => self.carry_shl(f, b),
             CcKind::Shr | CcKind::Sar => self.carry_shr(f, b),
-            _ => self.constant(0),
+            CcKind::Logic | CcKind::Raw => self.constant(0),
         }
     }
 
@@ -424,7 +429,7 @@ impl Lift<'_, '_> {
             }
             CcKind::Shr => self.negative(f.a),
             CcKind::Result => f.b.unwrap_or(f.a),
-            _ => self.constant(0),
+            CcKind::Logic | CcKind::Sar | CcKind::Raw => self.constant(0),
         }
     }
 }

@@ -42,8 +42,7 @@ fn jmp(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         Flow::IndirectJump if i.is_jmp_near_indirect() => {
             let p = near_target(cx, i)?;
             let target = cx.get(p, cx.word())?;
-            let rsp = cx.reg_word(Gpr::Rsp);
-            cx.leave_indirect(i, target, rsp);
+            cx.leave_indirect(i, target, |_| {});
         }
         _ => return None,
     }

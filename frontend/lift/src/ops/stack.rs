@@ -88,9 +88,7 @@ fn call(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         Flow::IndirectCall if i.is_call_near_indirect() => {
             let p = near_target(cx, i)?;
             let target = cx.get(p, w)?;
-            let rsp = cx.reg_word(Gpr::Rsp);
-            push_value(cx, back);
-            cx.leave_indirect(i, target, rsp);
+            cx.leave_indirect(i, target, |cx| push_value(cx, back));
         }
         _ => return None,
     }
@@ -113,8 +111,6 @@ fn ret(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let extra = if i.op_count() == 0 { 0 } else { i64::from(i.immediate16()) };
     let a = cx.stack_addr(Gpr::Rsp, 0);
     let target = cx.load(int(w), a);
-    let rsp = cx.reg_word(Gpr::Rsp);
-    bump(cx, i64::from(w.bytes()) + extra);
-    cx.leave_indirect(i, target, rsp);
+    cx.leave_indirect(i, target, |cx| bump(cx, i64::from(w.bytes()) + extra));
     Some(())
 }

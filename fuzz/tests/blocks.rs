@@ -1,0 +1,86 @@
+//! Random blocks of lifted instructions through the JIT, the interpreter and, where there is one, the real CPU.
+//!
+//! `FORKLIFT_BLOCKS=n` runs n blocks for each family and pair of oracles instead of a few hundred; `FORKLIFT_SEED=n` starts with another seed.
+
+use forklift_fuzz::cases::different;
+use forklift_fuzz::generate::{Generator, Rng, Sample};
+use forklift_fuzz::{End, Oracle, oracle};
+use forklift_x86::{Exit, Fault, Mode};
+use iced_x86::Mnemonic;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+type Make = fn() -> Option<Box<dyn Oracle + Send>>;
+
+/// Wrong blocks shown before a test gives up.
+const SHOWN: usize = 12;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+fn main() {
+    let pairs: [(&str, Make, Make); 2] = [("real-jit", oracle::real_cpu, oracle::jit), ("interp-jit", oracle::interpreter, oracle::jit)];
+    let families: [(&str, fn(Mnemonic) -> bool); 2] = [("integer", |m| !is_vector(m)), ("vector", is_vector)];
+    let mut trials = Vec::new();
+    for (pair, left, right) in pairs {
+        for (family, wanted) in families {
+            for mode in [Mode::Bits64, Mode::Bits32] {
+                let name = format!("{family}{}::{pair}", mode.bitness());
+                trials.push(Trial::test(name, move || run(mode, wanted, left, right)).with_ignored_flag(left().is_none()));
+            }
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// Whether a mnemonic works on vector registers, in some of its forms.
+fn is_vector(m: Mnemonic) -> bool {
+    use iced_x86::{Code, OpCodeOperandKind as K};
+    let of_vector = |c: Code| (0..c.op_code().op_count()).any(|n| matches!(c.op_code().op_kind(n), K::xmm_or_mem | K::xmm_reg | K::xmm_rm));
+    Code::values().any(|c| c.mnemonic() == m && of_vector(c))
+}
+
+fn run(mode: Mode, wanted: fn(Mnemonic) -> bool, left: Make, right: Make) -> Result<(), Failed> {
+    let (mut left, mut right) = (left().ok_or("no oracle")?, right().ok_or("no oracle")?);
+    let mnemonics: Vec<_> = forklift_lift::lifted_mnemonics().filter(|m| wanted(*m)).collect();
+    let generator = Generator::new(mode, &mnemonics);
+    let (count, seed) = (setting("FORKLIFT_BLOCKS", 400), setting("FORKLIFT_SEED", 1));
+    let (mut wrong, mut text) = (0, String::new());
+    for n in 0..count {
+        let mut rng = Rng::new(seed.wrapping_mul(1 << 32) + n);
+        let length = if n % 2 == 0 { 1 } else { 12 };
+        let sample = generator.sample(&mut rng, length);
+        if let Some(difference) = compare(&sample, left.as_mut(), right.as_mut()) {
+            wrong += 1;
+            text += &format!("sample {n}\n{}\n{difference}\n", listing(&sample));
+            if wrong == SHOWN {
+                break;
+            }
+        }
+    }
+    if wrong == 0 { Ok(()) } else { Err(text.into()) }
+}
+
+fn compare(s: &Sample, left: &mut dyn Oracle, right: &mut dyn Oracle) -> Option<String> {
+    let want = match left.run(&s.input) {
+        Ok(o) => o,
+        Err(e) => return Some(format!("{}: {e}", left.name())),
+    };
+    let got = match right.run(&s.input) {
+        Ok(o) => o,
+        Err(e) => return Some(format!("{}: {e}", right.name())),
+    };
+    // What isn't interpreted yet tells nothing about the JIT.
+    if got.end == End::Exit(Exit::Fault(Fault::InvalidOpcode)) || want.end == got.end && want.end == End::Endless {
+        return None;
+    }
+    let flags = if want.end == End::Done { s.flags } else { 0 };
+    let text = different(&want, &got, flags, false);
+    (!text.is_empty()).then(|| format!("{} differs from {}:\n{text}", right.name(), left.name()))
+}
+
+fn listing(s: &Sample) -> String {
+    let bytes = s.input.code.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let lines: Vec<_> = s.insns.iter().map(|i| format!("  {:x} {i}", i.ip())).collect();
+    format!("{}\n  {bytes}", lines.join("\n"))
+}
