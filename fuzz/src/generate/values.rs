@@ -44,20 +44,8 @@ fn double(rng: &mut Rng) -> u64 {
 }
 
 fn single(rng: &mut Rng) -> u32 {
-    const SPECIAL: [u32; 12] = [
-        0,
-        1 << 31,
-        0x3f80_0000,
-        0xbf80_0000,
-        0x7f80_0000,
-        0xff80_0000,
-        0x7fc0_0001,
-        0xffc0_0002,
-        0x7fa0_0003,
-        0x0000_0001,
-        0x7f7f_ffff,
-        0x4f00_0000,
-    ];
+    const SPECIAL: [u32; 12] =
+        [0, 1 << 31, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0001, 0xffc0_0002, 0x7fa0_0003, 0x0000_0001, 0x7f7f_ffff, 0x4f00_0000];
     match rng.below(3) {
         0 => *rng.pick(&SPECIAL),
         1 => (rng.below(20001) as f32 / 16.0 - 600.0).to_bits(),

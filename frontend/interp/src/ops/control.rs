@@ -117,9 +117,9 @@ fn call_indirect<T: Int, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>)
 }
 
 fn call_to<T: Int, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, target: u64) -> Step {
-    let sp = cx.cpu.get(Gpr::Rsp);
-    cx.push(T::from_u64(op.next_ip()))?;
-    jump(cx, target).inspect_err(|_| cx.cpu.set(Gpr::Rsp, sp))
+    // An address that isn't canonical faults before anything is pushed.
+    jump(cx, target)?;
+    cx.push(T::from_u64(op.next_ip()))
 }
 
 fn pick_ret<M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
