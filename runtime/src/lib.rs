@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`abi`] | the two kernel interfaces as types; guest structures and pointers |
 //! | [`errno`] | errors of the guest's kernel |
+//! | [`clone`], [`exec`] | new threads, processes and programs |
 //! | [`engine`] | the loop that runs a thread |
 //! | [`error`] | failures of forklift itself |
 //! | [`loader`] | from a path to a program in memory |
@@ -19,9 +20,11 @@
 pub mod abi;
 #[doc(hidden)]
 pub mod cli;
+pub mod clone;
 pub mod engine;
 pub mod errno;
 pub mod error;
+pub mod exec;
 pub mod host;
 pub mod loader;
 pub mod machine;

@@ -1,13 +1,15 @@
 //! Building a process and running it: what the binary and embedders start from.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
+
+use crate::host;
 
 use crate::error::Error;
 use crate::loader::{self, Executable, Opened};
 use crate::mem::{AddressSpace, GuestMem};
 use crate::process::{Config, Process};
-use crate::signal::action::Actions;
+use crate::signal::action::{Actions, UNBLOCKABLE};
 use crate::signal;
 use crate::syscall::Strace;
 use crate::task::Task;
@@ -23,6 +25,8 @@ impl Machine {
     /// # Errors
     /// [`Error`]: the program can't be executed, or the host is out of something.
     pub fn new(program: &Executable, envp: &[CString], config: Config, strace: Strace) -> Result<Self, Error> {
+        // Whatever arrives before the program runs waits.
+        let mask = host::set_sigmask(u64::MAX);
         let actions = Actions::inherited();
         signal::install_fault_handlers();
         let space = AddressSpace::new(program.elf.mode).map_err(|errno| Error::Host { what: "reserving an address space for an i386 program", errno })?;
@@ -32,19 +36,38 @@ impl Machine {
         process.set_sigreturn(loaded.sigreturn);
         *process.program() = loaded.program;
         process.set_sysenter_return(loaded.sysenter_return);
-        Ok(Self { task: Task::new(Arc::new(process), loaded.cpu) })
+        name_process(&program.filename);
+        let mut task = Task::new(Arc::new(process), loaded.cpu);
+        task.sigmask = mask & !UNBLOCKABLE;
+        Ok(Self { task })
     }
 
     /// Opens the program at `path`, found below `config.root` first.
     ///
     /// # Errors
     /// [`Error::Exec`] as [`loader::open`].
-    pub fn open(path: &std::ffi::CStr, argv: Vec<CString>, config: &Config) -> Result<Opened, Error> {
+    pub fn open(path: &CStr, argv: Vec<CString>, config: &Config) -> Result<Opened, Error> {
         loader::open(config.root.as_deref(), path, argv)
     }
 
     /// Runs it to its end, and with it this process.
     pub fn run(mut self) -> ! {
-        self.task.run()
+        self.task.run();
+        let status = self.task.exit_status();
+        self.task.leave();
+        // Other threads go on.
+        // SAFETY: ends this thread alone.
+        unsafe { libc::syscall(libc::SYS_exit, status) };
+        unreachable!("a thread that has ended")
     }
+}
+
+/// The name that ps and /proc show.
+fn name_process(filename: &CStr) {
+    let name = filename.to_bytes().rsplit(|&b| b == b'/').next().unwrap_or_default();
+    let mut comm = [0u8; 16];
+    let n = name.len().min(15);
+    comm[..n].copy_from_slice(&name[..n]);
+    // SAFETY: a string of ours.
+    unsafe { libc::prctl(libc::PR_SET_NAME, comm.as_ptr()) };
 }

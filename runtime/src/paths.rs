@@ -60,6 +60,40 @@ impl Task {
         Ok(HostPath { dir, path })
     }
 
+    /// The path that execve(2) or execveat(2) names, as the guest would write it: relative to the current directory or absolute.
+    ///
+    /// # Errors
+    /// EBADF, ENOENT; ELOOP if `no_follow` and it is a link.
+    pub fn host_exec_path(&self, dir: Fd, path: CString, no_follow: bool) -> SysResult<CString> {
+        if let Some(exe) = self.own_exe_link(&path) {
+            return c_path(exe);
+        }
+        if no_follow {
+            let p = self.host_path(dir, &path)?;
+            let mut st = core::mem::MaybeUninit::<libc::stat>::zeroed();
+            // SAFETY: a string and a buffer of ours; all zeroes is a stat.
+            let st = unsafe {
+                Errno::check(libc::fstatat(p.dir, p.path.as_ptr(), st.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH))?;
+                st.assume_init()
+            };
+            if st.st_mode & libc::S_IFMT == libc::S_IFLNK {
+                return Err(Errno::ELOOP);
+            }
+        }
+        if dir == Fd::CWD || path.to_bytes().first() == Some(&b'/') {
+            return Ok(path);
+        }
+        // The new program may not have the descriptor any more: its path is better, if it has one.
+        let link = PathBuf::from(format!("/proc/self/fd/{}", self.fd(dir)?));
+        let target = std::fs::read_link(&link).map_err(|_| Errno::EBADF)?;
+        let mut full = if target.is_absolute() && target.exists() { target } else { link }.into_os_string().into_vec();
+        if !path.is_empty() {
+            full.push(b'/');
+            full.extend(path.to_bytes());
+        }
+        CString::new(full).map_err(|_| Errno::ENOENT)
+    }
+
     /// The name below /proc/self (or /proc/PID of this process, or /proc/thread-self) that `path` names.
     pub fn own_proc_entry<'p>(&self, path: &'p CStr) -> Option<&'p [u8]> {
         let rest = path.to_bytes().strip_prefix(b"/proc/")?;

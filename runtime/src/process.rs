@@ -1,6 +1,6 @@
 //! A guest process: what its threads share.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -24,11 +24,53 @@ pub struct Config {
     pub interpret_only: bool,
     /// Print statistics at exit.
     pub stats: bool,
+    /// Where system calls are traced to.
+    pub trace: Trace,
+}
+
+/// Where `--strace` writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trace {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// To standard error.
+    Stderr,
+    /// Appended to this file, an absolute path.
+    File(PathBuf),
+}
+
+impl Config {
+    /// The options that make another forklift run a program in the same way.
+    pub fn to_args(&self) -> Vec<OsString> {
+        let mut args = Vec::new();
+        let mut option = |name: &str, value: &OsStr| {
+            let mut arg = OsString::from(name);
+            arg.push(value);
+            args.push(arg);
+        };
+        if let Some(root) = &self.root {
+            option("--root=", root.as_os_str());
+        }
+        option("--cpu=", OsStr::new(self.model.name()));
+        match &self.trace {
+            Trace::Off => {}
+            Trace::Stderr => option("--strace", OsStr::new("")),
+            Trace::File(path) => option("--strace=", path.as_os_str()),
+        }
+        if self.interpret_only {
+            option("--interp", OsStr::new(""));
+        }
+        if self.stats {
+            option("--stats", OsStr::new(""));
+        }
+        args
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { root: None, model: CpuModel::V2, interpret_only: false, stats: false }
+        Self { root: None, model: CpuModel::V2, interpret_only: false, stats: false, trace: Trace::Off }
     }
 }
 
@@ -60,7 +102,7 @@ pub struct Process {
     /// How it is run.
     pub config: Config,
     /// The trace of its system calls.
-    pub strace: Strace,
+    pub strace: Arc<Strace>,
     program: Mutex<Program>,
     personality: AtomicU32,
     sysenter_return: AtomicU64,
@@ -72,7 +114,30 @@ pub struct Process {
 impl Process {
     /// A process with this memory.
     pub fn new(space: Arc<AddressSpace>, config: Config, strace: Strace, actions: Actions) -> Self {
-        Self { space, config, strace, program: Mutex::default(), personality: AtomicU32::new(0), sysenter_return: AtomicU64::new(0), sigreturn: Default::default(), actions }
+        Self { space, config, strace: Arc::new(strace), program: Mutex::default(), personality: AtomicU32::new(0), sysenter_return: AtomicU64::new(0), sigreturn: Default::default(), actions }
+    }
+
+    /// A process that shares the memory and nothing else (vfork).
+    pub fn duplicate(&self) -> Self {
+        let load = |a: &AtomicU64| AtomicU64::new(a.load(Ordering::Relaxed));
+        Self {
+            space: self.space.clone(),
+            config: self.config.clone(),
+            strace: self.strace.clone(),
+            program: Mutex::new(self.program().clone()),
+            personality: AtomicU32::new(self.personality.load(Ordering::Relaxed)),
+            sysenter_return: load(&self.sysenter_return),
+            sigreturn: [load(&self.sigreturn[0]), load(&self.sigreturn[1])],
+            actions: self.actions.duplicate(),
+        }
+    }
+
+    /// Holds all locks that a forked child must find free.
+    pub fn lock_for_fork(&self) -> impl Sized + '_ {
+        let program = self.program();
+        let actions = self.actions.lock();
+        let space = self.space.lock_for_fork();
+        (program, actions, space, crate::task::lock_threads())
     }
 
     /// Its memory.

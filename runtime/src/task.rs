@@ -1,14 +1,16 @@
 //! A thread of the guest: its processor, its memory, its place among the others.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use forklift_interp::Interp;
 use forklift_x86::{CpuState, GuestAddr};
 
 use crate::abi::GuestPtr;
 use crate::errno::{Errno, SysResult};
+use crate::host;
 use crate::mem::{Attention, CpuMem, GuestMem};
 use crate::process::Process;
+use crate::signal::action::UNBLOCKABLE;
 use crate::signal::info::Info;
 use crate::signal::{AltStack, Inbox, Trap};
 use crate::syscall::Fd;
@@ -79,8 +81,26 @@ pub struct Task {
     pub altstack: AltStack,
     /// The last exception.
     pub trap: Trap,
+    /// Cleared, and a futex there woken, when the thread ends.
+    pub clear_child_tid: GuestAddr,
+    /// set_robust_list(2).
+    pub robust_list: RobustList,
+    /// Set once the thread has ended.
+    exit_status: Option<i32>,
     keep_registers: bool,
 }
+
+/// A list of robust futexes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RobustList {
+    /// Its head.
+    pub head: GuestAddr,
+    /// Whether its words are of 32 bits.
+    pub is_32: bool,
+}
+
+// SAFETY: the inbox's pointers are used by the thread that the task runs on only.
+unsafe impl Send for Task {}
 
 /// The host blocks what the guest blocks, but for the signals that forklift's own accesses to guest memory raise.
 pub const fn host_mask(guest: u64) -> u64 {
@@ -100,6 +120,22 @@ pub(crate) fn raise_all(bits: u32) {
 /// Number of threads of this process.
 pub(crate) fn thread_count() -> usize {
     ALL.lock().unwrap_or_else(PoisonError::into_inner).len()
+}
+
+/// In a child process: the thread with these attention bits is the only one.
+pub(crate) fn forget_other_threads(own: &Arc<Attention>) {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner).retain(|a| Arc::ptr_eq(a, own));
+}
+
+/// Keeps the list of threads from being changed.
+pub(crate) fn lock_threads() -> MutexGuard<'static, Vec<Arc<Attention>>> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        ALL.lock().unwrap_or_else(PoisonError::into_inner).retain(|a| !Arc::ptr_eq(a, &self.attention));
+    }
 }
 
 impl Task {
@@ -123,14 +159,53 @@ impl Task {
             restart: None,
             restart_block: None,
             counters: Counters::default(),
-            sigmask: 0,
+            sigmask: host::sigmask() & !UNBLOCKABLE,
             wait_mask: None,
             inbox,
             held: Vec::new(),
             altstack: AltStack::default(),
             trap: Trap::default(),
+            clear_child_tid: GuestAddr::default(),
+            robust_list: RobustList::default(),
+            exit_status: None,
             keep_registers: false,
         }
+    }
+
+    /// Another thread of the process, or of one that shares its memory, in the same state.
+    pub(crate) fn new_thread(&self) -> Self {
+        let mut new = Self::new(self.process.clone(), (*self.cpu).clone());
+        new.mem.tls = self.mem.tls;
+        new.sigmask = self.sigmask;
+        new.trap = self.trap;
+        new
+    }
+
+    /// Marks the thread as ended; ends the process if it is the last one.
+    pub(crate) fn end(&mut self, status: i32) {
+        self.release_thread();
+        if thread_count() == 1 {
+            self.process.clone().before_exit(self);
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(status) }
+        }
+        self.exit_status = Some(status);
+    }
+
+    /// Whether the thread has ended.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.exit_status.is_some()
+    }
+
+    /// Status with which the thread has ended.
+    pub(crate) fn exit_status(&self) -> i32 {
+        self.exit_status.unwrap_or(0)
+    }
+
+    /// Leaves the host thread, which must not get signals for the guest any more.
+    pub(crate) fn leave(self) {
+        host::set_sigmask(host_mask(u64::MAX));
+        Inbox::leave();
     }
 
     /// The processor.

@@ -4,10 +4,11 @@ mod run;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use forklift_x86::CpuModel;
+
+use crate::exec::EXEC_COMMAND;
 
 /// Runs Linux programs for i386 and x86-64.
 #[derive(Parser, Debug)]
@@ -53,7 +54,11 @@ struct RunArgs {
 }
 
 /// Entry point of the binary.
-pub fn main() -> ExitCode {
+pub fn main() -> i32 {
+    let mut args = std::env::args_os();
+    if args.nth(1).is_some_and(|a| a == EXEC_COMMAND) {
+        return run::exec(args);
+    }
     match Cli::parse().command {
         Command::Run(args) => run::run(args),
     }

@@ -1,10 +1,9 @@
 //! `forklift run`.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use super::RunArgs;
 use crate::errno::Errno;
@@ -12,23 +11,75 @@ use crate::error::Error;
 use crate::loader::{Opened, elf};
 use crate::machine::Machine;
 use crate::paths::in_root;
-use crate::process::Config;
+use crate::process::{Config, Trace};
 use crate::syscall::Strace;
 
 /// Exit statuses of a shell for a program that isn't found, and for one that can't be run.
-const NOT_FOUND: u8 = 127;
-const NOT_RUN: u8 = 126;
+const NOT_FOUND: i32 = 127;
+const NOT_RUN: i32 = 126;
 
 /// Runs the program; returns only if it can't be.
-pub(super) fn run(args: RunArgs) -> ExitCode {
+pub(super) fn run(args: RunArgs) -> i32 {
     match start(args) {
         Ok(machine) => machine.run(),
-        Err(e) => {
-            eprintln!("forklift: {e}");
-            if let Error::Exec { fatal: true, .. } = e {
-                crate::signal::die_by(libc::SIGSEGV);
-            }
-            ExitCode::from(if e.errno() == Errno::ENOENT { NOT_FOUND } else { NOT_RUN })
+        Err(e) => fail(&e),
+    }
+}
+
+/// Runs the program of a guest's execve(2).
+pub(super) fn exec(args: impl Iterator<Item = OsString>) -> i32 {
+    match exec_start(args) {
+        Ok(machine) => machine.run(),
+        Err(e) => fail(&e),
+    }
+}
+
+fn fail(e: &Error) -> i32 {
+    eprintln!("forklift: {e}");
+    if let Error::Exec { fatal: true, .. } = e {
+        crate::signal::die_by(libc::SIGSEGV);
+    }
+    if e.errno() == Errno::ENOENT { NOT_FOUND } else { NOT_RUN }
+}
+
+/// The counterpart of [`Config::to_args`].
+fn exec_start(mut args: impl Iterator<Item = OsString>) -> Result<Machine, Error> {
+    let mut config = Config::default();
+    for arg in args.by_ref() {
+        let bytes = arg.as_bytes();
+        let value = |name: &str| bytes.strip_prefix(name.as_bytes()).map(OsStr::from_bytes);
+        if bytes == b"--" {
+            break;
+        } else if let Some(root) = value("--root=") {
+            config.root = Some(root.into());
+        } else if let Some(model) = value("--cpu=") {
+            config.model = model.to_str().and_then(|m| m.parse().ok()).unwrap_or(config.model);
+        } else if let Some(path) = value("--strace=") {
+            config.trace = Trace::File(path.into());
+        } else if bytes == b"--strace" {
+            config.trace = Trace::Stderr;
+        } else if bytes == b"--interp" {
+            config.interpret_only = true;
+        } else if bytes == b"--stats" {
+            config.stats = true;
+        }
+    }
+    let mut rest = args.map(c_string).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let path = rest.next().unwrap_or_default();
+    launch(&path, rest.collect(), &environment(Vec::new())?, config)
+}
+
+fn launch(path: &CStr, argv: Vec<CString>, envp: &[CString], config: Config) -> Result<Machine, Error> {
+    let strace = match &config.trace {
+        Trace::Off => Strace::default(),
+        Trace::Stderr => Strace::to_stderr(),
+        Trace::File(path) => Strace::to_file(open_trace(path)?),
+    };
+    match Machine::open(path, argv, &config)? {
+        Opened::Guest(x) => Machine::new(&x, envp, config, strace),
+        Opened::Foreign(file, machine, _) => {
+            let why = format!("a program for {}; forklift runs x86-64 and i386", elf::machine_name(machine));
+            Err(Error::exec(file.guest_path, Errno::ENOEXEC, why))
         }
     }
 }
@@ -39,24 +90,19 @@ fn c_string(s: OsString) -> Result<CString, Error> {
 
 fn start(args: RunArgs) -> Result<Machine, Error> {
     let envp = environment(args.env)?;
-    let config = Config { root: args.root, model: args.cpu, interpret_only: args.interp, stats: args.stats };
-    let strace = match args.strace {
-        None => Strace::default(),
-        Some(None) => Strace::to_stderr(),
-        Some(Some(path)) => Strace::to_file(open_trace(&path)?),
+    let trace = match args.strace {
+        None => Trace::Off,
+        Some(None) => Trace::Stderr,
+        Some(Some(path)) => Trace::File(std::path::absolute(&path).unwrap_or(path)),
     };
+    let root = args.root.map(|r| std::path::absolute(&r).unwrap_or(r));
+    let config = Config { root, model: args.cpu, interpret_only: args.interp, stats: args.stats, trace };
     let mut argv = args.program.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
     let path = find(&argv[0], &envp, config.root.as_deref());
     if let Some(name) = args.argv0 {
         argv[0] = c_string(name)?;
     }
-    match Machine::open(&path, argv, &config)? {
-        Opened::Guest(x) => Machine::new(&x, &envp, config, strace),
-        Opened::Foreign(file, machine, _) => {
-            let why = format!("a program for {}; forklift runs x86-64 and i386", elf::machine_name(machine));
-            Err(Error::exec(file.guest_path, Errno::ENOEXEC, why))
-        }
-    }
+    launch(&path, argv, &envp, config)
 }
 
 /// The host's environment with the changes of `-E`.

@@ -15,10 +15,11 @@ const BUDGET: u64 = 1 << 40;
 const GATE_LEN: u64 = 2;
 
 impl Task {
-    /// Runs the thread until the process ends.
-    pub fn run(&mut self) -> ! {
+    /// Runs the thread until it ends, or the process does. Signals are blocked when it begins.
+    pub fn run(&mut self) {
         self.inbox.enter();
-        loop {
+        self.set_sigmask(self.sigmask);
+        while !self.has_ended() {
             self.attend();
             match self.interp.run(&mut self.cpu, &mut self.mem, BUDGET) {
                 Stop::Exit(exit) => self.handle(exit),
@@ -44,6 +45,9 @@ impl Task {
             Stale::Ranges(ranges) => ranges.into_iter().for_each(|(start, end)| self.interp.invalidate(start, end)),
         }
     }
+
+    /// In a child process after a fork.
+    pub(crate) fn engine_after_fork(&mut self) {}
 
     fn handle(&mut self, exit: Exit) {
         match exit {

@@ -131,6 +131,11 @@ impl AddressSpace {
         if prot.has(Prot::READ) && self.read_implies_exec.load(Ordering::Relaxed) { Prot(prot.0 | Prot::EXEC.0) } else { prot }
     }
 
+    /// Holds all locks that a forked child must find free.
+    pub fn lock_for_fork(&self) -> impl Sized + '_ {
+        (lock(&self.brk), self.map(), lock(&self.code), self.ldt())
+    }
+
     /// The LDT, locked.
     pub fn ldt(&self) -> MutexGuard<'_, Ldt> {
         lock(&self.ldt)

@@ -3,7 +3,7 @@
 //! A signal that the guest handles gets forklift's handler on the host; one that it ignores or leaves alone is ignored or left alone on the host too, so that
 //! stopping, continuing and dying are the host kernel's business. SIGSEGV and SIGBUS always have forklift's handler.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::errno::{Errno, SysResult};
 use crate::host;
@@ -84,12 +84,27 @@ impl Actions {
 
     /// A copy, for a child that shares memory but not actions.
     pub fn duplicate(&self) -> Self {
-        Self(Mutex::new(*self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        Self(Mutex::new(*self.lock()))
+    }
+
+    /// The table, locked.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, [Action; NSIG as usize + 1]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// CLONE_CLEAR_SIGHAND: handled signals get their default back.
+    pub fn clear_handlers(&self) {
+        for sig in 1..=NSIG {
+            if self.get(sig).handler > IGN {
+                // The signal exists.
+                let _ = self.set(sig, Action::default());
+            }
+        }
     }
 
     /// The action of a valid signal.
     pub fn get(&self, sig: i32) -> Action {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)[sig as usize]
+        self.lock()[sig as usize]
     }
 
     /// Sets the action of a valid signal, on the host too; returns the old one.
@@ -97,7 +112,7 @@ impl Actions {
     /// # Errors
     /// Those of the host.
     pub fn set(&self, sig: i32, new: Action) -> SysResult<Action> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.lock();
         if !is_ours(sig) {
             let flags = new.flags & (sa::NOCLDSTOP | sa::NOCLDWAIT);
             let handler = if new.handler > IGN { super::host::handler() } else { new.handler };

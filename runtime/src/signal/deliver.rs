@@ -70,7 +70,7 @@ impl Task {
         if matches!(sig, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) {
             let old = host::set_sigmask(!bit(sig));
             // SAFETY: stops the process; the host's disposition is the default, as the guest's is.
-            unsafe { libc::raise(sig) };
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::syscall(libc::SYS_gettid), sig) };
             host::set_sigmask(old);
             return;
         }

@@ -59,6 +59,11 @@ impl Inbox {
         INBOX.set(self);
     }
 
+    /// Makes the calling host thread have none.
+    pub fn leave() {
+        INBOX.set(core::ptr::null());
+    }
+
     /// What has arrived. Call with all signals blocked.
     pub fn take(&self) -> Vec<Info> {
         let n = self.count.swap(0, Ordering::SeqCst) as usize;

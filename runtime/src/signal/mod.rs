@@ -105,7 +105,7 @@ pub fn die_by(sig: i32) -> ! {
     crate::host::set_sigmask(!action::bit(sig));
     // SAFETY: the default action of a fatal signal follows; the exit is for those that have another one.
     unsafe {
-        libc::raise(sig);
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::syscall(libc::SYS_gettid), sig);
         libc::_exit(128 + sig)
     }
 }

@@ -39,10 +39,12 @@ mod pipe;
 mod plain;
 mod poll;
 mod rw;
+mod process;
 mod signals;
 mod stat;
 mod strace;
 mod sys;
+mod threads;
 mod time;
 mod times;
 mod xattr;
@@ -153,8 +155,10 @@ const AREAS: &[&[Entry]] = &[
     pipe::TABLE,
     poll::TABLE,
     rw::TABLE,
+    process::TABLE,
     signals::TABLE,
     stat::TABLE,
+    threads::TABLE,
     time::TABLE,
     times::TABLE,
     xattr::TABLE,

@@ -1,0 +1,237 @@
+//! Processes: clone, exec, exit, wait.
+
+use std::ffi::CString;
+
+use forklift_x86::GuestAddr;
+
+use super::{Arg, Fd, Hex, Regs, Restart, Spec, Str, Support, Support::Full, Syscall};
+use crate::abi::{Abi, GuestPtr, GuestWord};
+use crate::clone::CloneArgs;
+use crate::errno::{Errno, SysResult};
+use crate::mem::GuestMem;
+use crate::signal::info::{Info, InfoBytes};
+use crate::table;
+use crate::task::Task;
+
+table![Clone, Clone3, Fork, Vfork, Execve, Execveat, Exit, Wait4, Waitpid, Waitid];
+
+/// Bits of clone's flags that hold the signal.
+const CSIGNAL: u64 = 0xff;
+
+/// The last two arguments of clone(2), whose order depends on the ABI.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsAndChild {
+    tls: GuestAddr,
+    child: GuestAddr,
+}
+
+impl Arg for TlsAndChild {
+    fn take(r: &mut Regs) -> Self {
+        let (a, b) = (GuestAddr::new(r.word()), GuestAddr::new(r.word()));
+        if r.is_32() { Self { tls: a, child: b } } else { Self { tls: b, child: a } }
+    }
+    fn show(&self, _: &GuestMem, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "tls {}, child_tid {}", self.tls, self.child)
+    }
+}
+
+/// clone(2).
+pub struct Clone;
+impl Syscall for Clone {
+    const SPEC: Spec = Spec { name: "clone", x64: Some(56), i386: Some(120), support: Support::Partial("CLONE_VM needs CLONE_THREAD or CLONE_VFORK") };
+    type Args<A: Abi> = (Hex, GuestAddr, GuestAddr, TlsAndChild);
+    fn call<A: Abi>(t: &mut Task, (flags, stack, parent_tid, rest): Self::Args<A>) -> SysResult {
+        let flags = u64::from(flags.0);
+        let args = CloneArgs {
+            flags: flags & !CSIGNAL,
+            exit_signal: flags & CSIGNAL,
+            stack: stack.get(),
+            parent_tid,
+            child_tid: rest.child,
+            tls: rest.tls,
+            pidfd: parent_tid,
+        };
+        t.clone_task::<A>(&args)
+    }
+}
+
+/// clone3(2).
+pub struct Clone3;
+impl Syscall for Clone3 {
+    const SPEC: Spec = Spec { name: "clone3", x64: Some(435), i386: Some(435), support: Support::Partial("as clone; no set_tid, no CLONE_INTO_CGROUP") };
+    type Args<A: Abi> = (GuestPtr<A, [u64; 8]>, u64);
+    fn call<A: Abi>(t: &mut Task, (p, size): Self::Args<A>) -> SysResult {
+        const V0: u64 = 64;
+        const V2: u64 = 88;
+        if size < V0 {
+            return Err(Errno::EINVAL);
+        }
+        if size > GuestAddr::PAGE_SIZE {
+            return Err(Errno::E2BIG);
+        }
+        let [flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls] = t.mem.read(p)?;
+        let mut more = [0u8; 24];
+        let known = size.min(V2) - V0;
+        t.mem.read_bytes(p.addr().wrapping_add(V0), &mut more[..known as usize])?;
+        let mut beyond = vec![0u8; size.saturating_sub(V2) as usize];
+        t.mem.read_bytes(p.addr().wrapping_add(V2), &mut beyond)?;
+        if beyond.iter().any(|&b| b != 0) {
+            return Err(Errno::E2BIG);
+        }
+        if more.iter().any(|&b| b != 0) || flags & CSIGNAL != 0 || (stack == 0) != (stack_size == 0) {
+            return Err(Errno::EINVAL);
+        }
+        let a = GuestAddr::new;
+        let stack = stack.wrapping_add(stack_size);
+        t.clone_task::<A>(&CloneArgs { flags, exit_signal, stack, parent_tid: a(parent_tid), child_tid: a(child_tid), tls: a(tls), pidfd: a(pidfd) })
+    }
+}
+
+/// fork(2).
+pub struct Fork;
+impl Syscall for Fork {
+    const SPEC: Spec = Spec { name: "fork", x64: Some(57), i386: Some(2), support: Full };
+    type Args<A: Abi> = ();
+    fn call<A: Abi>(t: &mut Task, (): Self::Args<A>) -> SysResult {
+        t.clone_task::<A>(&CloneArgs { exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() })
+    }
+}
+
+/// vfork(2).
+pub struct Vfork;
+impl Syscall for Vfork {
+    const SPEC: Spec = Spec { name: "vfork", x64: Some(58), i386: Some(190), support: Full };
+    type Args<A: Abi> = ();
+    fn call<A: Abi>(t: &mut Task, (): Self::Args<A>) -> SysResult {
+        let flags = (libc::CLONE_VM | libc::CLONE_VFORK) as u64;
+        t.clone_task::<A>(&CloneArgs { flags, exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() })
+    }
+}
+
+/// Longest single string of argv or envp (MAX_ARG_STRLEN), and most strings. Unit: bytes; strings.
+const MAX_STRING: usize = 131_072;
+const MAX_STRINGS: u64 = 0x7fff_ffff;
+
+/// A vector of strings that ends with a null pointer; a null pointer itself counts as an empty one.
+fn strings<A: Abi>(t: &Task, p: GuestPtr<A, A::Word>) -> SysResult<Vec<CString>> {
+    let mut out = Vec::new();
+    if p.is_null() {
+        return Ok(out);
+    }
+    for i in 0..MAX_STRINGS {
+        let at = t.mem.read_word(p.index(i))?;
+        if at == 0 {
+            return Ok(out);
+        }
+        let s = t.mem.read_cstr(GuestAddr::new(at), MAX_STRING);
+        out.push(s.map_err(|e| if e == Errno::ENAMETOOLONG { Errno::E2BIG } else { e })?);
+    }
+    Err(Errno::E2BIG)
+}
+
+/// execve(2).
+pub struct Execve;
+impl Syscall for Execve {
+    const SPEC: Spec = Spec { name: "execve", x64: Some(59), i386: Some(11), support: Full };
+    type Args<A: Abi> = (Str, GuestPtr<A, A::Word>, GuestPtr<A, A::Word>);
+    fn call<A: Abi>(t: &mut Task, (path, argv, envp): Self::Args<A>) -> SysResult {
+        let path = t.mem.read_path(path.0)?;
+        let (argv, envp) = (strings(t, argv)?, strings(t, envp)?);
+        let path = t.host_exec_path(Fd::CWD, path, false)?;
+        t.exec(path, argv, &envp)
+    }
+}
+
+/// execveat(2).
+pub struct Execveat;
+impl Syscall for Execveat {
+    const SPEC: Spec = Spec { name: "execveat", x64: Some(322), i386: Some(358), support: Full };
+    type Args<A: Abi> = (Fd, Str, GuestPtr<A, A::Word>, GuestPtr<A, A::Word>, Hex);
+    fn call<A: Abi>(t: &mut Task, (dir, path, argv, envp, flags): Self::Args<A>) -> SysResult {
+        let flags = flags.0 as i32;
+        if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let path = t.mem.read_path(path.0)?;
+        if path.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
+            return Err(Errno::ENOENT);
+        }
+        let (argv, envp) = (strings(t, argv)?, strings(t, envp)?);
+        let path = t.host_exec_path(dir, path, flags & libc::AT_SYMLINK_NOFOLLOW != 0)?;
+        t.exec(path, argv, &envp)
+    }
+}
+
+/// exit(2): of one thread.
+pub struct Exit;
+impl Syscall for Exit {
+    const SPEC: Spec = Spec { name: "exit", x64: Some(60), i386: Some(1), support: Full };
+    type Args<A: Abi> = (i32,);
+    fn call<A: Abi>(t: &mut Task, (status,): Self::Args<A>) -> SysResult {
+        t.end(status & 0xff);
+        t.set_keep_registers();
+        Ok(0)
+    }
+}
+
+/// `struct rusage`: 18 longs.
+type Usage<A> = [<A as Abi>::Word; 18];
+
+fn write_usage<A: Abi>(t: &Task, p: GuestPtr<A, Usage<A>>, usage: &[u64; 18]) -> SysResult<()> {
+    t.mem.write_opt(p, usage.map(A::Word::from_u64))
+}
+
+fn wait4<A: Abi>(t: &mut Task, pid: i32, status: GuestPtr<A, i32>, options: i32, usage: GuestPtr<A, Usage<A>>) -> SysResult {
+    let (mut s, mut u) = (0i32, [0u64; 18]);
+    let args = [pid as u64, (&raw mut s) as u64, options as u32 as u64, (&raw mut u) as u64, 0, 0];
+    // SAFETY: both results are ours.
+    let found = unsafe { t.block(Restart::Sys, libc::SYS_wait4, args) }?;
+    if found != 0 {
+        t.mem.write_opt(status, s)?;
+        write_usage(t, usage, &u)?;
+    }
+    Ok(found)
+}
+
+/// wait4(2).
+pub struct Wait4;
+impl Syscall for Wait4 {
+    const SPEC: Spec = Spec { name: "wait4", x64: Some(61), i386: Some(114), support: Full };
+    type Args<A: Abi> = (i32, GuestPtr<A, i32>, i32, GuestPtr<A, Usage<A>>);
+    fn call<A: Abi>(t: &mut Task, (pid, status, options, usage): Self::Args<A>) -> SysResult {
+        wait4(t, pid, status, options, usage)
+    }
+}
+
+/// waitpid(2) of i386.
+pub struct Waitpid;
+impl Syscall for Waitpid {
+    const SPEC: Spec = Spec { name: "waitpid", x64: None, i386: Some(7), support: Full };
+    type Args<A: Abi> = (i32, GuestPtr<A, i32>, i32);
+    fn call<A: Abi>(t: &mut Task, (pid, status, options): Self::Args<A>) -> SysResult {
+        wait4(t, pid, status, options, GuestPtr::new(GuestAddr::default()))
+    }
+}
+
+/// waitid(2).
+pub struct Waitid;
+impl Syscall for Waitid {
+    const SPEC: Spec = Spec { name: "waitid", x64: Some(247), i386: Some(284), support: Full };
+    type Args<A: Abi> = (i32, i32, GuestPtr<A, InfoBytes>, i32, GuestPtr<A, Usage<A>>);
+    fn call<A: Abi>(t: &mut Task, (kind, id, out, options, usage): Self::Args<A>) -> SysResult {
+        let (mut info, mut u) = (Info([0; 128]), [0u64; 18]);
+        let args = [kind as u64, id as u64, info.0.as_mut_ptr() as u64, options as u32 as u64, (&raw mut u) as u64, 0];
+        // SAFETY: both results are ours.
+        unsafe { t.block(Restart::Sys, libc::SYS_waitid, args) }?;
+        if info.signo() != 0 {
+            write_usage(t, usage, &u)?;
+        }
+        if !out.is_null() {
+            // The kernel writes six fields and leaves the rest.
+            let bytes = if A::IS_32 { info.to_i386().bytes } else { info.0 };
+            let len = if A::IS_32 { 24 } else { 32 };
+            t.mem.write_bytes(out.addr(), &bytes[..len])?;
+        }
+        Ok(0)
+    }
+}
