@@ -95,9 +95,23 @@ pub fn sqrt(a: F80, c: Control) -> Out {
     let e = u.exp - BIAS;
     let odd = e & 1;
     let n = u128::from(u.sig) << (63 + odd);
-    let root = n.isqrt();
-    let r = n - root * root;
+    let (root, r) = root(n);
     // (root + ½)² = root² + root + ¼: the remainder is never exactly half.
     let low = u64::from(r != 0) | u64::from(r > root) << 63;
     round_pack(false, (e - odd) / 2 + BIAS, root << 64 | u128::from(low), c).with(status)
+}
+
+/// ⌊√n⌋ and n − ⌊√n⌋², for n ≥ 2^126: from a double-precision estimate, one step of Newton's, and at most a few of one.
+fn root(n: u128) -> (u128, u128) {
+    let estimate = (n as f64).sqrt();
+    let mut root = u128::from(estimate as u64);
+    let error = n.wrapping_sub(root * root) as i128;
+    root = root.saturating_add_signed((error as f64 / (2.0 * estimate)) as i128).min(u128::from(u64::MAX));
+    while root * root > n {
+        root -= 1;
+    }
+    while n - root * root > 2 * root {
+        root += 1;
+    }
+    (root, n - root * root)
 }
