@@ -10,6 +10,8 @@ pub(super) mod compare;
 pub(super) mod control;
 pub(super) mod env;
 pub(super) mod moves;
+#[cfg(test)]
+mod tests;
 pub(super) mod transcendental;
 pub(super) mod unary;
 

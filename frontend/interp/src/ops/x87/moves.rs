@@ -179,12 +179,12 @@ fn store_80<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, out: Out<u128>) -> Step
     let held = held(control(&cx.cpu.x87), out.status);
     if !held {
         let addr = cx.ea(op);
-        // The last two bytes first, unchanged: if the operand's end can't be written, its start isn't either.
         let end = addr.wrapping_add(8) << op.linear_shift >> op.linear_shift;
-        let before: u16 = cx.load(end)?;
-        cx.store(end, (out.value >> 64) as u16)?;
-        if let Err(exit) = cx.store(addr, out.value as u64) {
-            cx.store(end, before)?;
+        // What can't be read can't be written, and the store says so with the right error code.
+        let before: u64 = cx.load(addr).unwrap_or_default();
+        cx.store(addr, out.value as u64)?;
+        if let Err(exit) = cx.store(end, (out.value >> 64) as u16) {
+            cx.store(addr, before)?;
             return Err(exit);
         }
     }
