@@ -1,4 +1,5 @@
-//! Every x87 instruction against the CPU that the tests run on, bit for bit: registers, tags, control and status word, pointers, memory, flags.
+//! Every x87 instruction against the CPU that the tests run on, bit for bit: registers, tags, control and status word, pointers, memory, flags. The
+//! transcendental functions may be off by one unit of the last place; how many are is printed (`--nocapture`).
 //!
 //! `FORKLIFT_X87_TRIALS` sets the number of random states per instruction, `FORKLIFT_X87_ONLY` names the instructions to test.
 
@@ -10,6 +11,8 @@ mod generate;
 mod host;
 #[path = "x87_host/soft.rs"]
 mod soft;
+
+use std::sync::LazyLock;
 
 use generate::Rng;
 use host::{Host, State};
@@ -204,6 +207,26 @@ fn describe(s: &State) -> String {
     )
 }
 
+/// Whether the CPU is one of those whose undefined results we have copied.
+fn is_model() -> bool {
+    static IS: LazyLock<bool> = LazyLock::new(|| {
+        let id = std::arch::x86_64::__cpuid(0);
+        [id.ebx, id.edx, id.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
+    });
+    *IS
+}
+
+/// What the host left, without what the manual leaves open: where other CPUs differ we do as AMD's.
+fn defined(name: &str, host: State, soft: &State) -> State {
+    if is_model() {
+        return host;
+    }
+    // Newer Intel CPUs keep the opcode for unmasked exceptions only, and no selectors.
+    let host = State { fop: soft.fop, fcs: soft.fcs, fds: soft.fds, ..host };
+    let open = ["fcmov", "fcomi", "fucomi", "ffree"].iter().any(|n| name.starts_with(n));
+    if open { State { sw: host.sw & !0x200 | soft.sw & 0x200, ..host } } else { host }
+}
+
 /// Names of the fields that differ.
 fn differing(a: &State, b: &State) -> String {
     let fields = [
@@ -235,7 +258,8 @@ fn compare(name: &str, insn: &[u8], host: &mut Host, soft: &mut Soft) -> u64 {
             // A pending exception would kill us.
             s.sw &= (s.cw | !0x3f) & !0x8080;
         }
-        let (want, got) = (host.run(&s), soft.run(&s));
+        let got = soft.run(&s);
+        let want = defined(name, host.run(&s), &got);
         if want != got {
             bad += 1;
             if bad <= 3 {
@@ -285,7 +309,7 @@ fn distance(a: &State, b: &State) -> Option<u64> {
 fn domain(name: &str, r: &mut Rng) -> State {
     let mut s = generate::state(r);
     s.sw &= (s.cw | !0x3f) & !0x8080;
-    if r.below(4) == 0 {
+    if is_model() && r.below(4) == 0 {
         return s;
     }
     let mut number = |low: i32, high: i32, signed: bool| {
@@ -318,7 +342,8 @@ fn transcendental_functions() {
         let mut kinds = std::collections::BTreeMap::new();
         for _ in 0..trials() {
             let s = domain(name, &mut r);
-            let (want, got) = (host.run(&s), soft.run(&s));
+            let got = soft.run(&s);
+            let want = defined(name, host.run(&s), &got);
             let apart = distance(&want, &got);
             same += u64::from(want == got);
             *kinds.entry(differing(&want, &got)).or_insert(0) += 1;
