@@ -4,6 +4,9 @@
 //! and CMPSD, which name a string instruction and one of SSE2: two families have those, each with a `Pick` that refuses the other's forms.
 
 mod arith;
+mod atomic;
+mod bcd;
+mod bits;
 mod control;
 mod logic;
 mod misc;
@@ -11,6 +14,7 @@ mod moves;
 mod muldiv;
 mod shift;
 mod stack;
+mod string;
 mod vec;
 pub(crate) mod x87;
 
@@ -37,6 +41,10 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             stack::table(),
             control::table(),
             misc::table(),
+            atomic::table(),
+            bcd::table(),
+            bits::table(),
+            string::table(),
             x87::arith::table(),
             x87::compare::table(),
             x87::control::table(),
