@@ -1,6 +1,6 @@
 //! A memory of its own: byte ranges with permissions, for tests, fuzzers and benches. It has no code pages to protect and one processor.
 
-use forklift_x86::{CodeFetch, GuestAddr};
+use forklift_x86::{CodeFetch, Exit, Fault, GuestAddr};
 
 use crate::{MemFault, Memory, Prim};
 
@@ -115,6 +115,9 @@ impl FlatMemory {
     fn check(&mut self, addr: u64, len: usize, write: bool) -> Result<(), MemFault> {
         for i in 0..len as u64 {
             let a = addr.wrapping_add(i);
+            if (a as i64) << 16 >> 16 != a as i64 {
+                return Err(MemFault { exit: Exit::Fault(Fault::GeneralProtection), addr: GuestAddr::new(a), error_code: 0 });
+            }
             let perm = self.find(a).map(|r| self.ranges[r].perm);
             if !perm.is_some_and(|p| if write { p.write } else { p.read }) {
                 return Err(MemFault::page(GuestAddr::new(a), perm.is_some(), write));

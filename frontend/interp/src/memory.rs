@@ -58,6 +58,11 @@ impl Descriptor {
         self.access & 0x1800 == 0x1800
     }
 
+    /// Whether it is a conforming code segment, which code of less privilege may use too.
+    pub const fn is_conforming(self) -> bool {
+        self.access & 0x1c00 == 0x1c00
+    }
+
     /// Whether data can be read through it: a data segment or a readable code segment.
     pub const fn is_readable(self) -> bool {
         self.access & 0x1000 != 0 && (self.access & 0x800 == 0 || self.access & 0x200 != 0)

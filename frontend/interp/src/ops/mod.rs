@@ -1,7 +1,8 @@
 //! Semantic functions, a file per family, and the table that finds them by mnemonic.
 //!
-//! A family is `pub(super) const fn table<M: Memory>() -> Table<M>`. Each mnemonic stands in one family only, but for MOVSD
-//! and CMPSD, which name a string instruction and one of SSE2: two families have those, each with a `Pick` that refuses the other's forms.
+//! A family is `pub(super) const fn table<M: Memory>() -> Table<M>`. Each mnemonic stands in one family only, but for those that
+//! name unlike instructions (MOVSD and CMPSD, moves of segment registers, far jumps): two families have those, each with a `Pick` that refuses the
+//! other's forms.
 
 mod arith;
 mod atomic;
@@ -12,6 +13,7 @@ mod logic;
 mod misc;
 mod moves;
 mod muldiv;
+mod segments;
 mod shift;
 mod stack;
 mod string;
@@ -44,6 +46,10 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             atomic::table(),
             bcd::table(),
             bits::table(),
+            segments::table(),
+            segments::far::table(),
+            segments::privileged::table(),
+            segments::query::table(),
             string::table(),
             x87::arith::table(),
             x87::compare::table(),
@@ -71,6 +77,12 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
     }
 }
 
+/// Whether two families have the mnemonic.
+const fn is_shared(m: Mnemonic) -> bool {
+    use Mnemonic as N;
+    matches!(m, N::Movsd | N::Cmpsd | N::Mov | N::Push | N::Pop | N::Jmp | N::Call)
+}
+
 const fn by_mnemonic<M: Memory>() -> Lookup<M> {
     let mut all = [[None; 2]; MNEMONICS];
     let families = families::<M>();
@@ -79,7 +91,7 @@ const fn by_mnemonic<M: Memory>() -> Lookup<M> {
         let mut e = 0;
         while e < families[f].len() {
             let (mnemonic, pick) = families[f][e];
-            let shared = matches!(mnemonic, Mnemonic::Movsd | Mnemonic::Cmpsd) && all[mnemonic as usize][0].is_some();
+            let shared = is_shared(mnemonic) && all[mnemonic as usize][0].is_some();
             assert!(all[mnemonic as usize][shared as usize].is_none(), "a mnemonic stands in two families");
             all[mnemonic as usize][shared as usize] = Some(pick);
             e += 1;
