@@ -48,8 +48,11 @@ fn run(mode: Mode, wanted: fn(Mnemonic) -> bool, left: Make, right: Make) -> Res
     let (mut wrong, mut text) = (0, String::new());
     for n in 0..count {
         let mut rng = Rng::new(seed.wrapping_mul(1 << 32) + n);
-        let length = if n % 2 == 0 { 1 } else { 12 };
-        let sample = generator.sample(&mut rng, length);
+        let sample = match n % 4 {
+            0 => generator.straight(&mut rng, 1),
+            1 => generator.straight(&mut rng, 12),
+            _ => generator.looping(&mut rng, 3),
+        };
         if let Some(difference) = compare(&sample, left.as_mut(), right.as_mut()) {
             wrong += 1;
             text += &format!("sample {n}\n{}\n{difference}\n", listing(&sample));
@@ -75,7 +78,7 @@ fn compare(s: &Sample, left: &mut dyn Oracle, right: &mut dyn Oracle) -> Option<
     if got.end == unknown || want.end == unknown || want.end == got.end && want.end == End::Endless {
         return None;
     }
-    let flags = if want.end == End::Done { s.flags } else { 0 };
+    let flags = s.flags_at(want.cpu.rip);
     let text = different(&want, &got, flags, false);
     (!text.is_empty()).then(|| format!("{} differs from {}:\n{text}", right.name(), left.name()))
 }

@@ -11,6 +11,7 @@ mod lifter;
 mod live;
 mod ops;
 mod state;
+mod trace;
 
 pub use contract::{BlockKey, EXIT_NAMESPACE, HELPERS, Helper, LiftEnv, LiftError, Lifted, LiftedExit, TRAP_MEMORY, WINDOW_SLACK};
 pub use lifter::{Lifter, signature};

@@ -3,14 +3,11 @@
 use cranelift_codegen::ir::{AbiParam, Function, Signature, types::I64};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use forklift_x86::{Block, GuestAddr, decode_block};
+use forklift_x86::{Flow, GuestAddr, flow};
 
-use crate::contract::Fetch;
 use crate::cx::Lift;
+use crate::trace::{Trace, trace};
 use crate::{BlockKey, LiftEnv, LiftError, Lifted, PARAM_REGS, live};
-
-/// Longest block. Unit: guest instructions.
-const MAX_INSNS: usize = 32;
 
 /// The signature of all lifted blocks and of their exits.
 pub fn signature() -> Signature {
@@ -33,55 +30,60 @@ impl Lifter {
 
     /// Builds the function of the block `key` into `func`, which must be empty.
     pub fn lift(&mut self, func: &mut Function, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv) -> Result<Lifted, LiftError> {
-        let block = decode_block(&mut Fetch(env), key.start, key.mode, MAX_INSNS).map_err(LiftError::Fetch)?;
+        let trace = trace(env, key)?;
         func.signature = signature();
         let builder = FunctionBuilder::new(func, &mut self.builder);
         let mut cx = Lift::new(builder, key, env);
         if key.checked {
-            check_source(&mut cx, &block);
+            check_source(&mut cx, trace.ranges[0]);
         }
-        lift_insns(&mut cx, &block);
+        lift_insns(&mut cx, &trace);
         let (exits, seen) = cx.finish(target);
-        let pcs = block.insns.iter().map(|i| GuestAddr::new(i.ip())).collect();
-        let mut ranges = vec![(block.start, block.end)];
+        let pcs = trace.insns.iter().map(|i| GuestAddr::new(i.ip())).collect();
+        let mut ranges = trace.ranges;
         ranges.extend(seen);
-        Ok(Lifted { exits, pcs, ranges, insns: block.insns.len() })
+        Ok(Lifted { exits, pcs, ranges, insns: trace.insns.len() })
     }
 }
 
 /// Compares the block's bytes in memory with what they are now.
-fn check_source(cx: &mut Lift<'_, '_>, block: &Block) {
-    let mut bytes = vec![0; block.byte_len() as usize];
-    let have = cx.fetch(block.start, &mut bytes);
+fn check_source(cx: &mut Lift<'_, '_>, (start, end): (GuestAddr, GuestAddr)) {
+    let mut bytes = vec![0; end.get().wrapping_sub(start.get()) as usize];
+    let have = cx.fetch(start, &mut bytes);
     let mut at = 0;
     for chunk in [8, 4, 2, 1] {
         while have - at >= chunk {
             let mut word = [0; 8];
             word[..chunk].copy_from_slice(&bytes[at..at + chunk]);
-            cx.check_bytes(block.start.wrapping_add(at as u64), chunk, u64::from_le_bytes(word));
+            cx.check_bytes(start.wrapping_add(at as u64), chunk, u64::from_le_bytes(word));
             at += chunk;
         }
     }
 }
 
-fn lift_insns(cx: &mut Lift<'_, '_>, block: &Block) {
-    let live = liveness(cx, block);
-    let last = block.insns.len() - 1;
-    for (n, (i, live)) in block.insns.iter().zip(live).enumerate() {
+fn lift_insns(cx: &mut Lift<'_, '_>, trace: &Trace) {
+    let live = liveness(cx, trace);
+    let last = trace.insns.len() - 1;
+    for (n, (i, live)) in trace.insns.iter().zip(live).enumerate() {
         (cx.live, cx.last) = (live, n == last);
         cx.insn(n as u32, i);
         if cx.is_closed() {
             return;
         }
     }
-    cx.leave_to(block.end);
+    cx.leave_to(trace.end);
 }
 
 /// The flags that are live behind each instruction.
-fn liveness(cx: &mut Lift<'_, '_>, block: &Block) -> Vec<u32> {
-    let mut live = vec![0; block.insns.len()];
-    let mut behind = block.insns.last().map_or(0, |i| cx.live_behind(i));
-    for (i, slot) in block.insns.iter().zip(&mut live).rev() {
+fn liveness(cx: &mut Lift<'_, '_>, trace: &Trace) -> Vec<u32> {
+    let mut live = vec![0; trace.insns.len()];
+    let mut behind = trace.insns.last().map_or(0, |i| cx.live_behind(i));
+    let mut after = None;
+    for (i, slot) in trace.insns.iter().zip(&mut live).rev() {
+        if let (Flow::Branch(t), Some(_)) = (flow(i), after) {
+            behind |= cx.live_at(t);
+        }
+        after = Some(i);
         *slot = behind;
         behind = live::before(i, behind);
     }

@@ -8,7 +8,7 @@ mod insn;
 mod rng;
 mod values;
 
-use forklift_x86::{Gpr, Mode, bits};
+use forklift_x86::{Cond, Gpr, GuestAddr, Mode, bits};
 use iced_x86::{Code, Encoder, Instruction, Mnemonic, RflagsBits};
 
 pub use rng::Rng;
@@ -23,6 +23,17 @@ pub struct Sample {
     pub insns: Vec<Instruction>,
     /// Bits of RFLAGS that are defined at the end.
     pub flags: u32,
+    /// The same before each instruction.
+    before: Vec<u32>,
+}
+
+impl Sample {
+    /// Bits of RFLAGS that are defined when a run stops before the instruction at `rip`, or behind the last; elsewhere none is known to be.
+    pub fn flags_at(&self, rip: u64) -> u32 {
+        let at_end = rip == self.input.cpu.rip + self.input.code.len() as u64;
+        let known = self.insns.iter().position(|i| i.ip() == rip).map(|n| self.before[n]);
+        known.unwrap_or(if at_end { self.flags } else { 0 })
+    }
 }
 
 /// Makes samples from a set of instructions.
@@ -52,39 +63,69 @@ impl Generator {
         self.codes.is_empty()
     }
 
-    /// A sample of up to `max` instructions.
-    pub fn sample(&self, rng: &mut Rng, max: usize) -> Sample {
-        let mut insns = Vec::new();
-        let mut undefined = 0;
-        let (mut code, mut ip) = (Vec::new(), CODE);
-        let count = 1 + rng.below(max as u64) as usize;
+    /// A sample of up to `max` instructions, one after the other.
+    pub fn straight(&self, rng: &mut Rng, max: usize) -> Sample {
+        let mut code = Program::new(self.mode);
+        self.append(&mut code, rng, max);
+        self.finish(code, rng)
+    }
+
+    /// A loop that is run a few times and has branches over parts of its body.
+    pub fn looping(&self, rng: &mut Rng, max: usize) -> Sample {
+        let mut code = Program::new(self.mode);
+        for _ in 0..1 + rng.below(3) {
+            self.append(&mut code, rng, max);
+            self.append_skip(&mut code, rng, max);
+        }
+        // sub byte ptr [rbp+COUNTER], 1; jnz to the start
+        let [a, b, ..] = COUNTER.to_le_bytes();
+        code.push(&[0x80, 0xad, a, b, 0, 0, 1]);
+        let back = -(code.bytes.len() as i32 + 6);
+        code.push(&[&[0x0f, 0x85], back.to_le_bytes().as_slice()].concat());
+        code.undefined = 0;
+        let mut s = self.finish(code, rng);
+        s.input.data[(POINTED - DATA) as usize + COUNTER as usize] = 1 + rng.below(4) as u8;
+        s
+    }
+
+    /// Appends a branch on flags that are defined, over up to `max` instructions.
+    fn append_skip(&self, code: &mut Program, rng: &mut Rng, max: usize) {
+        let conditions: Vec<_> = Cond::ALL.into_iter().filter(|c| c.reads() & code.undefined == 0).collect();
+        if conditions.is_empty() {
+            return;
+        }
+        let cond = *rng.pick(&conditions);
+        let mut body = Program { ip: code.ip + 6, undefined: code.undefined, ..Program::new(self.mode) };
+        self.append(&mut body, rng, max);
+        let over = (body.bytes.len() as i32).to_le_bytes();
+        code.push(&[&[0x0f, 0x80 + cond as u8], over.as_slice()].concat());
+        code.bytes.extend(body.bytes);
+        code.insns.extend(body.insns);
+        code.before.extend(body.before);
+        (code.ip, code.undefined) = (body.ip, code.undefined | body.undefined);
+    }
+
+    /// Appends up to `max` instructions.
+    fn append(&self, code: &mut Program, rng: &mut Rng, max: usize) {
+        let until = code.insns.len() + 1 + rng.below(max as u64) as usize;
         // Encodings repeat within a sample, so that loads, stores and flags meet.
         let few: Vec<Code> = (0..4).map(|_| *rng.pick(&self.codes)).collect();
-        for _ in 0..20 * count {
-            if insns.len() == count {
+        for _ in 0..20 * max {
+            if code.insns.len() >= until {
                 break;
             }
             let c = if rng.chance(2) { *rng.pick(&few) } else { *rng.pick(&self.codes) };
-            let Some(i) = insn::make(self.mode, c, rng) else { continue };
-            let Some(bytes) = encode(self.mode, &i, ip) else { continue };
-            let Some(i) = forklift_x86::decode_one(self.mode, forklift_x86::GuestAddr::new(ip), &padded(&bytes)) else { continue };
-            if status(i.rflags_read()) & undefined != 0 || i.len() != bytes.len() {
-                continue;
+            if let Some(i) = insn::make(self.mode, c, rng) {
+                code.try_push(&i);
             }
-            // Undefined; and near branches with an operand-size prefix, which vendors treat differently.
-            let branch = matches!(i.mnemonic(), Mnemonic::Call | Mnemonic::Ret | Mnemonic::Jmp);
-            if i.mnemonic() == Mnemonic::Bswap && i.op0_register().size() == 2 || branch && bytes.first() == Some(&0x66) {
-                continue;
-            }
-            undefined = undefined & !status(surely_written(&i)) | status(i.rflags_undefined());
-            ip += bytes.len() as u64;
-            code.extend(bytes);
-            insns.push(i);
         }
-        let mut input = Input::new(self.mode, &code);
+    }
+
+    fn finish(&self, code: Program, rng: &mut Rng) -> Sample {
+        let mut input = Input::new(self.mode, &code.bytes);
         values::fill(&mut input, rng);
         self.set_pointers(&mut input, rng);
-        Sample { input, insns, flags: bits::STATUS & !undefined | bits::DF }
+        Sample { input, insns: code.insns, flags: defined(code.undefined), before: code.before }
     }
 
     fn set_pointers(&self, input: &mut Input, rng: &mut Rng) {
@@ -92,15 +133,67 @@ impl Generator {
         cpu.set(Gpr::Rsp, STACK);
         cpu.set(Gpr::Rdi, DATA + 0x400 + 4 * rng.below(16));
         cpu.set(Gpr::Rsi, DATA + 0x480 + rng.below(64));
-        cpu.set(Gpr::Rbp, DATA + 0x500);
+        cpu.set(Gpr::Rbp, POINTED);
         cpu.set(insn::index(self.mode), rng.below(16));
     }
 }
 
-fn padded(bytes: &[u8]) -> Vec<u8> {
-    let mut v = bytes.to_vec();
-    v.resize(16, 0xcc);
-    v
+/// What rbp points to.
+const POINTED: u64 = DATA + 0x500;
+/// Where the counter of a loop lies from there, out of reach of other accesses.
+const COUNTER: u32 = 0x300;
+
+/// Code under construction.
+struct Program {
+    mode: Mode,
+    ip: u64,
+    bytes: Vec<u8>,
+    insns: Vec<Instruction>,
+    /// Status flags that are undefined behind it.
+    undefined: u32,
+    /// What is defined before each instruction.
+    before: Vec<u32>,
+}
+
+fn defined(undefined: u32) -> u32 {
+    bits::STATUS & !undefined | bits::DF
+}
+
+impl Program {
+    fn new(mode: Mode) -> Self {
+        Self { mode, ip: CODE, bytes: Vec::new(), insns: Vec::new(), undefined: 0, before: Vec::new() }
+    }
+
+    /// Appends `i`, unless it can't be encoded or what it does here is undefined.
+    fn try_push(&mut self, i: &Instruction) -> Option<()> {
+        let bytes = encode(self.mode, i, self.ip)?;
+        let i = self.decode(&bytes)?;
+        // Vendors differ on near branches with an operand-size prefix.
+        let branch = matches!(i.mnemonic(), Mnemonic::Call | Mnemonic::Ret | Mnemonic::Jmp);
+        let odd = i.mnemonic() == Mnemonic::Bswap && i.op0_register().size() == 2 || branch && bytes.first() == Some(&0x66);
+        if odd || i.len() != bytes.len() || status(i.rflags_read()) & self.undefined != 0 {
+            return None;
+        }
+        self.push(&bytes);
+        Some(())
+    }
+
+    /// Appends an instruction.
+    fn push(&mut self, bytes: &[u8]) {
+        if let Some(i) = self.decode(bytes) {
+            self.before.push(defined(self.undefined));
+            self.undefined = self.undefined & !status(surely_written(&i)) | status(i.rflags_undefined());
+            self.insns.push(i);
+        }
+        self.ip += bytes.len() as u64;
+        self.bytes.extend(bytes);
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Option<Instruction> {
+        let mut padded = bytes.to_vec();
+        padded.resize(16, 0xcc);
+        forklift_x86::decode_one(self.mode, GuestAddr::new(self.ip), &padded)
+    }
 }
 
 fn encode(mode: Mode, i: &Instruction, ip: u64) -> Option<Vec<u8>> {

@@ -104,7 +104,7 @@ impl Lift<'_, '_> {
     }
 
     /// Which status flags may be read at `addr` before they are set.
-    pub(super) fn live_at(&mut self, addr: GuestAddr) -> u32 {
+    pub fn live_at(&mut self, addr: GuestAddr) -> u32 {
         self.lookahead.live_at(&mut Fetch(self.env), self.key.mode, addr)
     }
 

@@ -18,7 +18,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 use forklift_x86::{Flow, GuestAddr, Mode, Width, flow};
-use iced_x86::{Instruction, OpAccess};
+use iced_x86::{Instruction, Mnemonic, OpAccess};
 
 use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, LiftedExit, PARAM_REGS, offset};
 
@@ -162,7 +162,8 @@ impl<'a, 'b> Lift<'a, 'b> {
         }
         self.known.xmm = Xmms::default();
         self.known.seg_base = [None; 6];
-        if i.rflags_modified() != 0 {
+        // A rotation through CF by the whole width shows no change, but processors set OF.
+        if i.rflags_modified() != 0 || matches!(i.mnemonic(), Mnemonic::Rcl | Mnemonic::Rcr) {
             self.known.flags = FlagState::MEMORY;
         }
     }
