@@ -21,6 +21,9 @@ pub enum Error {
         /// Whether the kernel finds out only when the old program is gone, so that it kills the new one by SIGSEGV.
         fatal: bool,
     },
+    /// There is no JIT for this host.
+    #[error("can't compile: {0}; try --interp")]
+    Jit(String),
     /// The host refused something that forklift needs.
     #[error("{what}: {errno}")]
     Host {
@@ -46,6 +49,7 @@ impl Error {
     pub const fn errno(&self) -> Errno {
         match self {
             Self::Exec { errno, .. } | Self::Host { errno, .. } => *errno,
+            Self::Jit(_) => Errno::ENOSYS,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! A thread of the guest: its processor, its memory, its place among the others.
 
+use core::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use forklift_interp::Interp;
 use forklift_x86::{CpuState, GuestAddr};
 
 use crate::abi::GuestPtr;
+use crate::engine::ThreadJit;
 use crate::errno::{Errno, SysResult};
 use crate::host;
 use crate::mem::{Attention, CpuMem, GuestMem};
@@ -49,7 +51,8 @@ pub enum RestartBlock {
 
 /// A thread of the guest. A guest thread is a host thread, and its TID is the host's.
 pub struct Task {
-    pub(crate) cpu: Box<CpuState>,
+    pub(crate) cpu: Cpu,
+    pub(crate) jit: Option<ThreadJit>,
     pub(crate) interp: Interp<CpuMem>,
     /// The last invalidation of translations that this thread has followed.
     pub(crate) epoch: u64,
@@ -132,8 +135,50 @@ pub(crate) fn lock_threads() -> MutexGuard<'static, Vec<Arc<Attention>>> {
     ALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A processor: on the heap by itself, or inside of the JIT's state of its thread.
+pub(crate) struct Cpu {
+    at: NonNull<CpuState>,
+    own: Option<Box<CpuState>>,
+}
+
+impl Cpu {
+    fn new(cpu: CpuState) -> Self {
+        let mut own = Box::new(cpu);
+        Self { at: NonNull::from(&mut *own), own: Some(own) }
+    }
+
+    /// From now on the processor is that at `at`, whose state is the same.
+    pub(crate) fn move_to(&mut self, at: *mut CpuState) {
+        if let Some(at) = NonNull::new(at) {
+            (self.at, self.own) = (at, None);
+        }
+    }
+
+    /// Takes the processor out of where it lies.
+    pub(crate) fn own(&mut self) {
+        *self = Self::new((**self).clone());
+    }
+}
+
+impl core::ops::Deref for Cpu {
+    type Target = CpuState;
+
+    fn deref(&self) -> &CpuState {
+        // SAFETY: our box, or the state of the thread's JIT, which the task keeps as long.
+        unsafe { self.at.as_ref() }
+    }
+}
+
+impl core::ops::DerefMut for Cpu {
+    fn deref_mut(&mut self) -> &mut CpuState {
+        // SAFETY: as in `deref`; emitted code doesn't run meanwhile.
+        unsafe { self.at.as_mut() }
+    }
+}
+
 impl Drop for Task {
     fn drop(&mut self) {
+        self.leave_jit();
         ALL.lock().unwrap_or_else(PoisonError::into_inner).retain(|a| !Arc::ptr_eq(a, &self.attention));
     }
 }
@@ -148,7 +193,8 @@ impl Task {
         let tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
         let inbox = Box::new(Inbox::new(attention.clone()));
         Self {
-            cpu: Box::new(cpu),
+            cpu: Cpu::new(cpu),
+            jit: None,
             interp: Interp::new(process.config.model, u32::MAX),
             epoch: process.space().epoch(),
             mem,

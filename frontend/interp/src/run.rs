@@ -20,7 +20,7 @@ pub enum Stop {
     /// An exception, a system call, or a write to watched code. `rip` is as the exception's class demands; for `CodeWrite` at the instruction, which
     /// has done nothing yet (step it after invalidating).
     Exit(Exit),
-    /// The block at `rip` is about to run for the `hot`-th time; its counter starts anew.
+    /// The block at `rip` is about to run for the `hot`-th time, or has been hot before.
     Hot,
     /// [`Memory::attention`] said so.
     Attention,
@@ -59,6 +59,18 @@ impl<M: Memory> Interp<M> {
         Self { model, hot, blocks: Vec::new(), by_start: HashMap::new(), free: Vec::new(), executed: 0 }
     }
 
+    /// Makes the block at `rip` count from nothing, if it is kept: it could not be compiled.
+    pub fn cool(&mut self, rip: u64, mode: Mode) {
+        if let Some(b) = self.by_start.get(&(rip, mode)).and_then(|&i| self.blocks.get_mut(i as usize)) {
+            b.runs = 0;
+        }
+    }
+
+    /// Sets the number of runs that makes a block hot.
+    pub fn set_hot(&mut self, hot: u32) {
+        self.hot = hot.max(1);
+    }
+
     /// Guest instructions executed so far, those of blocks left early included as if whole.
     pub const fn executed(&self) -> u64 {
         self.executed
@@ -76,6 +88,11 @@ impl<M: Memory> Interp<M> {
 
     /// Runs until something else must happen, at most about `budget` guest instructions (whole blocks).
     pub fn run(&mut self, cpu: &mut CpuState, mem: &mut M, budget: u64) -> Stop {
+        self.run_on(cpu, mem, budget, false)
+    }
+
+    /// As [`run`](Self::run); with `force` the first block is run even if it is hot.
+    pub fn run_on(&mut self, cpu: &mut CpuState, mem: &mut M, budget: u64, mut force: bool) -> Stop {
         let limit = self.executed.saturating_add(budget);
         let mut at = NONE;
         loop {
@@ -95,9 +112,13 @@ impl<M: Memory> Interp<M> {
             let block = &mut self.blocks[at as usize];
             block.runs += 1;
             if block.runs >= self.hot {
-                block.runs = 0;
-                return Stop::Hot;
+                // Hot it stays: whoever compiles it wants to know when it is reached again.
+                block.runs = self.hot - 1;
+                if !core::mem::take(&mut force) {
+                    return Stop::Hot;
+                }
             }
+            force = false;
             self.executed += block.ops.len() as u64;
             if let Err(exit) = run_block(&mut Exec { cpu, mem, model: self.model }, &block.ops, block.end) {
                 return Stop::Exit(exit);

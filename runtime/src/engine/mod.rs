@@ -1,12 +1,16 @@
 //! The loop that runs a thread: interpreter, translations, gates, faults, signals.
 
+mod jit;
+
 use forklift_interp::Stop;
-use forklift_x86::{Exit, GuestAddr};
+use forklift_x86::{Exit, GuestAddr, bits};
 
 use crate::mem::Attention;
 use crate::mem::space::Stale;
 use crate::syscall::dispatch;
 use crate::task::Task;
+
+pub(crate) use jit::{ProcessJit, ThreadJit};
 
 /// Unit: guest instructions. How long the interpreter runs before it comes back for no reason.
 const BUDGET: u64 = 1 << 40;
@@ -18,12 +22,31 @@ impl Task {
     /// Runs the thread until it ends, or the process does. Signals are blocked when it begins.
     pub fn run(&mut self) {
         self.inbox.enter();
+        if !self.process.config.interpret_only {
+            self.interp.set_hot(jit::THRESHOLD);
+        }
         self.set_sigmask(self.sigmask);
         while !self.has_ended() {
             self.attend();
-            match self.interp.run(&mut self.cpu, &mut self.mem, BUDGET) {
-                Stop::Exit(exit) => self.handle(exit),
-                Stop::Hot | Stop::Attention | Stop::Budget => {}
+            let stepping = self.cpu.flags.rest & bits::TF != 0;
+            if stepping || self.run_jit().is_none() {
+                self.interpret();
+            }
+        }
+    }
+
+    /// Runs the interpreter until something happens, or a block is to be had in compiled form.
+    fn interpret(&mut self) {
+        // A block that is there and yet could not be run is not for this state of the processor.
+        let mut force = self.has_translation();
+        loop {
+            match self.interp.run_on(&mut self.cpu, &mut self.mem, BUDGET, force) {
+                Stop::Exit(exit) => return self.handle(exit),
+                Stop::Hot if !self.compile() => {
+                    self.interp.cool(self.cpu.rip, self.cpu.mode);
+                    force = true;
+                }
+                Stop::Hot | Stop::Attention | Stop::Budget => return,
             }
         }
     }
@@ -47,7 +70,9 @@ impl Task {
     }
 
     /// In a child process after a fork.
-    pub(crate) fn engine_after_fork(&mut self) {}
+    pub(crate) fn engine_after_fork(&mut self) {
+        self.jit_after_fork();
+    }
 
     fn handle(&mut self, exit: Exit) {
         match exit {
@@ -59,13 +84,19 @@ impl Task {
         }
     }
 
+    /// Interprets one instruction.
+    fn step(&mut self) {
+        if let Err(exit) = self.interp.step(&mut self.cpu, &mut self.mem) {
+            self.handle(exit);
+        }
+    }
+
     /// The instruction at `rip` writes to a page with translations, and perhaps to the next one too.
     fn write_to_code(&mut self) {
         // Each failed step has named one more page; an instruction writes to few.
         for _ in 0..4 {
             let page = self.mem.code_write().page_base();
-            self.process.space().code_written(page, page.wrapping_add(GuestAddr::PAGE_SIZE));
-            crate::task::raise_all(Attention::STALE);
+            self.mem.prepare_write(page, GuestAddr::PAGE_SIZE);
             match self.interp.step(&mut self.cpu, &mut self.mem) {
                 Ok(()) => return,
                 Err(Exit::CodeWrite) => {}

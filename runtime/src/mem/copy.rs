@@ -5,7 +5,7 @@ use std::ffi::CString;
 use forklift_x86::{GuestAddr, Mode};
 
 use super::space::X64_TASK_SIZE;
-use super::{Attention, GuestMem};
+use super::GuestMem;
 use crate::abi::{Abi, GuestPtr, GuestWord, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -213,7 +213,7 @@ impl GuestMem {
     /// Must be called before the host's kernel writes to guest memory: gives back pages with translated code and has those translations dropped.
     pub fn prepare_write(&self, addr: GuestAddr, len: u64) {
         if len > 0 && self.space.code_written(addr, addr.wrapping_add(len)) {
-            crate::task::raise_all(Attention::STALE);
+            self.space.announce();
         }
     }
 }

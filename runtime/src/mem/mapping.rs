@@ -10,7 +10,7 @@ use forklift_x86::{GuestAddr, Mode};
 
 use super::space::{AddressSpace, X64_LIMIT};
 use super::vma::{Area, Backing, Prot, VmaMap};
-use super::{Attention, GuestMem};
+use super::GuestMem;
 use crate::errno::{Errno, SysResult};
 
 const PAGE: u64 = GuestAddr::PAGE_SIZE;
@@ -448,7 +448,7 @@ impl GuestMem {
     /// Tells all threads that the map has changed under translations, if it has since `epoch`.
     pub fn announce_since(&self, epoch: u64) {
         if self.space().epoch() != epoch {
-            crate::task::raise_all(Attention::STALE);
+            self.space().announce();
         }
     }
 }

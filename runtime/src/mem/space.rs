@@ -7,15 +7,18 @@
 //! [`AddressSpace::code_written`], which gives the page back and logs the range for all threads to drop their translations. A page that is written again
 //! and again is not protected any more; its blocks compare their bytes.
 //!
-//! Lock order: `map` before `code`. No guest memory is accessed under either lock, so the fault handler may take them.
+//! Lock order: `jit_epoch`, the JIT's compiler, `brk`, `map`, `code`. No guest memory is accessed under either lock, so the fault handler may take them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use forklift_x86::{GuestAddr, Mode};
 
+use super::Attention;
 use super::vma::{Prot, VmaMap};
+use crate::engine::ProcessJit;
+use crate::error::Error;
 use crate::errno::{Errno, SysResult};
 use crate::segments::Ldt;
 
@@ -66,6 +69,9 @@ pub struct AddressSpace {
     pub address_limit: AtomicU64,
     /// The segments of modify_ldt(2).
     ldt: Mutex<Ldt>,
+    /// The JIT, once there is one, and the last invalidation that it has followed.
+    jit: OnceLock<Option<Arc<ProcessJit>>>,
+    jit_epoch: Mutex<u64>,
     /// READ_IMPLIES_EXEC of personality(2).
     read_implies_exec: AtomicBool,
 }
@@ -93,6 +99,8 @@ impl AddressSpace {
             epoch: AtomicU64::new(0),
             brk: Mutex::default(),
             ldt: Mutex::default(),
+            jit: OnceLock::new(),
+            jit_epoch: Mutex::default(),
             address_limit: AtomicU64::new(u64::MAX),
             read_implies_exec: AtomicBool::new(false),
         })
@@ -133,7 +141,9 @@ impl AddressSpace {
 
     /// Holds all locks that a forked child must find free.
     pub fn lock_for_fork(&self) -> impl Sized + '_ {
-        (lock(&self.brk), self.map(), lock(&self.code), self.ldt())
+        let epoch = lock(&self.jit_epoch);
+        let jit = self.existing_jit().map(|p| p.jit.before_fork());
+        (epoch, jit, lock(&self.brk), self.map(), lock(&self.code), self.ldt())
     }
 
     /// The LDT, locked.
@@ -164,6 +174,29 @@ impl AddressSpace {
             Some((&first, _)) if first > from + 1 => Stale::Everything,
             _ => Stale::Ranges(code.log.range(from + 1..).map(|(_, &(s, e))| (GuestAddr::new(s), GuestAddr::new(e))).collect()),
         }
+    }
+
+    /// The JIT of the process, made on demand; `None` if there can't be one.
+    pub(crate) fn jit(&self, make: impl FnOnce() -> Result<ProcessJit, Error>) -> Option<Arc<ProcessJit>> {
+        self.jit.get_or_init(|| make().ok().map(Arc::new)).clone()
+    }
+
+    /// The JIT of the process, if it has been made.
+    pub(crate) fn existing_jit(&self) -> Option<&Arc<ProcessJit>> {
+        self.jit.get().and_then(Option::as_ref)
+    }
+
+    /// Has all translations dropped that have become stale: the JIT's now, the interpreters' when their threads look. Call it behind whatever makes
+    /// translations stale, without holding a lock of this module, and before the guest can see the change.
+    pub fn announce(&self) {
+        if let Some(p) = self.existing_jit() {
+            let mut seen = lock(&self.jit_epoch);
+            match self.stale_since(&mut seen) {
+                Stale::Everything => drop(p.jit.invalidate(GuestAddr::new(0), GuestAddr::new(self.limit))),
+                Stale::Ranges(ranges) => ranges.into_iter().for_each(|(s, e)| drop(p.jit.invalidate(s, e))),
+            }
+        }
+        crate::task::raise_all(Attention::STALE);
     }
 
     /// Puts the pages of `[start, end)` under watch. Returns true if a page among them can't be watched: its blocks must compare their bytes.

@@ -107,9 +107,9 @@ impl Task {
             _ => false,
         };
         if !again {
-            let raw = Errno::to_raw(Err(Errno::EINTR));
+            let raw = Errno::to_raw(Err(Errno::EINTR)) & if self.cpu.mode == Mode::Bits32 { 0xffff_ffff } else { u64::MAX };
             self.cpu.rip = self.cpu.rip.wrapping_add(GATE_LEN);
-            self.cpu.set(forklift_x86::Gpr::Rax, raw & if self.cpu.mode == Mode::Bits32 { 0xffff_ffff } else { u64::MAX });
+            self.cpu.set(forklift_x86::Gpr::Rax, raw);
         }
     }
 
@@ -141,7 +141,10 @@ impl Task {
             Fault::Debug => Info::fault(libc::SIGTRAP, 2, rip),
             Fault::Breakpoint => Info::new(libc::SIGTRAP, SI_KERNEL),
             Fault::Overflow | Fault::Bound | Fault::GeneralProtection => Info::new(libc::SIGSEGV, SI_KERNEL),
-            Fault::InvalidOpcode => Info::fault(libc::SIGILL, 2, rip),
+            Fault::InvalidOpcode => {
+                self.trace_invalid_opcode();
+                Info::fault(libc::SIGILL, 2, rip)
+            }
             Fault::SegmentNotPresent | Fault::Stack => Info::new(libc::SIGBUS, SI_KERNEL),
             Fault::Page => self.page_fault(),
             Fault::X87 => {
@@ -152,6 +155,15 @@ impl Task {
             Fault::Alignment => Info::fault(libc::SIGBUS, 1, 0),
         };
         self.force(info);
+    }
+
+    /// `--strace` says which instruction it was: often one that the CPU model lacks.
+    fn trace_invalid_opcode(&self) {
+        if self.process.strace.is_on() {
+            let mut code = [0; forklift_x86::MAX_INSN_LEN];
+            let n = self.mem.fetch_code(self.cpu.pc(), &mut code);
+            self.process.strace.invalid_opcode(self.tid, self.cpu.mode, self.cpu.pc(), &code[..n]);
+        }
     }
 
     fn page_fault(&mut self) -> Info {

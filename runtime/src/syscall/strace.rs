@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use forklift_x86::Mode;
+use forklift_x86::{GuestAddr, Mode};
 
 use super::Sig;
 use crate::errno::SysResult;
@@ -88,6 +88,12 @@ impl Strace {
         if new {
             self.write(&format!("{tid} {}: system call {nr} of the {}-bit ABI is not there: ENOSYS\n", name.unwrap_or("unknown"), mode.bitness()));
         }
+    }
+
+    /// Reports an instruction that is not there.
+    pub fn invalid_opcode(&self, tid: i32, mode: Mode, at: GuestAddr, code: &[u8]) {
+        let insn = forklift_x86::decode_one(mode, at, code).map_or_else(String::new, |i| i.to_string());
+        self.write(&format!("{tid} #UD at {at}: {code:02x?} {insn}\n"));
     }
 
     /// Reports the delivery of a signal.

@@ -1,0 +1,202 @@
+//! The JIT in a process: what it needs of us, and what we do for it.
+//!
+//! It is made when the first block gets hot; programs that end before never pay for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use forklift_interp::{Exec, Op, compile_op, run_op};
+use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
+use forklift_lift::{JitState, LiftEnv};
+use forklift_x86::{CodeFetch, CpuModel, Exit, GuestAddr, MAX_INSN_LEN, decode_block};
+use iced_x86::Instruction;
+
+use crate::error::Error;
+use crate::mem::{CpuMem, GuestMem};
+use crate::signal::Kick;
+use crate::task::Task;
+
+/// Unit: executions. A block is compiled when it's about to run for the n-th time: the best of a model over whole programs, with an interpreter at 4 ns per
+/// instruction (design notes, "What start-up is made of").
+pub(super) const THRESHOLD: u32 = 500;
+/// Longest block that the lifter makes. Unit: guest instructions.
+const MAX_INSNS: usize = 32;
+
+/// The JIT of a process and the operations that its code steps through.
+pub(crate) struct ProcessJit {
+    pub jit: Arc<Jit>,
+    /// Tokens are addresses of these. They stay as long as the process: dead blocks may still be running.
+    steps: Mutex<Vec<Box<Op<CpuMem>>>>,
+}
+
+// SAFETY: operations are not changed once made, and hold function pointers and numbers.
+unsafe impl Send for ProcessJit {}
+// SAFETY: as above.
+unsafe impl Sync for ProcessJit {}
+
+impl ProcessJit {
+    /// A JIT for a process with this memory.
+    pub(crate) fn new(mem: &GuestMem) -> Result<Self, Error> {
+        let jit = Jit::new(Config::new(mem.space().mode())).map_err(|e| Error::Jit(e.to_string()))?;
+        Ok(Self { jit, steps: Mutex::default() })
+    }
+}
+
+/// One thread's part.
+pub(crate) struct ThreadJit {
+    pub thread: Thread,
+    kick: Box<KickData>,
+}
+
+struct KickData {
+    jit: *const Jit,
+    state: *mut JitState,
+}
+
+unsafe fn kick_soon(data: *const (), cx: &mut libc::ucontext_t) {
+    // SAFETY: the inbox's owner keeps the data as long as the kick is set; we are in a handler of its thread.
+    unsafe {
+        let d = &*data.cast::<KickData>();
+        (*d.jit).kick(d.state, cx);
+    }
+}
+
+unsafe fn kick_fault(data: *const (), cx: &mut libc::ucontext_t, _: &libc::siginfo_t) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        let d = &*data.cast::<KickData>();
+        (*d.jit).on_fault(d.state, cx) != HostFault::Elsewhere
+    }
+}
+
+/// What the step helper works with while emitted code runs.
+struct StepContext {
+    mem: *mut CpuMem,
+    model: CpuModel,
+    exit: Option<Exit>,
+}
+
+/// The helper behind [`forklift_lift::Helper::Step`].
+extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
+    // SAFETY: `run_jit` has put a context there, and tokens are addresses of operations that stay.
+    let (cx, op) = unsafe { (&mut *(state.owner as *mut StepContext), &*(token as *const Op<CpuMem>)) };
+    // SAFETY: the memory of the task that runs, which nothing else uses meanwhile.
+    let mem = unsafe { &mut *cx.mem };
+    match run_op(&mut Exec { cpu: &mut state.cpu, mem, model: cx.model }, op) {
+        // An iteration of a repeated instruction, a branch.
+        Ok(()) => u64::from(state.cpu.rip != op.next_ip()),
+        Err(exit) => {
+            cx.exit = Some(exit);
+            1
+        }
+    }
+}
+
+/// What the lifter is given.
+struct Env<'a> {
+    mem: &'a GuestMem,
+    steps: &'a Mutex<Vec<Box<Op<CpuMem>>>>,
+    mode: forklift_x86::Mode,
+    /// The block's own bytes, which it compares itself if it is checked.
+    own: (GuestAddr, GuestAddr),
+    checked: bool,
+}
+
+impl LiftEnv for Env<'_> {
+    /// Not beyond the page, so that no page is watched for nothing, but for an instruction that may cross its end.
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        let room = (GuestAddr::PAGE_SIZE - addr.page_offset()) as usize;
+        let n = buf.len().min(room.max(MAX_INSN_LEN));
+        let own = self.checked && addr >= self.own.0 && addr < self.own.1;
+        let n = if own { n.min((self.own.1.get() - addr.get()) as usize) } else { n };
+        if self.mem.space().watch_code(addr, addr.wrapping_add(n as u64)) && !own {
+            return 0;
+        }
+        self.mem.fetch_code(addr, &mut buf[..n])
+    }
+
+    fn token(&mut self, i: &Instruction) -> u64 {
+        let op = Box::new(compile_op(i, self.mode));
+        let token = core::ptr::from_ref(&*op) as u64;
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(op);
+        token
+    }
+}
+
+/// Reads code page by page, watching nothing: to find out how long a block is.
+struct Peek<'a>(&'a GuestMem);
+
+impl CodeFetch for Peek<'_> {
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        self.0.fetch_code(addr, buf)
+    }
+}
+
+impl Task {
+    /// Compiles the block at `rip`. Whether it can be run now.
+    pub(super) fn compile(&mut self) -> bool {
+        let Some(p) = self.process_jit() else { return false };
+        let (pc, mode) = (self.cpu.pc(), self.cpu.mode);
+        let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
+        let checked = self.process.space().watch_code(block.start, block.end);
+        let mut env = Env { mem: &self.mem, steps: &p.steps, mode, own: (block.start, block.end), checked };
+        let compiled = p.jit.compile(pc, checked, &mut env).is_ok();
+        compiled && (self.jit.is_some() || self.enter_jit(&p))
+    }
+
+    fn process_jit(&mut self) -> Option<Arc<ProcessJit>> {
+        self.process.space().jit(|| ProcessJit::new(&self.mem))
+    }
+
+    /// Gives the thread its part of the JIT. From now on its processor lies there.
+    fn enter_jit(&mut self, p: &ProcessJit) -> bool {
+        let Ok(thread) = Thread::new(&p.jit, (*self.cpu).clone(), self.process.space().base(), step) else { return false };
+        let kick = Box::new(KickData { jit: Arc::as_ptr(&p.jit), state: thread.state_ptr() });
+        self.inbox.kick.set(Some(Kick { soon: kick_soon, fault: kick_fault, data: core::ptr::from_ref(&*kick).cast() }));
+        // SAFETY: the state is `repr(C)` with the processor first, does not move, and goes only with the task.
+        self.cpu.move_to(unsafe { &raw mut (*thread.state_ptr()).cpu });
+        self.jit = Some(ThreadJit { thread, kick });
+        true
+    }
+
+    /// Runs emitted code as long as there is any. `None`: none for this place.
+    pub(super) fn run_jit(&mut self) -> Option<()> {
+        let jit = self.jit.as_mut()?;
+        let mut cx = StepContext { mem: &raw mut self.mem, model: self.process.config.model, exit: None };
+        jit.thread.state_mut().owner = (&raw mut cx) as u64;
+        let left = jit.thread.run();
+        let exit = cx.exit;
+        match left {
+            JitExit::Cold => return None,
+            // The interpreter finds the reason again, exactly.
+            JitExit::Step | JitExit::Fault => self.step(),
+            JitExit::Dispatch => {
+                if let Some(exit) = exit {
+                    self.handle(exit);
+                }
+            }
+            JitExit::Interrupted => {}
+        }
+        Some(())
+    }
+
+    /// Whether there is a block for `rip`.
+    pub(super) fn has_translation(&self) -> bool {
+        self.jit.as_ref().is_some_and(|j| j.thread.jit().has(self.cpu.pc()))
+    }
+
+    /// Before the thread's part of the JIT goes away, with the task.
+    pub(crate) fn leave_jit(&mut self) {
+        self.inbox.kick.set(None);
+        if let Some(jit) = self.jit.take() {
+            self.cpu.own();
+            drop(jit.kick);
+        }
+    }
+
+    /// In a child process after a fork.
+    pub(crate) fn jit_after_fork(&mut self) {
+        if let Some(jit) = &mut self.jit {
+            jit.thread.after_fork();
+        }
+    }
+}
