@@ -165,12 +165,12 @@ impl VecReg for V<16> {
 
     #[inline(always)]
     fn read(cpu: &CpuState, slot: u8) -> Self {
-        Self::from_bits(cpu.xmm(usize::from(slot & 31)))
+        Self(cpu.vec[usize::from(slot & 31)].low())
     }
 
     #[inline(always)]
     fn write(self, cpu: &mut CpuState, slot: u8) {
-        cpu.set_xmm(usize::from(slot & 31), self.bits());
+        cpu.vec[usize::from(slot & 31)].set_low(self.0);
     }
 
     #[inline(always)]

@@ -7,10 +7,48 @@
 
 use crate::{Flags, Gpr, GuestAddr, Mode};
 
-/// A vector register of 512 bits, least significant quadword first. Its low 128 bits are an XMM, its low 256 bits a YMM register.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+/// A vector register of 512 bits, least significant byte first. Its low 128 bits are an XMM, its low 256 bits a YMM register.
+///
+/// Bytes, since compilers make vector instructions of loops over lanes only if the register isn't made of scalars.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, align(64))]
-pub struct Vec512(pub [u64; 8]);
+pub struct Vec512(pub [u8; 64]);
+
+impl Default for Vec512 {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Vec512 {
+    /// The low `N` bytes.
+    #[inline(always)]
+    pub fn low<const N: usize>(&self) -> [u8; N] {
+        let mut b = [0; N];
+        b.copy_from_slice(&self.0[..N]);
+        b
+    }
+
+    /// Sets the low bytes; the rest stays.
+    #[inline(always)]
+    pub fn set_low<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.0[..N].copy_from_slice(&bytes);
+    }
+
+    /// Quadword `i`, 0–7.
+    #[inline(always)]
+    pub fn quadword(&self, i: usize) -> u64 {
+        let mut b = [0; 8];
+        b.copy_from_slice(&self.0[8 * i..8 * i + 8]);
+        u64::from_le_bytes(b)
+    }
+
+    /// Sets quadword `i`, 0–7.
+    #[inline(always)]
+    pub fn set_quadword(&mut self, i: usize, v: u64) {
+        self.0[8 * i..8 * i + 8].copy_from_slice(&v.to_le_bytes());
+    }
+}
 
 /// One x87 register as a number: 64-bit significand with explicit integer bit; sign and 15-bit exponent. MMX registers are the significands.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -188,14 +226,14 @@ impl CpuState {
     }
 
     /// The low 128 bits of vector register `i`.
-    pub const fn xmm(&self, i: usize) -> u128 {
-        let v = &self.vec[i].0;
-        v[0] as u128 | (v[1] as u128) << 64
+    #[inline(always)]
+    pub fn xmm(&self, i: usize) -> u128 {
+        u128::from_le_bytes(self.vec[i].low())
     }
 
     /// Sets the low 128 bits of vector register `i`; the rest stays (SSE; not VEX).
+    #[inline(always)]
     pub fn set_xmm(&mut self, i: usize, v: u128) {
-        self.vec[i].0[0] = v as u64;
-        self.vec[i].0[1] = (v >> 64) as u64;
+        self.vec[i].set_low(v.to_le_bytes());
     }
 }

@@ -112,13 +112,13 @@ impl<const K: usize> Place for Mm<K> {
 /// The low quadword of a vector register.
 #[inline(always)]
 pub(crate) fn low(cpu: &CpuState, slot: u8) -> u64 {
-    cpu.vec[usize::from(slot & 31)].0[0]
+    cpu.vec[usize::from(slot & 31)].quadword(0)
 }
 
 /// Sets the low quadword of a vector register.
 #[inline(always)]
 pub(crate) fn set_low(cpu: &mut CpuState, slot: u8, v: u64) {
-    cpu.vec[usize::from(slot & 31)].0[0] = v;
+    cpu.vec[usize::from(slot & 31)].set_quadword(0, v);
 }
 
 /// Runs `f` as an instruction that uses the register file of `T`.

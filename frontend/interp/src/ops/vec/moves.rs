@@ -173,24 +173,20 @@ fn halves<const HALF: usize, M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
 
 fn load_half<const HALF: usize, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let v = cx.load(cx.ea(op))?;
-    *quadword(cx, op.reg[0], HALF) = v;
+    cx.cpu.vec[usize::from(op.reg[0] & 31)].set_quadword(HALF, v);
     Ok(())
 }
 
 fn store_half<const HALF: usize, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
-    let v = *quadword(cx, op.reg[1], HALF);
+    let v = cx.cpu.vec[usize::from(op.reg[1] & 31)].quadword(HALF);
     cx.store(cx.ea(op), v)
 }
 
 /// MOVHLPS, MOVLHPS: quadword `FROM` of src to quadword `TO` of dest.
 fn move_half<const TO: usize, const FROM: usize, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
-    let v = *quadword(cx, op.reg[1], FROM);
-    *quadword(cx, op.reg[0], TO) = v;
+    let v = cx.cpu.vec[usize::from(op.reg[1] & 31)].quadword(FROM);
+    cx.cpu.vec[usize::from(op.reg[0] & 31)].set_quadword(TO, v);
     Ok(())
-}
-
-fn quadword<'a, M: Memory>(cx: &'a mut Exec<'_, M>, slot: u8, i: usize) -> &'a mut u64 {
-    &mut cx.cpu.vec[usize::from(slot & 31)].0[i]
 }
 
 /// MOVDDUP: one quadword twice.
