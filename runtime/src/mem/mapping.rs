@@ -60,7 +60,7 @@ impl MapRequest {
     }
 }
 
-const fn page_up(v: u64) -> Option<u64> {
+pub(super) const fn page_up(v: u64) -> Option<u64> {
     match v.checked_add(PAGE - 1) {
         Some(v) => Some(v & !(PAGE - 1)),
         None => None,
@@ -137,7 +137,7 @@ impl AddressSpace {
     }
 
     /// Where a request's mapping goes.
-    fn place(&self, map: &VmaMap, req: &MapRequest, len: u64) -> SysResult<u64> {
+    pub(super) fn place(&self, map: &VmaMap, req: &MapRequest, len: u64) -> SysResult<u64> {
         let limit = self.map_limit();
         if len > limit {
             return Err(Errno::ENOMEM);
@@ -199,7 +199,7 @@ impl AddressSpace {
     }
 
     /// Gives a range back to the host; an i386 guest's stays reserved.
-    fn host_unmap(&self, addr: u64, len: u64) -> SysResult<()> {
+    pub(super) fn host_unmap(&self, addr: u64, len: u64) -> SysResult<()> {
         let p = self.host(addr).cast::<libc::c_void>();
         // SAFETY: as in `host_map`.
         let ok = match self.mode() {

@@ -4,6 +4,7 @@
 //! * [`vma`]: the map of what is mapped.
 
 //! * [`mapping`]: mmap, munmap, mprotect, mremap and brk on both.
+//! * `shm`: System V shared memory.
 //! * [`access`]: the loads and stores that survive bad addresses.
 //! * [`copy`]: what system calls use: structures, strings, vectors of buffers, buffers for host system calls.
 //! * [`cpu`]: what the interpreter uses.
@@ -14,6 +15,7 @@ pub(crate) mod access;
 mod copy;
 mod cpu;
 mod mapping;
+mod shm;
 pub mod space;
 pub mod vma;
 
@@ -25,6 +27,7 @@ use access::Raw;
 
 pub use copy::{Access, HostBuf, IoVecs, MAX_RW_COUNT};
 pub use cpu::{Attention, CpuMem};
+pub use shm::Segment;
 pub use mapping::{MapRequest, RemapFlags};
 pub use space::AddressSpace;
 

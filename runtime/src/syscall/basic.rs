@@ -9,7 +9,7 @@ use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
 
-table![Write, Read, ExitGroup, Uname, Getpid];
+table![Write, Read, ExitGroup, Uname, Olduname, Oldolduname, Getpid];
 
 /// write(2).
 pub struct Write;
@@ -68,20 +68,53 @@ guest_struct! {
     }
 }
 
+/// What the host says of itself, but for the machine's name.
+fn names(t: &Task) -> SysResult<Utsname> {
+    let mut u = Utsname::default();
+    // SAFETY: the host's structure is the same six strings.
+    unsafe { host::syscall(libc::SYS_uname, [(&raw mut u) as u64, 0, 0, 0, 0, 0]) }?;
+    u.fields[4] = [0; 65];
+    // An i386 program on a 64-bit kernel sees x86_64 too, unless it, or who started it, asked otherwise.
+    let machine: &[u8] = if t.process.is_linux32() { b"i686" } else { b"x86_64" };
+    u.fields[4][..machine.len()].copy_from_slice(machine);
+    Ok(u)
+}
+
 /// uname(2).
 pub struct Uname;
 impl Syscall for Uname {
     const SPEC: Spec = Spec { name: "uname", x64: Some(63), i386: Some(122), support: Full };
     type Args<A: Abi> = (GuestPtr<A, Utsname>,);
     fn call<A: Abi>(t: &mut Task, (out,): Self::Args<A>) -> SysResult {
-        let mut u = Utsname::default();
-        // SAFETY: the host's structure is the same six strings.
-        unsafe { host::syscall(libc::SYS_uname, [(&raw mut u) as u64, 0, 0, 0, 0, 0]) }?;
-        u.fields[4] = [0; 65];
-        // An i386 program on a 64-bit kernel sees x86_64 too, unless it, or who started it, asked otherwise.
-        let machine: &[u8] = if t.process.is_linux32() { b"i686" } else { b"x86_64" };
-        u.fields[4][..machine.len()].copy_from_slice(machine);
-        t.mem.write(out, u)?;
+        t.mem.write(out, names(t)?)?;
+        Ok(0)
+    }
+}
+
+/// olduname(2): without the domain's name.
+pub struct Olduname;
+impl Syscall for Olduname {
+    const SPEC: Spec = Spec { name: "olduname", x64: None, i386: Some(109), support: Full };
+    type Args<A: Abi> = (GuestPtr<A, [[u8; 65]; 5]>,);
+    fn call<A: Abi>(t: &mut Task, (out,): Self::Args<A>) -> SysResult {
+        let [a, b, c, d, e, _] = names(t)?.fields;
+        t.mem.write(out, [a, b, c, d, e])?;
+        Ok(0)
+    }
+}
+
+/// oldolduname(2): strings of 9 bytes.
+pub struct Oldolduname;
+impl Syscall for Oldolduname {
+    const SPEC: Spec = Spec { name: "oldolduname", x64: None, i386: Some(59), support: Full };
+    type Args<A: Abi> = (GuestPtr<A, [[u8; 9]; 5]>,);
+    fn call<A: Abi>(t: &mut Task, (out,): Self::Args<A>) -> SysResult {
+        let fields = names(t)?.fields;
+        let mut short = [[0u8; 9]; 5];
+        for (s, f) in short.iter_mut().zip(fields) {
+            s[..8].copy_from_slice(&f[..8]);
+        }
+        t.mem.write(out, short)?;
         Ok(0)
     }
 }

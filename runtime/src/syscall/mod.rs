@@ -29,15 +29,20 @@ mod file;
 mod flags;
 mod futex;
 mod ids;
+mod ioctl;
+mod ipc;
 mod limits;
 mod link;
 mod memory;
+mod mount;
 pub mod names;
 mod net;
+mod other_process;
 mod perm;
 mod pipe;
 mod plain;
 mod poll;
+mod refused;
 mod rw;
 mod process;
 mod signals;
@@ -144,16 +149,25 @@ const AREAS: &[&[Entry]] = &[
     file::TABLE,
     futex::TABLE,
     ids::TABLE,
+    ioctl::TABLE,
+    ipc::DOOR_TABLE,
+    ipc::MQUEUE_TABLE,
+    ipc::MSG_TABLE,
+    ipc::SEM_TABLE,
+    ipc::SHM_TABLE,
     limits::TABLE,
     link::TABLE,
     memory::TABLE,
+    mount::TABLE,
     net::MSG_TABLE,
     net::SOCKETCALL_TABLE,
     net::SOCKOPT_TABLE,
     net::TABLE,
+    other_process::TABLE,
     perm::TABLE,
     pipe::TABLE,
     poll::TABLE,
+    refused::TABLE,
     rw::TABLE,
     process::TABLE,
     signals::TABLE,

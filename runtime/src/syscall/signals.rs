@@ -164,7 +164,7 @@ impl Syscall for RtSigtimedwait64 {
     }
 }
 
-fn read_info<A: Abi>(t: &Task, p: GuestPtr<A, InfoBytes>) -> SysResult<Info> {
+pub(super) fn read_info<A: Abi>(t: &Task, p: GuestPtr<A, InfoBytes>) -> SysResult<Info> {
     let b = t.mem.read(p)?;
     Ok(if A::IS_32 { Info::from_i386(&b) } else { Info(b.bytes) })
 }

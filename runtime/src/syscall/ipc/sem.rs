@@ -1,0 +1,148 @@
+//! Semaphores.
+
+use forklift_x86::GuestAddr;
+
+use super::super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
+use super::super::{Hex, Restart, Spec, Support::Full, Syscall};
+use super::{Perm, PermI386, PermX64, command, owner, put, set_owner, split, zeroed};
+use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::errno::{Errno, SysResult};
+use crate::guest_struct;
+use crate::mem::Access;
+use crate::table;
+use crate::task::Task;
+
+table![Semget, Semop, Semtimedop, SemtimedopTime64, Semctl];
+
+guest_struct! {
+    /// `struct semid64_ds` of x86-64.
+    pub struct DsX64 = 104 { perm: PermX64, otime: i64, unused1: u64, ctime: i64, unused2: u64, nsems: u64, unused: [u64; 2] }
+}
+guest_struct! {
+    /// `struct semid64_ds` of i386.
+    pub struct DsI386 = 64 { perm: PermI386, otime: [u32; 2], ctime: [u32; 2], nsems: u32, unused: [u32; 2] }
+}
+guest_struct! {
+    /// `struct sembuf`.
+    pub struct Op = 6 { num: u16, op: i16, flags: i16 }
+}
+
+/// semget(2).
+pub struct Semget;
+impl Syscall for Semget {
+    const SPEC: Spec = Spec { name: "semget", x64: Some(64), i386: Some(393), support: Full };
+    type Args<A: Abi> = (i32, i32, Hex);
+    fn call<A: Abi>(_: &mut Task, (key, count, flags): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_semget, [int(key), int(count), flags.0.into()])
+    }
+}
+
+/// Most operations of one call that are copied; the kernel's limit (SEMOPM) is 500 unless it was raised.
+const MAX_OPS: u32 = 1 << 16;
+
+pub(super) fn operate<A: Abi, T: TimePair>(t: &mut Task, id: i32, ops: GuestPtr<A, Op>, count: u32, timeout: GuestPtr<A, T>) -> SysResult {
+    let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
+    if count == 0 || id < 0 {
+        return Err(Errno::EINVAL);
+    }
+    if count > MAX_OPS {
+        return Err(Errno::E2BIG);
+    }
+    let ops = t.mem.read_array(ops, count as usize)?;
+    wait(t, Restart::Never, libc::SYS_semtimedop, [int(id), ptr(&ops[..]), count.into(), opt_ptr(timeout.as_ref())])
+}
+
+/// semop(2).
+pub struct Semop;
+impl Syscall for Semop {
+    const SPEC: Spec = Spec { name: "semop", x64: Some(65), i386: None, support: Full };
+    type Args<A: Abi> = (i32, GuestPtr<A, Op>, u32);
+    fn call<A: Abi>(t: &mut Task, (id, ops, count): Self::Args<A>) -> SysResult {
+        operate(t, id, ops, count, GuestPtr::<A, Timespec64>::new(GuestAddr::new(0)))
+    }
+}
+
+/// semtimedop(2).
+pub struct Semtimedop;
+impl Syscall for Semtimedop {
+    const SPEC: Spec = Spec { name: "semtimedop", x64: Some(220), i386: None, support: Full };
+    type Args<A: Abi> = (i32, GuestPtr<A, Op>, u32, GuestPtr<A, A::Timespec>);
+    fn call<A: Abi>(t: &mut Task, (id, ops, count, timeout): Self::Args<A>) -> SysResult {
+        operate(t, id, ops, count, timeout)
+    }
+}
+
+/// semtimedop_time64(2).
+pub struct SemtimedopTime64;
+impl Syscall for SemtimedopTime64 {
+    const SPEC: Spec = Spec { name: "semtimedop_time64", x64: None, i386: Some(420), support: Full };
+    type Args<A: Abi> = (i32, GuestPtr<A, Op>, u32, GuestPtr<A, Timespec64>);
+    fn call<A: Abi>(t: &mut Task, (id, ops, count, timeout): Self::Args<A>) -> SysResult {
+        operate(t, id, ops, count, timeout)
+    }
+}
+
+const GETALL: i32 = 13;
+const SETVAL: i32 = 16;
+const SETALL: i32 = 17;
+const SEM_STAT: i32 = 18;
+const SEM_INFO: i32 = 19;
+const SEM_STAT_ANY: i32 = 20;
+/// Bytes of `struct seminfo`.
+const SEMINFO: u64 = 40;
+
+fn put_ds<A: Abi>(t: &Task, p: GuestPtr<A, u8>, d: &libc::semid_ds) -> SysResult<()> {
+    let nsems = d.sem_nsems;
+    let wide = || DsX64 { perm: PermX64::from_host(&d.sem_perm), otime: d.sem_otime, ctime: d.sem_ctime, nsems, ..DsX64::default() };
+    let narrow = || DsI386 {
+        perm: PermI386::from_host(&d.sem_perm),
+        otime: split(d.sem_otime),
+        ctime: split(d.sem_ctime),
+        nsems: nsems as u32,
+        ..DsI386::default()
+    };
+    put(t, p, wide, narrow)
+}
+
+/// GETALL and SETALL: an array with a number for each semaphore.
+fn all_values(t: &Task, id: i32, cmd: i32, addr: GuestAddr) -> SysResult {
+    let mut ds: libc::semid_ds = zeroed();
+    sys(libc::SYS_semctl, [int(id), 0, int(libc::IPC_STAT), ptr_mut(&mut ds)])?;
+    let b = t.mem.host_buf(addr, 2 * ds.sem_nsems, if cmd == GETALL { Access::Write } else { Access::Read })?;
+    sys(libc::SYS_semctl, [int(id), 0, int(cmd), b.ptr as u64])
+}
+
+pub(super) fn control<A: Abi>(t: &Task, id: i32, num: i32, cmd: i32, arg: u64) -> SysResult {
+    let cmd = command::<A>(cmd);
+    let p = GuestPtr::<A, u8>::new(GuestAddr::new(arg));
+    match cmd {
+        libc::IPC_STAT | SEM_STAT | SEM_STAT_ANY => {
+            let mut ds: libc::semid_ds = zeroed();
+            let r = sys(libc::SYS_semctl, [int(id), int(num), int(cmd), ptr_mut(&mut ds)])?;
+            put_ds(t, p, &ds)?;
+            Ok(r)
+        }
+        libc::IPC_SET => {
+            let mut ds: libc::semid_ds = zeroed();
+            set_owner(&mut ds.sem_perm, owner(t, p)?);
+            sys(libc::SYS_semctl, [int(id), int(num), int(cmd), ptr(&ds)])
+        }
+        libc::IPC_INFO | SEM_INFO => {
+            let b = t.mem.host_buf(p.addr(), SEMINFO, Access::Write)?;
+            sys(libc::SYS_semctl, [int(id), int(num), int(cmd), b.ptr as u64])
+        }
+        GETALL | SETALL => all_values(t, id, cmd, p.addr()),
+        SETVAL => sys(libc::SYS_semctl, [int(id), int(num), int(cmd), int(arg as i32)]),
+        _ => sys(libc::SYS_semctl, [int(id), int(num), int(cmd), 0]),
+    }
+}
+
+/// semctl(2).
+pub struct Semctl;
+impl Syscall for Semctl {
+    const SPEC: Spec = Spec { name: "semctl", x64: Some(66), i386: Some(394), support: Full };
+    type Args<A: Abi> = (i32, i32, Hex, u64);
+    fn call<A: Abi>(t: &mut Task, (id, num, cmd, arg): Self::Args<A>) -> SysResult {
+        control::<A>(t, id, num, cmd.0 as i32, arg)
+    }
+}

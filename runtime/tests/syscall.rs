@@ -1,0 +1,150 @@
+//! The programs of `tests/syscall`, on real Linux and under forklift: for each ABI, by the interpreter alone and with the JIT. Output and status must be the same,
+//! and the program's own checks must pass.
+//!
+//! `FORKLIFT_TEST_NATIVE=1` runs them on real Linux only. A program that says it can't run here (status 77) is ignored.
+
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// How long one run may take. Unit: seconds. Native runs take less than one; a debug build's interpreter is some fifty times slower.
+const LIMIT: u64 = 60;
+/// Status of a program that can't run here.
+const SKIPPED: i32 = 77;
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/syscall")
+}
+
+/// What the comments at the top of a program say.
+struct Program {
+    name: String,
+    source: PathBuf,
+    abis: Vec<u32>,
+    is_static: bool,
+}
+
+impl Program {
+    fn read(source: PathBuf) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(&source)?;
+        let abis: Vec<u32> = text.lines().filter_map(|l| l.strip_prefix("// abi: ")?.trim().parse().ok()).collect();
+        Ok(Self {
+            name: source.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            source,
+            abis: if abis.is_empty() { vec![64, 32] } else { abis },
+            is_static: !text.lines().any(|l| l.trim() == "// link: dynamic"),
+        })
+    }
+
+    /// Compiles it for an ABI unless that was done; the path of the result.
+    fn build(&self, abi: u32) -> Result<PathBuf, Failed> {
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("syscall");
+        std::fs::create_dir_all(&dir)?;
+        let out = dir.join(format!("{}.{abi}", self.name));
+        let modified = |p: &Path| std::fs::metadata(p).and_then(|m| m.modified());
+        let newest = modified(&self.source)?.max(modified(&sources().join("check.h"))?);
+        if modified(&out).is_ok_and(|t| t > newest) {
+            return Ok(out);
+        }
+        // Another process may be doing the same: the result appears at once.
+        let part = dir.join(format!("{}.{abi}.{}", self.name, std::process::id()));
+        let mut gcc = Command::new("gcc");
+        gcc.arg(format!("-m{abi}")).args(["-O1", "-w", "-pthread", "-o"]).arg(&part).arg(&self.source);
+        if self.is_static {
+            gcc.arg("-static");
+        }
+        let built = gcc.output()?;
+        if !built.status.success() {
+            return Err(format!("gcc -m{abi}: {}", String::from_utf8_lossy(&built.stderr)).into());
+        }
+        std::fs::rename(part, &out)?;
+        Ok(out)
+    }
+}
+
+/// How a program is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Native,
+    Interp,
+    Jit,
+}
+
+fn run(way: Way, program: &Path) -> Result<Output, Failed> {
+    let mut c = match way {
+        Way::Native => Command::new(program),
+        _ => Command::new(env!("CARGO_BIN_EXE_forklift")),
+    };
+    match way {
+        Way::Native => &mut c,
+        Way::Interp => c.arg("run").arg("--interp").arg(program),
+        Way::Jit => c.arg("run").arg(program),
+    };
+    let mut child = c.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let end = Instant::now() + Duration::from_secs(LIMIT);
+    while child.try_wait()?.is_none() {
+        if Instant::now() > end {
+            child.kill()?;
+            let out = child.wait_with_output()?;
+            return Err(format!("still running after {LIMIT} s; it said:\n{}", text(&out)).into());
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    Ok(child.wait_with_output()?)
+}
+
+fn text(o: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr))
+}
+
+fn status(o: &Output) -> String {
+    match (o.status.code(), o.status.signal()) {
+        (Some(c), _) => format!("status {c}"),
+        (_, Some(s)) => format!("signal {s}"),
+        _ => o.status.to_string(),
+    }
+}
+
+fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
+    let program = p.build(abi)?;
+    let native = run(Way::Native, &program)?;
+    if native.status.code() == Some(SKIPPED) {
+        writeln!(std::io::stderr(), "{}.{abi}: {}", p.name, text(&native))?;
+        return Ok(());
+    }
+    if !native.status.success() {
+        return Err(format!("on real Linux: {}\n{}", status(&native), text(&native)).into());
+    }
+    if way == Way::Native {
+        return Ok(());
+    }
+    let ours = run(way, &program)?;
+    if status(&ours) != status(&native) || ours.stdout != native.stdout || ours.stderr != native.stderr {
+        return Err(format!("{}\n{}", status(&ours), text(&ours)).into());
+    }
+    Ok(())
+}
+
+fn main() -> std::io::Result<()> {
+    let mut args = Arguments::from_args();
+    // Programs wait more than they compute, but two machines' worth of them would miss their deadlines.
+    args.test_threads.get_or_insert(std::thread::available_parallelism().map_or(2, usize::from));
+    let native_only = std::env::var_os("FORKLIFT_TEST_NATIVE").is_some();
+    let ways: &[(Way, &str)] = if native_only { &[(Way::Native, "native")] } else { &[(Way::Interp, "interp"), (Way::Jit, "jit")] };
+    let mut trials = Vec::new();
+    let mut files: Vec<_> = std::fs::read_dir(sources())?.filter_map(|e| Some(e.ok()?.path())).collect();
+    files.sort();
+    for source in files.into_iter().filter(|f| f.extension().is_some_and(|e| e == "c")) {
+        for abi in Program::read(source.clone())?.abis {
+            for &(way, how) in ways {
+                let p = Program::read(source.clone())?;
+                trials.push(Trial::test(format!("{}::{abi}::{how}", p.name), move || test(&p, abi, way)));
+            }
+        }
+    }
+    libtest_mimic::run(&args, trials).exit();
+}
