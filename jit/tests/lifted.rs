@@ -169,6 +169,22 @@ fn checked_blocks_notice_changes() {
     assert_eq!(b.jit.stats().killed, 2);
 }
 
+/// A checked block that changes an instruction of its own runs the new one.
+#[test]
+fn checked_blocks_may_change_themselves() {
+    let mut b = Bench::new(|a| {
+        let mut patched = a.create_label();
+        a.lea(rdi, ptr(patched)).unwrap();
+        a.mov(byte_ptr(rdi + 1), 9).unwrap();
+        a.set_label(&mut patched).unwrap();
+        a.mov(al, 1).unwrap();
+        a.hlt().unwrap();
+    });
+    b.checked = true;
+    assert_eq!(b.run(), JitExit::Step);
+    assert_eq!(b.thread.cpu().get(Gpr::Rax), 9);
+}
+
 #[test]
 fn step_helper_leaves() {
     let mut b = Bench::new(|a| {

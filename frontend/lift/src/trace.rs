@@ -4,7 +4,7 @@
 //! the end of a loop: what is behind it runs once, and is left to a block of its own.
 
 use forklift_x86::{Block, Flow, GuestAddr, decode_block};
-use iced_x86::Instruction;
+use iced_x86::{Instruction, InstructionInfoFactory, OpAccess};
 
 use crate::contract::Fetch;
 use crate::{BlockKey, LiftEnv, LiftError};
@@ -29,7 +29,10 @@ pub(crate) struct Trace {
 
 /// Decodes the block `key`.
 pub(crate) fn trace(env: &mut dyn LiftEnv, key: BlockKey) -> Result<Trace, LiftError> {
-    let first = decode_block(&mut Fetch(env), key.start, key.mode, MAX_INSNS).map_err(LiftError::Fetch)?;
+    let mut first = decode_block(&mut Fetch(env), key.start, key.mode, MAX_INSNS).map_err(LiftError::Fetch)?;
+    if key.checked {
+        cut_behind_store(&mut first);
+    }
     let mut next = if key.checked { None } else { goes_on(&first) };
     let mut t = Trace { ranges: vec![(first.start, first.end)], end: first.end, insns: first.insns };
     while let Some(at) = next.filter(|at| t.may_add(*at)) {
@@ -40,6 +43,17 @@ pub(crate) fn trace(env: &mut dyn LiftEnv, key: BlockKey) -> Result<Trace, LiftE
         t.insns.extend(more.insns);
     }
     Ok(t)
+}
+
+/// Ends a checked block behind its first store, which may change what follows.
+fn cut_behind_store(block: &mut Block) {
+    let mut info = InstructionInfoFactory::new();
+    let stores = |a: OpAccess| !matches!(a, OpAccess::None | OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess);
+    let first = block.insns.iter().position(|i| info.info(i).used_memory().iter().any(|m| stores(m.access())));
+    if let Some(last) = first.filter(|n| n + 1 < block.insns.len()) {
+        block.insns.truncate(last + 1);
+        block.end = GuestAddr::new(block.insns[last].next_ip());
+    }
 }
 
 impl Trace {
