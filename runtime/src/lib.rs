@@ -11,6 +11,7 @@
 //! | [`machine`] | building a process and running it |
 //! | [`mem`] | guest memory: address space, map, fault-safe access |
 //! | [`process`], [`task`] | a guest process and its threads |
+//! | [`procfs`] | files of /proc that describe the guest |
 //! | [`segments`] | GDT and LDT entries of programs |
 //! | [`signal`] | signals |
 //! | [`syscall`] | system calls: one item each, tables, `--strace` |
@@ -31,6 +32,7 @@ pub mod machine;
 pub mod mem;
 pub mod paths;
 pub mod process;
+pub mod procfs;
 pub mod segments;
 pub mod signal;
 pub mod syscall;

@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::loader::{self, Executable, Opened};
 use crate::mem::{AddressSpace, GuestMem};
 use crate::process::{Config, Process};
-use crate::signal::action::{Actions, UNBLOCKABLE};
 use crate::signal;
+use crate::signal::action::{Actions, UNBLOCKABLE};
 use crate::syscall::Strace;
 use crate::task::Task;
 

@@ -114,7 +114,16 @@ pub struct Process {
 impl Process {
     /// A process with this memory.
     pub fn new(space: Arc<AddressSpace>, config: Config, strace: Strace, actions: Actions) -> Self {
-        Self { space, config, strace: Arc::new(strace), program: Mutex::default(), personality: AtomicU32::new(0), sysenter_return: AtomicU64::new(0), sigreturn: Default::default(), actions }
+        Self {
+            space,
+            config,
+            strace: Arc::new(strace),
+            program: Mutex::default(),
+            personality: AtomicU32::new(0),
+            sysenter_return: AtomicU64::new(0),
+            sigreturn: Default::default(),
+            actions,
+        }
     }
 
     /// A process that shares the memory and nothing else (vfork).

@@ -4,8 +4,8 @@ use std::ffi::CString;
 
 use forklift_x86::{GuestAddr, Mode};
 
-use super::space::X64_TASK_SIZE;
 use super::GuestMem;
+use super::space::X64_TASK_SIZE;
 use crate::abi::{Abi, GuestPtr, GuestWord, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;

@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError};
 
 use forklift_x86::{GuestAddr, Mode};
 
+use super::GuestMem;
 use super::space::{AddressSpace, X64_LIMIT};
 use super::vma::{Area, Backing, Prot, VmaMap};
-use super::GuestMem;
 use crate::errno::{Errno, SysResult};
 
 const PAGE: u64 = GuestAddr::PAGE_SIZE;

@@ -27,8 +27,8 @@ use access::Raw;
 
 pub use copy::{Access, HostBuf, IoVecs, MAX_RW_COUNT};
 pub use cpu::{Attention, CpuMem};
-pub use shm::Segment;
 pub use mapping::{MapRequest, RemapFlags};
+pub use shm::Segment;
 pub use space::AddressSpace;
 
 /// A handle to the memory of a process; cheap to clone.

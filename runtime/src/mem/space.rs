@@ -18,8 +18,8 @@ use forklift_x86::{GuestAddr, Mode};
 use super::Attention;
 use super::vma::{Prot, VmaMap};
 use crate::engine::ProcessJit;
-use crate::error::Error;
 use crate::errno::{Errno, SysResult};
+use crate::error::Error;
 use crate::segments::Ldt;
 
 /// Everything of an x86-64 guest that forklift places lies below: 2^38, so that a process image fits a host with 39-bit addresses.
@@ -192,8 +192,8 @@ impl AddressSpace {
         if let Some(p) = self.existing_jit() {
             let mut seen = lock(&self.jit_epoch);
             match self.stale_since(&mut seen) {
-                Stale::Everything => drop(p.jit.invalidate(GuestAddr::new(0), GuestAddr::new(self.limit))),
-                Stale::Ranges(ranges) => ranges.into_iter().for_each(|(s, e)| drop(p.jit.invalidate(s, e))),
+                Stale::Everything => _ = p.jit.invalidate(GuestAddr::new(0), GuestAddr::new(self.limit)),
+                Stale::Ranges(ranges) => ranges.into_iter().for_each(|(s, e)| _ = p.jit.invalidate(s, e)),
             }
         }
         crate::task::raise_all(Attention::STALE);

@@ -122,7 +122,22 @@ const FIX_EFLAGS: u32 = bits::STATUS | bits::AC | bits::DF | bits::TF | bits::RF
 
 /// Order of the registers in [`Context64::regs`].
 const ORDER64: [Gpr; 16] = [
-    Gpr::R8, Gpr::R9, Gpr::R10, Gpr::R11, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15, Gpr::Rdi, Gpr::Rsi, Gpr::Rbp, Gpr::Rbx, Gpr::Rdx, Gpr::Rax, Gpr::Rcx, Gpr::Rsp,
+    Gpr::R8,
+    Gpr::R9,
+    Gpr::R10,
+    Gpr::R11,
+    Gpr::R12,
+    Gpr::R13,
+    Gpr::R14,
+    Gpr::R15,
+    Gpr::Rdi,
+    Gpr::Rsi,
+    Gpr::Rbp,
+    Gpr::Rbx,
+    Gpr::Rdx,
+    Gpr::Rax,
+    Gpr::Rcx,
+    Gpr::Rsp,
 ];
 /// Order of the registers in [`Context32::regs`].
 const ORDER32: [Gpr; 8] = [Gpr::Rdi, Gpr::Rsi, Gpr::Rbp, Gpr::Rsp, Gpr::Rbx, Gpr::Rdx, Gpr::Rcx, Gpr::Rax];

@@ -74,6 +74,7 @@ impl Info {
     fn layout(&self) -> Layout {
         let (sig, code) = (self.signo(), self.code());
         match code {
+            0 => Layout::Kill,
             1..SI_KERNEL => match sig {
                 libc::SIGILL | libc::SIGFPE | libc::SIGSEGV | libc::SIGBUS | libc::SIGTRAP => Layout::Fault,
                 libc::SIGCHLD => Layout::Child,

@@ -9,8 +9,21 @@ use crate::table;
 use crate::task::{Task, host_mask};
 
 table![
-    Eventfd, Eventfd2, TimerfdCreate, TimerfdSettime, TimerfdGettime, TimerfdSettime64, TimerfdGettime64, Signalfd, Signalfd4, InotifyInit, InotifyInit1,
-    InotifyAddWatch, InotifyRmWatch, FanotifyInit, FanotifyMark,
+    Eventfd,
+    Eventfd2,
+    TimerfdCreate,
+    TimerfdSettime,
+    TimerfdGettime,
+    TimerfdSettime64,
+    TimerfdGettime64,
+    Signalfd,
+    Signalfd4,
+    InotifyInit,
+    InotifyInit1,
+    InotifyAddWatch,
+    InotifyRmWatch,
+    FanotifyInit,
+    FanotifyMark,
 ];
 
 /// eventfd(2).

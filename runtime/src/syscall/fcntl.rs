@@ -53,8 +53,23 @@ pub struct Cmd(pub i32);
 
 /// Names of commands, for `--strace`.
 const NAMES: [&str; 17] = [
-    "F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL", "F_SETFL", "F_GETLK", "F_SETLK", "F_SETLKW", "F_SETOWN", "F_GETOWN", "F_SETSIG", "F_GETSIG", "F_GETLK64",
-    "F_SETLK64", "F_SETLKW64", "F_SETOWN_EX", "F_GETOWN_EX",
+    "F_DUPFD",
+    "F_GETFD",
+    "F_SETFD",
+    "F_GETFL",
+    "F_SETFL",
+    "F_GETLK",
+    "F_SETLK",
+    "F_SETLKW",
+    "F_SETOWN",
+    "F_GETOWN",
+    "F_SETSIG",
+    "F_GETSIG",
+    "F_GETLK64",
+    "F_SETLK64",
+    "F_SETLKW64",
+    "F_SETOWN_EX",
+    "F_GETOWN_EX",
 ];
 
 impl Arg for Cmd {

@@ -7,12 +7,34 @@ use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::Access;
+use crate::procfs;
 use crate::table;
 use crate::task::Task;
 
 table![
-    Open, OpenAt, OpenAt2, Creat, Close, CloseRange, Truncate, Ftruncate, Truncate64, Ftruncate64, Fallocate, Fadvise64, Fadvise6464, Readahead, Fsync,
-    Fdatasync, Sync, Syncfs, SyncFileRange, Flock, MemfdCreate, NameToHandleAt, OpenByHandleAt,
+    Open,
+    OpenAt,
+    OpenAt2,
+    Creat,
+    Close,
+    CloseRange,
+    Truncate,
+    Ftruncate,
+    Truncate64,
+    Ftruncate64,
+    Fallocate,
+    Fadvise64,
+    Fadvise6464,
+    Readahead,
+    Fsync,
+    Fdatasync,
+    Sync,
+    Syncfs,
+    SyncFileRange,
+    Flock,
+    MemfdCreate,
+    NameToHandleAt,
+    OpenByHandleAt,
 ];
 
 /// Largest size of a file that an i386 program opens without O_LARGEFILE.
@@ -30,6 +52,9 @@ fn refuse_large(fd: u64) -> SysResult {
 
 fn open<A: Abi>(t: &mut Task, dir: Fd, path: Str, flags: u32, mode: u32) -> SysResult {
     let name = t.mem.read_path(path.0)?;
+    if let Some(opened) = procfs::open(t, &name, flags) {
+        return opened;
+    }
     let p = t.host_path(dir, &name)?;
     let fd = wait(t, Restart::Sys, libc::SYS_openat, [p.dir_arg(), p.arg(), flags::to_host(flags), mode.into()])?;
     if A::IS_32 && flags & (O_LARGEFILE | libc::O_PATH as u32) == 0 { refuse_large(fd) } else { Ok(fd) }

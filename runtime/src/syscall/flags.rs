@@ -3,8 +3,7 @@
 use crate::abi::Abi;
 
 /// Bits whose numbers differ between architectures: x86's, the host's.
-const DIFFERENT: [(u32, u32); 3] =
-    [(0o40_000, libc::O_DIRECT as u32), (0o200_000, libc::O_DIRECTORY as u32), (0o400_000, libc::O_NOFOLLOW as u32)];
+const DIFFERENT: [(u32, u32); 3] = [(0o40_000, libc::O_DIRECT as u32), (0o200_000, libc::O_DIRECTORY as u32), (0o400_000, libc::O_NOFOLLOW as u32)];
 
 /// x86's O_LARGEFILE. 64-bit hosts set it for every file.
 pub(super) const O_LARGEFILE: u32 = 0o100_000;

@@ -9,9 +9,7 @@ use crate::errno::{Errno, SysResult};
 use crate::table;
 use crate::task::Task;
 
-table![
-    Link, LinkAt, Symlink, SymlinkAt, Readlink, ReadlinkAt, Rename, RenameAt, RenameAt2, Unlink, UnlinkAt, Mknod, MknodAt,
-];
+table![Link, LinkAt, Symlink, SymlinkAt, Readlink, ReadlinkAt, Rename, RenameAt, RenameAt2, Unlink, UnlinkAt, Mknod, MknodAt,];
 
 fn link(t: &Task, from: (Fd, Str), to: (Fd, Str), flags: u32) -> SysResult {
     let (f, o) = (t.path(from.0, from.1)?, t.path(to.0, to.1)?);

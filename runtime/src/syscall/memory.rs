@@ -13,7 +13,24 @@ use crate::table;
 use crate::task::Task;
 
 table![
-    Mmap, OldMmap, Mmap2, Munmap, Mprotect, PkeyMprotect, PkeyAlloc, PkeyFree, Mremap, Brk, Madvise, Msync, Mincore, Mlock, Mlock2, Munlock, Mlockall, Munlockall
+    Mmap,
+    OldMmap,
+    Mmap2,
+    Munmap,
+    Mprotect,
+    PkeyMprotect,
+    PkeyAlloc,
+    PkeyFree,
+    Mremap,
+    Brk,
+    Madvise,
+    Msync,
+    Mincore,
+    Mlock,
+    Mlock2,
+    Munlock,
+    Mlockall,
+    Munlockall
 ];
 
 const PAGE: u64 = GuestAddr::PAGE_SIZE;

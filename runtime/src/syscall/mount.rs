@@ -8,9 +8,7 @@ use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
 
-table![
-    Mount, Umount, Umount2, PivotRoot, Unshare, Setns, Swapon, Swapoff, Acct, OpenTree, MoveMount, Fsopen, Fsconfig, Fsmount, Fspick, MountSetattr, Sysfs,
-];
+table![Mount, Umount, Umount2, PivotRoot, Unshare, Setns, Swapon, Swapoff, Acct, OpenTree, MoveMount, Fsopen, Fsconfig, Fsmount, Fspick, MountSetattr, Sysfs,];
 
 /// The page of options that mount(2) reads, if it is there.
 const OPTIONS: usize = 4096;
@@ -219,7 +217,8 @@ impl Syscall for MountSetattr {
 /// sysfs(2): names and numbers of file systems. Not on every host.
 pub struct Sysfs;
 impl Syscall for Sysfs {
-    const SPEC: Spec = Spec { name: "sysfs", x64: Some(139), i386: Some(135), support: super::Support::Refused("ENOSYS: not on every host; /proc/filesystems says it") };
+    const SPEC: Spec =
+        Spec { name: "sysfs", x64: Some(139), i386: Some(135), support: super::Support::Refused("ENOSYS: not on every host; /proc/filesystems says it") };
     type Args<A: Abi> = (u64, u64, u64);
     fn call<A: Abi>(_: &mut Task, _: Self::Args<A>) -> SysResult {
         Err(Errno::ENOSYS)

@@ -8,9 +8,7 @@ use crate::mem::GuestMem;
 use crate::table;
 use crate::task::Task;
 
-table![
-    Chmod, Fchmod, FchmodAt, FchmodAt2, Chown, Fchown, Lchown, Chown32, Fchown32, Lchown32, FchownAt, Access, FaccessAt, FaccessAt2, Umask,
-];
+table![Chmod, Fchmod, FchmodAt, FchmodAt2, Chown, Fchown, Lchown, Chown32, Fchown32, Lchown32, FchownAt, Access, FaccessAt, FaccessAt2, Umask,];
 
 /// A user's or group's number in a call that has 16 bits for it on i386: there 65535 means "don't change".
 #[derive(Clone, Copy, Debug)]

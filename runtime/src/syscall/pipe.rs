@@ -44,11 +44,7 @@ impl Syscall for Pipe2 {
 }
 
 /// Makes a call with offsets that live in guest memory: read before, written back behind.
-fn with_offsets<A: Abi, const N: usize>(
-    t: &mut Task,
-    at: [GuestPtr<A, i64>; N],
-    call: impl FnOnce(&mut Task, [u64; N]) -> SysResult,
-) -> SysResult {
+fn with_offsets<A: Abi, const N: usize>(t: &mut Task, at: [GuestPtr<A, i64>; N], call: impl FnOnce(&mut Task, [u64; N]) -> SysResult) -> SysResult {
     let mut offsets = [None; N];
     for (o, p) in offsets.iter_mut().zip(at) {
         *o = t.mem.read_opt(p)?;
@@ -136,8 +132,6 @@ impl Syscall for CopyFileRange {
     type Args<A: Abi> = (Fd, GuestPtr<A, i64>, Fd, GuestPtr<A, i64>, u64, Hex);
     fn call<A: Abi>(t: &mut Task, (from, from_at, to, to_at, len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
-        with_offsets(t, [from_at, to_at], |t, [f, o]| {
-            wait(t, Restart::Sys, libc::SYS_copy_file_range, [int(from), f, int(to), o, len, flags.0.into()])
-        })
+        with_offsets(t, [from_at, to_at], |t, [f, o]| wait(t, Restart::Sys, libc::SYS_copy_file_range, [int(from), f, int(to), o, len, flags.0.into()]))
     }
 }

@@ -14,8 +14,28 @@ use crate::table;
 use crate::task::{Task, host_mask};
 
 table![
-    RtSigaction, RtSigprocmask, RtSigpending, RtSigtimedwait, RtSigtimedwait64, RtSigqueueinfo, RtTgsigqueueinfo, RtSigsuspend, Sigaltstack, Kill, Tkill, Tgkill, Pause, RtSigreturn,
-    Signal, Sigaction, Sigprocmask, Sigpending, Sigsuspend, Sigreturn, Sgetmask, Ssetmask
+    RtSigaction,
+    RtSigprocmask,
+    RtSigpending,
+    RtSigtimedwait,
+    RtSigtimedwait64,
+    RtSigqueueinfo,
+    RtTgsigqueueinfo,
+    RtSigsuspend,
+    Sigaltstack,
+    Kill,
+    Tkill,
+    Tgkill,
+    Pause,
+    RtSigreturn,
+    Signal,
+    Sigaction,
+    Sigprocmask,
+    Sigpending,
+    Sigsuspend,
+    Sigreturn,
+    Sgetmask,
+    Ssetmask
 ];
 
 /// `sizeof(sigset_t)` of the kernel.
@@ -451,4 +471,3 @@ impl Syscall for Ssetmask {
         Ok(old)
     }
 }
-

@@ -9,9 +9,7 @@ use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
 
-table![
-    Stat, Lstat, Fstat, NewFstatAt, Oldstat, Oldlstat, Oldfstat, Stat64, Lstat64, Fstat64, FstatAt64, Statx, Statfs, Fstatfs, Statfs64, Fstatfs64, Ustat,
-];
+table![Stat, Lstat, Fstat, NewFstatAt, Oldstat, Oldlstat, Oldfstat, Stat64, Lstat64, Fstat64, FstatAt64, Statx, Statfs, Fstatfs, Statfs64, Fstatfs64, Ustat,];
 
 /// The host's stat of a descriptor.
 pub(super) fn host_fstat(fd: i32) -> SysResult<libc::stat> {
@@ -494,7 +492,8 @@ impl Syscall for Fstatfs64 {
 /// ustat(2), which asks for a file system by its device.
 pub struct Ustat;
 impl Syscall for Ustat {
-    const SPEC: Spec = Spec { name: "ustat", x64: Some(136), i386: Some(62), support: super::Support::Refused("ENOSYS: not on every host, and nobody's choice since statfs") };
+    const SPEC: Spec =
+        Spec { name: "ustat", x64: Some(136), i386: Some(62), support: super::Support::Refused("ENOSYS: not on every host, and nobody's choice since statfs") };
     type Args<A: Abi> = (u32, GuestPtr<A, u8>);
     fn call<A: Abi>(_: &mut Task, _: Self::Args<A>) -> SysResult {
         Err(Errno::ENOSYS)

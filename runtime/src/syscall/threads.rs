@@ -159,7 +159,11 @@ fn write_ldt<A>(t: &mut Task, p: GuestPtr<A, u8>, count: u64, old_mode: bool) ->
     let index = desc.entry as u16;
     {
         let mut ldt = t.process.space().ldt();
-        if empty { ldt.remove(&index) } else { ldt.insert(index, desc) };
+        if empty {
+            ldt.remove(&index)
+        } else {
+            ldt.insert(index, desc)
+        };
     }
     t.reload_segments(index << 3 | 7);
     Ok(0)

@@ -8,9 +8,7 @@ use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
 
-table![
-    Setxattr, Lsetxattr, Fsetxattr, Getxattr, Lgetxattr, Fgetxattr, Listxattr, Llistxattr, Flistxattr, Removexattr, Lremovexattr, Fremovexattr,
-];
+table![Setxattr, Lsetxattr, Fsetxattr, Getxattr, Lgetxattr, Fgetxattr, Listxattr, Llistxattr, Flistxattr, Removexattr, Lremovexattr, Fremovexattr,];
 
 /// XATTR_NAME_MAX and the zero.
 const NAME_MAX: usize = 256;

@@ -94,13 +94,8 @@ const SEMINFO: u64 = 40;
 fn put_ds<A: Abi>(t: &Task, p: GuestPtr<A, u8>, d: &libc::semid_ds) -> SysResult<()> {
     let nsems = d.sem_nsems;
     let wide = || DsX64 { perm: PermX64::from_host(&d.sem_perm), otime: d.sem_otime, ctime: d.sem_ctime, nsems, ..DsX64::default() };
-    let narrow = || DsI386 {
-        perm: PermI386::from_host(&d.sem_perm),
-        otime: split(d.sem_otime),
-        ctime: split(d.sem_ctime),
-        nsems: nsems as u32,
-        ..DsI386::default()
-    };
+    let narrow =
+        || DsI386 { perm: PermI386::from_host(&d.sem_perm), otime: split(d.sem_otime), ctime: split(d.sem_ctime), nsems: nsems as u32, ..DsI386::default() };
     put(t, p, wide, narrow)
 }
 

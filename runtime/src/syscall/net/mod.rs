@@ -17,9 +17,7 @@ pub(super) use msg::TABLE as MSG_TABLE;
 pub(super) use socketcall::TABLE as SOCKETCALL_TABLE;
 pub(super) use sockopt::TABLE as SOCKOPT_TABLE;
 
-table![
-    Socket, Socketpair, Bind, Connect, Listen, Accept, Accept4, Getsockname, Getpeername, Sendto, Recvfrom, Shutdown,
-];
+table![Socket, Socketpair, Bind, Connect, Listen, Accept, Accept4, Getsockname, Getpeername, Sendto, Recvfrom, Shutdown,];
 
 /// Length of `struct sockaddr_storage`. Unit: bytes.
 const MAX_ADDR: usize = 128;

@@ -178,12 +178,7 @@ const fn mmsg<A: Abi>() -> (u64, u64) {
 }
 
 /// Does `one` for each of `count` messages, until an error or until it says that it is enough. The error counts if nothing was done before it.
-fn each<A: Abi>(
-    t: &mut Task,
-    first: GuestPtr<A, u8>,
-    count: u32,
-    mut one: impl FnMut(&mut Task, GuestPtr<A, u8>, u32) -> SysResult<(u64, bool)>,
-) -> SysResult {
+fn each<A: Abi>(t: &mut Task, first: GuestPtr<A, u8>, count: u32, mut one: impl FnMut(&mut Task, GuestPtr<A, u8>, u32) -> SysResult<(u64, bool)>) -> SysResult {
     let (size, len_at) = mmsg::<A>();
     let mut done = 0;
     while done < count.min(UIO_MAXIOV as u32) {

@@ -87,7 +87,9 @@ impl Syscall for Setsockopt {
         if is_filter(level, option) {
             return set_filter(t, fd, option, value, len);
         }
-        if A::IS_32 && let Some(v) = host_value(t, level, option, value, len)? {
+        if A::IS_32
+            && let Some(v) = host_value(t, level, option, value, len)?
+        {
             return sys(libc::SYS_setsockopt, [int(fd), int(level), int(option), ptr(&v[..]), v.len() as u64]);
         }
         let b = t.mem.host_buf(value.addr(), len.into(), Access::Read)?;
