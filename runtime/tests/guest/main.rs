@@ -7,6 +7,7 @@ mod build;
 mod commands;
 mod harness;
 mod inputs;
+mod tiny;
 
 use harness::{Engine, Guest};
 use libtest_mimic::{Arguments, Trial};
@@ -16,9 +17,9 @@ fn main() {
     if args.test_threads.is_none() {
         args.test_threads = std::thread::available_parallelism().map(|n| n.get()).ok();
     }
-    let guests = commands::commands().into_iter().chain(commands::scripts()).chain(build::programs());
+    let guests = commands::commands().into_iter().chain(commands::scripts()).chain(build::programs()).chain(tiny::programs());
     let trials = guests.flat_map(|g| [Engine::Jit, Engine::Interp].map(|e| trial(g.clone(), e)));
-    libtest_mimic::run(&args, trials.collect()).exit();
+    libtest_mimic::run(&args, trials.chain(tiny::blessed()).collect()).exit();
 }
 
 fn trial(guest: Guest, engine: Engine) -> Trial {
