@@ -383,8 +383,8 @@ unsafe fn run_one(s: &mut Shared) {
 extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel gives valid frames; the statics are this child's own.
     unsafe {
-        // The kernel leaves the guest's AC set, and Rust code makes unaligned accesses.
-        std::arch::asm!("pushfq", "and dword ptr [rsp], 0xfffbffff", "popfq");
+        // The kernel leaves the guest's AC and ID set. Rust code makes unaligned accesses; and `sigreturn` doesn't load ID, the next input would have it.
+        std::arch::asm!("pushfq", "and dword ptr [rsp], 0xffdbffff", "popfq");
         let mc = &mut (*context.cast::<ucontext_t>()).uc_mcontext;
         let gregs = &raw mut mc.gregs;
         let fx = mc.fpregs.cast::<[u8; FX_SIZE]>();
