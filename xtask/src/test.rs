@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{cargo, lines, run};
-use crate::{TaskResult, deps, packages};
+use crate::{TaskResult, aarch64, deps, packages};
 
 /// What has run so far.
 #[derive(Default)]
@@ -28,6 +28,7 @@ pub fn test(only: &[&str]) -> TaskResult {
         ("deps", |_| deps::check()),
         ("docs", |_| run(cargo(&["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))),
         ("tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]))),
+        ("aarch64", Tally::aarch64),
         ("doc tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))),
     ];
     for (name, step) in steps {
@@ -63,6 +64,17 @@ impl Tally {
             self.note(l);
         })?;
         if ok { Ok(()) } else { Err("cargo test failed".to_owned()) }
+    }
+
+    /// The other host.
+    fn aarch64(&mut self) -> TaskResult {
+        if let Some(reason) = aarch64::missing() {
+            self.skipped.push(format!("[{reason}] aarch64"));
+            return Ok(());
+        }
+        let (passed, failed) = aarch64::test()?;
+        (self.passed, self.failed) = (self.passed + passed, self.failed + failed);
+        if failed == 0 { Ok(()) } else { Err("the aarch64 host differs".to_owned()) }
     }
 
     fn note(&mut self, line: &str) {

@@ -1,0 +1,102 @@
+//! The other host: forklift built for aarch64, and run by an emulator on an x86-64 machine.
+
+mod setup;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use setup::prefix;
+pub use setup::{is_set_up, setup};
+
+use crate::run::{cargo, command, have, output, run};
+use crate::{TaskResult, root};
+
+/// The CPUs that are emulated: without atomics of ARMv8.1, with them, and all that the emulator has.
+const CPUS: [&str; 3] = ["cortex-a53", "cortex-a76", "max"];
+const TARGET: &str = "aarch64-unknown-linux-gnu";
+
+/// Builds a static forklift for aarch64.
+pub fn build() -> TaskResult {
+    setup()?;
+    let bin = prefix().join("bin");
+    run(cargo(&["build", "--quiet", "--release", "--package", "forklift", "--target", TARGET])
+        .env("RUSTC", bin.join("rustc"))
+        .env("CARGO_TARGET_DIR", root().join("target/aarch64"))
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", bin.join("aarch64-linux-gnu-gcc"))
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static"))
+}
+
+fn binary() -> PathBuf {
+    root().join("target/aarch64").join(TARGET).join("release/forklift")
+}
+
+fn emulated(cpu: &str, args: &[&str]) -> Command {
+    let mut c = command(&prefix().join("qemu/usr/bin/qemu-aarch64").to_string_lossy(), &["-cpu", cpu]);
+    c.arg(binary()).args(args);
+    c
+}
+
+/// Runs the aarch64 forklift with these arguments.
+pub fn run_one(args: &[&str]) -> TaskResult {
+    build()?;
+    run(&mut emulated("max", args))
+}
+
+/// Guests whose output is known, or what the host's own run of them prints.
+const GUESTS: &[&[&str]] = &[
+    &["tests/guest/tiny/hello.bin"],
+    &["tests/guest/tiny/cat.bin", "README.md"],
+    &["/bin/busybox", "echo", "through two translators"],
+    &["/bin/busybox", "sha256sum", "Cargo.lock"],
+    &["/bin/busybox", "sort", "-r", "Cargo.lock"],
+    &["/bin/busybox", "awk", "BEGIN { for (i = 1; i < 2000; i++) s += sqrt(i) * i % 7; printf \"%.9f\\n\", s }"],
+    &["/bin/busybox", "sh", "-c", "for i in 1 2 3; do echo $i | cat; done; (exit 3); echo $?"],
+];
+
+/// Builds, and compares guests under the emulated forklift with native runs. Returns how many agreed and how many did not.
+pub fn test() -> Result<(u64, u64), String> {
+    build()?;
+    let (mut passed, mut failed) = (0, 0);
+    for guest in GUESTS {
+        executable(guest[0])?;
+        let want = output(&mut command(guest[0], &guest[1..]));
+        for cpu in CPUS {
+            for option in [None, Some("--interp")] {
+                let args: Vec<&str> = ["run"].into_iter().chain(option).chain(["--"]).chain(guest.iter().copied()).collect();
+                let got = limited(emulated(cpu, &args));
+                let ok = want.is_some() && got == want;
+                println!("test aarch64 {cpu} {} {} ... {}", option.unwrap_or("jit"), guest.join(" "), if ok { "ok" } else { "FAILED" });
+                if ok { passed += 1 } else { failed += 1 }
+            }
+        }
+    }
+    Ok((passed, failed))
+}
+
+/// Why the tests can't run here, if they can't.
+pub fn missing() -> Option<&'static str> {
+    if !cfg!(target_arch = "x86_64") {
+        return Some("the host is no x86-64 machine");
+    }
+    if !(is_set_up() || have("apt-get") && have("dpkg")) {
+        return Some("needs Debian's package tools");
+    }
+    None
+}
+
+/// A command that is killed after a minute.
+fn limited(c: Command) -> Option<String> {
+    let mut t = command("timeout", &["60"]);
+    t.arg(c.get_program()).args(c.get_args());
+    output(&mut t)
+}
+
+/// The blessed images in the repository may have lost their mode.
+fn executable(path: &str) -> TaskResult {
+    use std::os::unix::fs::PermissionsExt;
+    if path.starts_with('/') {
+        return Ok(());
+    }
+    fs::set_permissions(root().join(path), fs::Permissions::from_mode(0o755)).map_err(|e| format!("{path}: {e}"))
+}
