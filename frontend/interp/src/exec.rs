@@ -143,7 +143,7 @@ impl<M: Memory> Exec<'_, M> {
     #[inline(always)]
     pub fn push<T: Int>(&mut self, v: T) -> Result<(), Exit> {
         let sp = self.cpu.get(Gpr::Rsp).wrapping_sub(T::BYTES as u64) & self.cpu.mode.addr_mask();
-        self.store(self.stack_addr(sp), v)?;
+        self.store(self.stack_addr(sp), v).map_err(stack_fault)?;
         self.cpu.set(Gpr::Rsp, sp);
         Ok(())
     }
@@ -152,7 +152,7 @@ impl<M: Memory> Exec<'_, M> {
     #[inline(always)]
     pub fn peek<T: Int>(&mut self, skip: u64) -> Result<T, Exit> {
         let sp = self.cpu.get(Gpr::Rsp).wrapping_add(skip) & self.cpu.mode.addr_mask();
-        self.load(self.stack_addr(sp))
+        self.load(self.stack_addr(sp)).map_err(stack_fault)
     }
 
     /// Adds `bytes` to the stack pointer.
@@ -169,4 +169,10 @@ impl<M: Memory> Exec<'_, M> {
         self.drop_stack(T::BYTES as u64);
         Ok(v)
     }
+}
+
+/// What an access to the stack ends with: an address that isn't canonical is #SS there.
+#[cold]
+fn stack_fault(exit: Exit) -> Exit {
+    if exit == Exit::Fault(Fault::GeneralProtection) { Exit::Fault(Fault::Stack) } else { exit }
 }

@@ -13,6 +13,7 @@ mod model;
 mod reg;
 mod state;
 mod width;
+pub mod xstate;
 
 pub use addr::GuestAddr;
 pub use decode::{Block, CodeFetch, Flow, MAX_INSN_LEN, decode_block, decode_one, flow};

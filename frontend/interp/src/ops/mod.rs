@@ -16,6 +16,7 @@ mod muldiv;
 mod segments;
 mod shift;
 mod stack;
+mod state;
 mod string;
 mod vec;
 pub(crate) mod x87;
@@ -50,6 +51,7 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             segments::far::table(),
             segments::privileged::table(),
             segments::query::table(),
+            state::table(),
             string::table(),
             x87::arith::table(),
             x87::compare::table(),
