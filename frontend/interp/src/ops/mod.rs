@@ -66,7 +66,6 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             vec::approx::table(),
             vec::compare::table(),
             vec::multiply::table(),
-            vec::save::table(),
             vec::shift::table(),
             vec::shuffle::table(),
             vec::extract::table(),

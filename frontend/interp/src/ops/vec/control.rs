@@ -8,7 +8,7 @@ use crate::vector::{V, VecReg};
 use crate::{Exec, Memory, Op, Step};
 
 /// The bits of MXCSR that exist.
-pub(super) const MXCSR_MASK: u32 = 0xffff;
+const MXCSR_MASK: u32 = 0xffff;
 
 pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
     const { &[(Mnemonic::Emms, Pick::One(emms::<M>)), (Mnemonic::Ldmxcsr, Pick::One(ldmxcsr::<M>)), (Mnemonic::Stmxcsr, Pick::One(stmxcsr::<M>))] }

@@ -16,7 +16,6 @@ mod fp;
 pub(super) mod logic;
 pub(super) mod moves;
 pub(super) mod multiply;
-pub(super) mod save;
 pub(super) mod shift;
 pub(super) mod shuffle;
 pub(super) mod strings;
