@@ -105,6 +105,16 @@ impl V<16> {
     }
 }
 
+impl<const N: usize> V<N> {
+    /// The sign bits of the bytes, byte 0 lowest.
+    #[inline(always)]
+    pub(crate) fn byte_signs(self) -> u64 {
+        // The product moves the top bit of byte i to bit 56 + i; none of the partial products meet.
+        let signs = |q: u64| (q & 0x8080_8080_8080_8080).wrapping_mul(0x0002_0408_1020_4081) >> 56;
+        (0..N / 8).fold(0, |m, i| m | signs(self.lane(i)) << (8 * i))
+    }
+}
+
 /// A register file with values of this type.
 pub(crate) trait VecReg: Copy {
     /// What must hold before an instruction may use the file.
@@ -191,5 +201,7 @@ mod tests {
         assert_eq!(v.lane::<u32>(1), 0x3_0002);
         assert_eq!(v.with(0, 0xffu8).zip(v, |a: u8, b| a ^ b).0, [0xff, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(v.mask(|l: u16| l & 1 != 0), 0b1010);
+        let v = V::<16>::from_fn(|i| [0u8, 0x80, 0x7f, 0xff][i * 7 / 3 % 4]);
+        assert_eq!(v.byte_signs(), u64::from(v.mask(|l: i8| l < 0)));
     }
 }

@@ -20,9 +20,9 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Pinsrw, Pick::By(pinsrw)),
             (Mnemonic::Pinsrd, Pick::By(|i| insert_from::<u32, M>(i))),
             (Mnemonic::Pinsrq, Pick::By(|i| insert_from::<u64, M>(i))),
-            (Mnemonic::Pmovmskb, Pick::By(|i| Some(if file(i, 1) == File::Mmx { sign_mask::<i8, 8, M> } else { sign_mask::<i8, 16, M> }))),
-            (Mnemonic::Movmskps, Pick::One(sign_mask::<i32, 16, M>)),
-            (Mnemonic::Movmskpd, Pick::One(sign_mask::<i64, 16, M>)),
+            (Mnemonic::Pmovmskb, Pick::By(|i| Some(if file(i, 1) == File::Mmx { pmovmskb::<8, M> } else { pmovmskb::<16, M> }))),
+            (Mnemonic::Movmskps, Pick::One(sign_mask::<i32, M>)),
+            (Mnemonic::Movmskpd, Pick::One(sign_mask::<i64, M>)),
         ]
     }
 }
@@ -87,14 +87,21 @@ where
     })
 }
 
-/// PMOVMSKB, MOVMSKPS, MOVMSKPD: the sign bits of the lanes.
-fn sign_mask<L: Lane + Default + Ord, const N: usize, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step
+/// PMOVMSKB: the sign bits of the bytes.
+fn pmovmskb<const N: usize, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step
 where
     V<N>: VecReg,
 {
     using::<V<N>, M>(cx, |cx| {
-        let m = V::<N>::read(cx.cpu, op.reg[1]).mask(|l: L| l < L::default());
+        let m = V::<N>::read(cx.cpu, op.reg[1]).byte_signs();
         cx.set_gpr(op.reg[0], m);
         Ok(())
     })
+}
+
+/// MOVMSKPS, MOVMSKPD: the sign bits of the lanes.
+fn sign_mask<L: Lane + Default + Ord, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    let m = V::<16>::read(cx.cpu, op.reg[1]).mask(|l: L| l < L::default());
+    cx.set_gpr(op.reg[0], m);
+    Ok(())
 }

@@ -135,9 +135,11 @@ fn psrldq(v: V<16>, n: u8) -> V<16> {
 
 /// PALIGNR: the low half of dest:src shifted right by bytes.
 fn palignr<const N: usize>(a: V<N>, b: V<N>, n: u8) -> V<N> {
-    V::from_fn(|i| match i + usize::from(n) {
-        k if k < N => b.0[k],
-        k if k < 2 * N => a.0[k - N],
-        _ => 0,
-    })
+    let mut bytes = [0; 48];
+    bytes[..N].copy_from_slice(&b.0);
+    bytes[N..2 * N].copy_from_slice(&a.0);
+    let n = usize::from(n).min(2 * N);
+    let mut v = V::ZERO;
+    v.0.copy_from_slice(&bytes[n..n + N]);
+    v
 }

@@ -47,7 +47,7 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
 
 /// PSHUFB: bytes of dest picked by the bytes of src; zero where those are negative.
 fn pshufb<const N: usize>(a: V<N>, b: V<N>) -> V<N> {
-    b.map(|k: u8| if k & 0x80 != 0 { 0 } else { a.0[usize::from(k) & (N - 1)] })
+    b.map(|k: i8| a.0[k as usize & (N - 1)] & !(k >> 7) as u8)
 }
 
 /// Field `i` of four two-bit fields.

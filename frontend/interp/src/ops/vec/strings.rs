@@ -54,7 +54,7 @@ struct Explicit<const BITS: u32>;
 
 impl Length for Implicit {
     fn length<M: Memory>(_: &Exec<'_, M>, s: &Text, _: bool) -> usize {
-        (0..s.capacity()).find(|&i| s.at(i) == 0).unwrap_or(s.capacity())
+        (0..s.capacity).find(|&i| s.at(i) == 0).unwrap_or(s.capacity)
     }
 }
 
@@ -62,33 +62,31 @@ impl<const BITS: u32> Length for Explicit<BITS> {
     fn length<M: Memory>(cx: &Exec<'_, M>, s: &Text, second: bool) -> usize {
         let v = cx.cpu.get(if second { Gpr::Rdx } else { Gpr::Rax });
         let v = (v as i64) << (64 - BITS) >> (64 - BITS);
-        v.unsigned_abs().min(s.capacity() as u64) as usize
+        v.unsigned_abs().min(s.capacity as u64) as usize
     }
 }
 
 /// The elements of an operand: bits 0–1 of the immediate say whether they are words and whether they are signed.
 struct Text {
-    v: V<16>,
-    words: bool,
-    signed: bool,
+    elements: [i32; 16],
+    /// 8 or 16.
+    capacity: usize,
 }
 
 impl Text {
     fn new(v: V<16>, imm: u8) -> Self {
-        Self { v, words: imm & 1 != 0, signed: imm & 2 != 0 }
-    }
-
-    fn capacity(&self) -> usize {
-        if self.words { 8 } else { 16 }
+        let mut elements = [0; 16];
+        match imm & 3 {
+            0 => (0..16).for_each(|i| elements[i] = i32::from(v.lane::<u8>(i))),
+            1 => (0..8).for_each(|i| elements[i] = i32::from(v.lane::<u16>(i))),
+            2 => (0..16).for_each(|i| elements[i] = i32::from(v.lane::<i8>(i))),
+            _ => (0..8).for_each(|i| elements[i] = i32::from(v.lane::<i16>(i))),
+        }
+        Self { elements, capacity: if imm & 1 != 0 { 8 } else { 16 } }
     }
 
     fn at(&self, i: usize) -> i32 {
-        match (self.words, self.signed) {
-            (false, false) => i32::from(self.v.lane::<u8>(i)),
-            (false, true) => i32::from(self.v.lane::<i8>(i)),
-            (true, false) => i32::from(self.v.lane::<u16>(i)),
-            (true, true) => i32::from(self.v.lane::<i16>(i)),
-        }
+        self.elements[i & 15]
     }
 }
 
@@ -97,7 +95,7 @@ fn run<L: Length, const MEM: bool, const INDEX: bool, M: Memory>(cx: &mut Exec<'
     let first = Text::new(V::read(cx.cpu, op.reg[0]), imm);
     let second = Text::new(if MEM { memory(cx, op)? } else { V::read(cx.cpu, op.reg[1]) }, imm);
     let lengths = (L::length(cx, &first, false), L::length(cx, &second, true));
-    let n = first.capacity();
+    let n = first.capacity;
     let result = polarity(aggregate(&first, &second, lengths, imm), lengths.1, n, imm);
     if INDEX {
         cx.cpu.set(Gpr::Rcx, index(result, n, imm));
@@ -117,20 +115,32 @@ fn memory<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Result<V<16>, Exit> {
 
 /// IntRes1: a bit for each element of the second operand, by the operation in bits 2–3 of the immediate.
 fn aggregate(first: &Text, second: &Text, (len1, len2): (usize, usize), imm: u8) -> u32 {
-    let n = first.capacity();
-    let holds = |j: usize| match imm >> 2 & 3 {
-        0 => j < len2 && (0..len1).any(|i| first.at(i) == second.at(j)),
-        1 => j < len2 && (0..len1 / 2).any(|r| (first.at(2 * r)..=first.at(2 * r + 1)).contains(&second.at(j))),
-        2 => {
-            if j < len1 && j < len2 {
-                first.at(j) == second.at(j)
-            } else {
-                j >= len1 && j >= len2
-            }
-        }
-        _ => (0..len1.min(n - j)).all(|i| j + i < len2 && first.at(i) == second.at(j + i)),
-    };
-    (0..n).fold(0, |r, j| r | u32::from(holds(j)) << j)
+    let valid = (1 << len2) - 1;
+    match imm >> 2 & 3 {
+        0 => valid & (0..len1).fold(0, |r, i| r | matches(second, |e| e == first.at(i))),
+        1 => valid & (0..len1 / 2).fold(0, |r, i| r | matches(second, |e| first.at(2 * i) <= e && e <= first.at(2 * i + 1))),
+        2 => each(first, second, len1, len2),
+        _ => ordered(first, second, len1, len2),
+    }
+}
+
+/// A bit for each element that `f` holds for.
+fn matches(s: &Text, f: impl Fn(i32) -> bool) -> u32 {
+    (0..16).fold(0, |r, j| r | u32::from(f(s.elements[j])) << j)
+}
+
+/// Equal each: two invalid elements count as equal.
+fn each(first: &Text, second: &Text, len1: usize, len2: usize) -> u32 {
+    let (both, all) = ((1 << len1.min(len2)) - 1, (1 << first.capacity) - 1);
+    let equal = (0..16).fold(0, |r, j| r | u32::from(first.elements[j] == second.elements[j]) << j);
+    equal & both | all & !((1 << len1.max(len2)) - 1)
+}
+
+/// Equal ordered: where the first operand begins in the second, or in what can be seen of it.
+fn ordered(first: &Text, second: &Text, len1: usize, len2: usize) -> u32 {
+    let n = first.capacity;
+    let begins = |j: usize| (0..len1.min(n - j)).all(|i| j + i < len2 && first.at(i) == second.at(j + i));
+    (0..n).fold(0, |r, j| r | u32::from(begins(j)) << j)
 }
 
 /// IntRes2: bits 4–5 of the immediate negate all bits, or those of valid elements.
