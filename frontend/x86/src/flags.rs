@@ -88,16 +88,19 @@ impl CcOp {
     pub const RAW: Self = Self::new(CcKind::Raw, Width::B1);
 
     /// An operation of this kind at this width.
+    #[inline]
     pub const fn new(kind: CcKind, w: Width) -> Self {
         Self((kind as u32) << 2 | w as u32)
     }
 
     /// The kind. A number that no constructor gives counts as [`CcKind::Raw`].
+    #[inline]
     pub fn kind(self) -> CcKind {
         CcKind::ALL.get((self.0 >> 2) as usize).copied().unwrap_or(CcKind::Raw)
     }
 
     /// The width.
+    #[inline]
     pub const fn width(self) -> Width {
         Width::ALL[(self.0 & 3) as usize]
     }
@@ -148,6 +151,7 @@ impl Cond {
     ];
 
     /// The opposite condition.
+    #[inline]
     pub const fn negate(self) -> Self {
         Self::ALL[self as usize ^ 1]
     }
@@ -177,6 +181,7 @@ impl Cond {
     }
 
     /// The status flags that the condition reads.
+    #[inline]
     pub const fn reads(self) -> u32 {
         match self {
             Self::O | Self::No => bits::OF,
@@ -191,6 +196,7 @@ impl Cond {
     }
 
     /// Whether the condition holds for these status flags.
+    #[inline]
     pub const fn holds(self, f: u32) -> bool {
         let sf_ne_of = (f & bits::SF != 0) != (f & bits::OF != 0);
         let base = match self as u8 >> 1 {
@@ -224,6 +230,7 @@ pub struct Flags {
 }
 
 impl Default for Flags {
+    #[inline]
     fn default() -> Self {
         Self { a: 0, b: 0, c: 0, op: CcOp::RAW, rest: bits::ONE | bits::IF }
     }
@@ -243,16 +250,19 @@ impl Flags {
     }
 
     /// Sets the status flags in `mask` from `values` and leaves the others as they are.
+    #[inline]
     pub fn update(&mut self, mask: u32, values: u32) {
         self.set_status(self.status() & !mask | values & mask);
     }
 
     /// The whole of RFLAGS.
+    #[inline]
     pub fn rflags(&self) -> u64 {
         u64::from(self.rest | bits::ONE | self.status())
     }
 
     /// Sets the bits of RFLAGS that are in `mask`.
+    #[inline]
     pub fn set_rflags(&mut self, value: u64, mask: u32) {
         let value = value as u32;
         self.update(mask & bits::STATUS, value);
@@ -341,6 +351,7 @@ impl Flags {
 }
 
 /// ZF, SF and PF of a result.
+#[inline]
 fn zsp(w: Width, r: u64) -> u32 {
     let z = if w.truncate(r) == 0 { bits::ZF } else { 0 };
     let s = if w.sign(r) { bits::SF } else { 0 };
@@ -348,6 +359,7 @@ fn zsp(w: Width, r: u64) -> u32 {
     z | s | p
 }
 
+#[inline]
 fn add(w: Width, a: u64, b: u64, c: u64) -> u32 {
     let r = w.truncate(a.wrapping_add(b).wrapping_add(c));
     let carries = a & b | (a | b) & !r;
@@ -355,6 +367,7 @@ fn add(w: Width, a: u64, b: u64, c: u64) -> u32 {
     zsp(w, r) | arith(w, a ^ b ^ r, carries, overflow)
 }
 
+#[inline]
 fn sub(w: Width, a: u64, b: u64, c: u64) -> u32 {
     let r = w.truncate(a.wrapping_sub(b).wrapping_sub(c));
     let borrows = !a & b | !(a ^ b) & r;
@@ -362,6 +375,7 @@ fn sub(w: Width, a: u64, b: u64, c: u64) -> u32 {
     zsp(w, r) | arith(w, a ^ b ^ r, borrows, overflow)
 }
 
+#[inline]
 fn arith(w: Width, xor: u64, carries: u64, overflow: u64) -> u32 {
     let cf = if w.sign(carries) { bits::CF } else { 0 };
     let of = if w.sign(overflow) { bits::OF } else { 0 };

@@ -14,6 +14,7 @@ pub enum Mode {
 
 impl Mode {
     /// 32 or 64.
+    #[inline]
     pub const fn bitness(self) -> u32 {
         match self {
             Self::Bits32 => 32,
@@ -22,6 +23,7 @@ impl Mode {
     }
 
     /// Mask of the bits that a linear address or an instruction pointer has.
+    #[inline]
     pub const fn addr_mask(self) -> u64 {
         match self {
             Self::Bits32 => u32::MAX as u64,
@@ -75,6 +77,7 @@ impl Gpr {
     ];
 
     /// Index into [`CpuState::gpr`](crate::CpuState::gpr).
+    #[inline]
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -103,6 +106,7 @@ impl Seg {
     pub const ALL: [Self; 6] = [Self::Es, Self::Cs, Self::Ss, Self::Ds, Self::Fs, Self::Gs];
 
     /// Index into [`CpuState::seg_base`](crate::CpuState::seg_base) and `seg_sel`.
+    #[inline]
     pub const fn index(self) -> usize {
         self as usize
     }

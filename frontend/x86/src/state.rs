@@ -15,6 +15,7 @@ use crate::{Flags, Gpr, GuestAddr, Mode};
 pub struct Vec512(pub [u8; 64]);
 
 impl Default for Vec512 {
+    #[inline]
     fn default() -> Self {
         Self([0; 64])
     }
@@ -91,6 +92,7 @@ pub struct X87 {
 }
 
 impl Default for X87 {
+    #[inline]
     fn default() -> Self {
         Self { regs: [X87Reg::default(); 8], top: 0, used: 0, pad: 0, cw: 0x37f, sw: 0, fop: 0, fcs: 0, fds: 0, fip: 0, fdp: 0 }
     }
@@ -98,23 +100,27 @@ impl Default for X87 {
 
 impl X87 {
     /// The status word with TOP in bits 11–13, as FNSTSW stores it.
+    #[inline]
     pub const fn status_word(&self) -> u16 {
         self.sw & !0x3800 | ((self.top & 7) as u16) << 11
     }
 
     /// Sets status word and top from an image.
+    #[inline]
     pub fn set_status_word(&mut self, sw: u16) {
         self.sw = sw & !0x3800;
         self.top = u32::from(sw >> 11 & 7);
     }
 
     /// Sets the control word; bits without a function become 0, but bit 6. What is pending may change.
+    #[inline]
     pub const fn set_control_word(&mut self, cw: u16) {
         self.cw = cw & 0x1f3f | 0x40;
         self.summarise();
     }
 
     /// Sets ES and B of the status word: whether an exception flag is set whose mask in the control word isn't. Due after either word changed.
+    #[inline]
     pub const fn summarise(&mut self) {
         let pending = self.sw & !self.cw & 0x3f != 0;
         self.sw = self.sw & !0x8080 | if pending { 0x8080 } else { 0 };
@@ -211,16 +217,19 @@ impl CpuState {
     }
 
     /// The instruction pointer as an address.
+    #[inline]
     pub const fn pc(&self) -> GuestAddr {
         GuestAddr::new(self.rip)
     }
 
     /// Value of a 64-bit register.
+    #[inline]
     pub const fn get(&self, r: Gpr) -> u64 {
         self.gpr[r.index()]
     }
 
     /// Sets a 64-bit register. In 32-bit mode `v` must fit 32 bits.
+    #[inline]
     pub fn set(&mut self, r: Gpr, v: u64) {
         self.gpr[r.index()] = v;
     }
