@@ -258,9 +258,15 @@ fn compare(name: &str, insn: &[u8], host: &mut Host, soft: &mut Soft) -> u64 {
             // A pending exception would kill us.
             s.sw &= (s.cw | !0x3f) & !0x8080;
         }
+        if ["fldenv", "frstor"].contains(&name) {
+            // Pointers that aren't by chance ones to the code or the operand.
+            s.mem[12..16].copy_from_slice(&0x1234_5678_u32.to_le_bytes());
+            s.mem[20..24].copy_from_slice(&0x8765_4321_u32.to_le_bytes());
+        }
         let got = soft.run(&s);
         let want = defined(name, host.run(&s), &got);
-        if want != got {
+        // Once more, because a context switch may have come between.
+        if want != got && defined(name, host.run(&s), &got) != got {
             bad += 1;
             if bad <= 3 {
                 println!("{name}: {}\n  from {}\n  host {}\n  soft {}", differing(&want, &got), describe(&s), describe(&want), describe(&got));

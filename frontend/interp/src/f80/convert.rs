@@ -103,7 +103,7 @@ fn narrow(v: F80, n: &Narrow, c: Control) -> Out<u64> {
     // The integer bit adds 1 to the exponent, a carry one more.
     let magnitude = ((exp as u64 - 1) << n.fraction) + r.kept as u64;
     if magnitude >> n.fraction >= n.exp_max() as u64 {
-        return narrow_overflow(v.sign(), n, c, inexact_status(&r));
+        return narrow_overflow(v.sign(), n, c);
     }
     Out { value: n.pack(v.sign(), 0, 0) | magnitude, status: inexact_status(&r) }
 }
@@ -122,14 +122,14 @@ fn narrow_special(v: F80, n: &Narrow, c: Control) -> Out<u64> {
         Class::Normal | Class::Denormal => {
             let u = v.unpack();
             let exp = u.exp - BIAS + n.bias();
-            if exp >= n.exp_max() { narrow_overflow(sign, n, c, 0) } else { narrow_underflow(sign, exp, u.sig, n, c) }
+            if exp >= n.exp_max() { narrow_overflow(sign, n, c) } else { narrow_underflow(sign, exp, u.sig, n, c) }
         }
     }
 }
 
-fn narrow_overflow(sign: bool, n: &Narrow, c: Control, status: u16) -> Out<u64> {
+fn narrow_overflow(sign: bool, n: &Narrow, c: Control) -> Out<u64> {
     if c.unmasked(OE) != 0 {
-        return Out { value: 0, status: OE | status };
+        return Out { value: 0, status: OE };
     }
     let to_infinity = match c.rounding() {
         Rounding::Nearest => true,
