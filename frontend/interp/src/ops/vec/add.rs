@@ -137,3 +137,42 @@ horizontal! {
     phsubd: i32 => i32::wrapping_sub;
     phsubsw: i16 => i16::saturating_sub;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(w: [i16; 4]) -> V<8> {
+        V::from_fn(|i| w[i])
+    }
+
+    #[test]
+    fn saturation() {
+        let (a, b) = (words([i16::MAX, i16::MIN, -1, 5]), words([1, -1, 1, 3]));
+        assert_eq!(paddsw(a, b), words([i16::MAX, i16::MIN, 0, 8]));
+        assert_eq!(paddusw(a, b), words([i16::MIN, -1, -1, 8]));
+        assert_eq!(psubsw(b, a), words([-32766, i16::MAX, 2, -2]));
+        assert_eq!(psubusw(b, a), words([0, 0x7fff, 0, 0]));
+    }
+
+    #[test]
+    fn signs_of_the_most_negative_value() {
+        let min = words([i16::MIN; 4]);
+        assert_eq!(pabsw(min), min);
+        assert_eq!(psignw(min, words([-1, 0, 1, i16::MIN])), words([i16::MIN, 0, i16::MIN, i16::MIN]));
+        assert_eq!(pminsw(min, words([0; 4])), min);
+        assert_eq!(pmaxub(min, words([0x00ff; 4])), words([-32513; 4]));
+    }
+
+    #[test]
+    fn averages_round_up_and_do_not_overflow() {
+        assert_eq!(pavgb(V::<8>([255; 8]), V([254; 8])).0, [255; 8]);
+        assert_eq!(pavgw(words([-1; 4]), words([-1; 4])), words([-1; 4]));
+    }
+
+    #[test]
+    fn horizontal_order() {
+        assert_eq!(phaddw(words([1, 2, 3, 4]), words([5, 6, i16::MAX, 1])), words([3, 7, 11, i16::MIN]));
+        assert_eq!(phsubsw(words([1, 2, i16::MIN, 1]), words([5, 6, 0, i16::MIN])), words([-1, i16::MIN, -1, i16::MAX]));
+    }
+}

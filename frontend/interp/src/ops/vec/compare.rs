@@ -41,3 +41,15 @@ comparisons! {
     pcmpgtd: i32 => i32::gt;
     pcmpgtq: i64 => i64::gt;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greater_is_signed() {
+        assert_eq!(pcmpgtb(V::<8>([0x80; 8]), V([0x7f; 8])).0, [0; 8]);
+        assert_eq!(pcmpgtq(V::<8>::ZERO, V([0xff; 8])).0, [0xff; 8]);
+        assert_eq!(pcmpeqd(V::<8>([1, 2, 3, 4, 5, 6, 7, 8]), V([1, 2, 3, 4, 5, 6, 7, 9])).0, [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+    }
+}

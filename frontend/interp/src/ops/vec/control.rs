@@ -36,3 +36,26 @@ fn ldmxcsr<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
 fn stmxcsr<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     Mem::set(cx, op, cx.cpu.mxcsr)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{DATA, Rig};
+    use forklift_x86::{CpuState, Fault, Gpr};
+
+    #[test]
+    fn reserved_bits_of_mxcsr() {
+        let rig = |v: u32| Rig::new64(&[0x0f, 0xae, 0x16]).with(Gpr::Rsi, DATA).data(0, &v.to_le_bytes()); // ldmxcsr [rsi]
+        assert_eq!(rig(0xffff).ok().cpu.mxcsr, 0xffff);
+        assert_eq!(rig(0x1_0000).exits(Fault::GeneralProtection).cpu.mxcsr, CpuState::MXCSR_DEFAULT);
+        let r = Rig::new64(&[0x0f, 0xae, 0x1e]).with(Gpr::Rsi, DATA).ok(); // stmxcsr [rsi]
+        assert_eq!(r.peek(0, 4), CpuState::MXCSR_DEFAULT.to_le_bytes());
+    }
+
+    #[test]
+    fn emms_empties() {
+        let mut r = Rig::new64(&[0x0f, 0x77]);
+        (r.cpu.x87.used, r.cpu.x87.top) = (0xff, 5);
+        let r = r.ok();
+        assert_eq!((r.cpu.x87.used, r.cpu.x87.top), (0, 0));
+    }
+}

@@ -200,3 +200,43 @@ fn to_mmx<T: Float, const TRUNCATE: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Rig;
+    use forklift_x86::{CpuState, Fault, Gpr};
+
+    fn rig(code: &[u8], b: f64) -> Rig {
+        let mut r = Rig::new64(code).with(Gpr::Rax, u64::MAX);
+        r.cpu.set_xmm(0, u128::MAX);
+        r.cpu.set_xmm(1, u128::from(b.to_bits()));
+        r
+    }
+
+    #[test]
+    fn to_integers() {
+        let r = rig(&[0xf2, 0x0f, 0x2d, 0xc1], 2.5).ok(); // cvtsd2si eax, xmm1
+        assert_eq!((r.get(Gpr::Rax), r.cpu.mxcsr), (2, CpuState::MXCSR_DEFAULT | 0x20));
+        let r = rig(&[0xf2, 0x0f, 0x2c, 0xc1], -1e10).ok(); // cvttsd2si eax, xmm1
+        assert_eq!((r.get(Gpr::Rax), r.cpu.mxcsr), (0x8000_0000, CpuState::MXCSR_DEFAULT | 1));
+        let r = rig(&[0xf2, 0x48, 0x0f, 0x2c, 0xc1], -1e10).ok(); // cvttsd2si rax, xmm1
+        assert_eq!(r.get(Gpr::Rax) as i64, -10_000_000_000);
+    }
+
+    #[test]
+    fn lanes_that_are_left() {
+        assert_eq!(rig(&[0x66, 0x0f, 0xe6, 0xc1], 7.9).ok().cpu.xmm(0), 7); // cvttpd2dq xmm0, xmm1
+        assert_eq!(rig(&[0xf2, 0x0f, 0x5a, 0xc1], 1.0).ok().cpu.xmm(0), u128::MAX << 32 | 0x3f80_0000); // cvtsd2ss xmm0, xmm1
+        assert_eq!(rig(&[0xf2, 0x0f, 0x2a, 0xc0], 0.0).ok().cpu.xmm(0), u128::MAX << 64 | u128::from((-1f64).to_bits())); // cvtsi2sd xmm0, eax
+    }
+
+    #[test]
+    fn to_mmx() {
+        let r = rig(&[0x66, 0x0f, 0x2d, 0xd1], 3.0).ok(); // cvtpd2pi mm2, xmm1
+        assert_eq!((r.cpu.x87.regs[2].mantissa, r.cpu.x87.regs[2].sign_exp, r.cpu.x87.used), (3, 0xffff, 0xff));
+        let mut r = rig(&[0x66, 0x0f, 0x2d, 0xd1], 3.5);
+        r.cpu.mxcsr = 0;
+        let r = r.exits(Fault::Simd);
+        assert_eq!((r.cpu.x87.regs[2].mantissa, r.cpu.mxcsr), (0, 0x20));
+    }
+}

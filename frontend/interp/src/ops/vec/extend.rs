@@ -39,3 +39,16 @@ fn pick<T: Int, L: Lane, W: Lane + From<L>, M: Memory>(i: &Instruction) -> Optio
 fn extend<L: Lane, W: Lane + From<L>>(b: V<16>) -> V<16> {
     V::from_fn(|i| W::from(b.lane::<L>(i)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs() {
+        let v = V::<16>::from_bits(0xff80_7f01);
+        assert_eq!(extend::<i8, i16>(v).lane::<u64>(0), 0xffff_ff80_007f_0001);
+        assert_eq!(extend::<u8, u32>(v).bits(), 0xff_0000_0080_0000_007f_0000_0001);
+        assert_eq!(extend::<i32, i64>(v).bits(), 0xffff_ffff_ff80_7f01);
+    }
+}

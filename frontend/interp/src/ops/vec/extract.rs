@@ -105,3 +105,31 @@ fn sign_mask<L: Lane + Default + Ord, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M
     cx.set_gpr(op.reg[0], m);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{DATA, Rig};
+    use forklift_x86::Gpr;
+
+    fn rig(code: &[u8]) -> Rig {
+        let mut r = Rig::new64(code).with(Gpr::Rax, u64::MAX).with(Gpr::Rsi, DATA);
+        r.cpu.set_xmm(1, 0x8f0e_8d0c_8b0a_8908_8706_8504_8302_8100);
+        r
+    }
+
+    #[test]
+    fn to_registers_zero_extends() {
+        assert_eq!(rig(&[0x66, 0x0f, 0x3a, 0x14, 0xc8, 0x1f]).ok().get(Gpr::Rax), 0x8f); // pextrb eax, xmm1, 31
+        assert_eq!(rig(&[0x66, 0x0f, 0xc5, 0xc1, 0x0a]).ok().get(Gpr::Rax), 0x8504); // pextrw eax, xmm1, 10
+        assert_eq!(rig(&[0x66, 0x0f, 0xd7, 0xc1]).ok().get(Gpr::Rax), 0xaaaa); // pmovmskb eax, xmm1
+        assert_eq!(rig(&[0x0f, 0x50, 0xc1]).ok().get(Gpr::Rax), 0xf); // movmskps eax, xmm1
+    }
+
+    #[test]
+    fn to_and_from_memory_moves_only_the_lane() {
+        let r = rig(&[0x66, 0x0f, 0x3a, 0x15, 0x0e, 0x07]).data(0, &[1; 4]).ok(); // pextrw [rsi], xmm1, 7
+        assert_eq!(r.peek(0, 4), [0x0e, 0x8f, 1, 1]);
+        let r = rig(&[0x66, 0x0f, 0x3a, 0x20, 0x0e, 0x10]).data(0, &[0x55; 4]).ok(); // pinsrb xmm1, [rsi], 16
+        assert_eq!(r.cpu.xmm(1), 0x8f0e_8d0c_8b0a_8908_8706_8504_8302_8155);
+    }
+}

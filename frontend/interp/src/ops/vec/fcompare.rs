@@ -73,3 +73,38 @@ fn run_flags<T: Float, const SIGNAL: bool, S: Source, M: Memory>(cx: &mut Exec<'
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Rig;
+    use forklift_x86::CpuState;
+
+    fn rig(code: &[u8], a: f64, b: f64) -> Rig {
+        let mut r = Rig::new64(code).flags(bits::STATUS);
+        r.cpu.set_xmm(0, u128::from(a.to_bits()));
+        r.cpu.set_xmm(1, u128::from(b.to_bits()));
+        r.ok()
+    }
+
+    #[test]
+    fn flags_of_comparisons() {
+        let status = |a, b| rig(&[0x66, 0x0f, 0x2e, 0xc1], a, b).status(); // ucomisd xmm0, xmm1
+        assert_eq!((status(1.0, 2.0), status(2.0, 1.0), status(0.0, -0.0)), (bits::CF, 0, bits::ZF));
+        assert_eq!(status(f64::NAN, 1.0), bits::ZF | bits::PF | bits::CF);
+    }
+
+    #[test]
+    fn quiet_nans_signal_in_ordered_comparisons_only() {
+        let invalid = |code: &[u8]| rig(code, f64::NAN, 1.0).cpu.mxcsr != CpuState::MXCSR_DEFAULT;
+        assert!(!invalid(&[0x66, 0x0f, 0x2e, 0xc1])); // ucomisd
+        assert!(invalid(&[0x66, 0x0f, 0x2f, 0xc1])); // comisd
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(|imm| invalid(&[0xf2, 0x0f, 0xc2, 0xc1, imm])), [false, true, true, false, false, true, true, false]);
+    }
+
+    #[test]
+    fn predicates() {
+        let mask = |a, b| (0..8).fold(0, |m, imm| m | (rig(&[0xf2, 0x0f, 0xc2, 0xc1, imm], a, b).cpu.xmm(0) as u64 >> 63) << imm); // cmpsd
+        assert_eq!((mask(1.0, 2.0), mask(1.0, 1.0), mask(2.0, 1.0), mask(f64::NAN, 1.0)), (0b1001_0110, 0b1010_0101, 0b1111_0000, 0b0111_1000));
+    }
+}

@@ -114,3 +114,52 @@ fn round<T: Float>(env: &mut Env, b: T, imm: u64) -> T {
     let rounding = if imm & 4 != 0 { env.rounding() } else { Rounding::from_bits(imm as u32) };
     round_to_integral(env, b, rounding, imm & 8 == 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Rig;
+    use forklift_x86::{CpuState, Fault};
+
+    const PE: u32 = 0x20;
+    const ZE: u32 = 4;
+
+    fn singles(s: [f32; 4]) -> u128 {
+        s.iter().rev().fold(0, |v, l| v << 32 | u128::from(l.to_bits()))
+    }
+
+    fn rig(code: &[u8], a: [f32; 4], b: [f32; 4]) -> Rig {
+        let mut r = Rig::new64(code);
+        r.cpu.set_xmm(0, singles(a));
+        r.cpu.set_xmm(1, singles(b));
+        r
+    }
+
+    #[test]
+    fn scalar_keeps_the_other_lanes() {
+        let r = rig(&[0xf3, 0x0f, 0x58, 0xc1], [1.0, 2.0, 3.0, 4.0], [0.5, 9.0, 9.0, 9.0]).ok(); // addss xmm0, xmm1
+        assert_eq!((r.cpu.xmm(0), r.cpu.mxcsr), (singles([1.5, 2.0, 3.0, 4.0]), CpuState::MXCSR_DEFAULT));
+    }
+
+    #[test]
+    fn an_unmasked_exception_leaves_the_destination() {
+        let (a, b) = ([1.0, 1.0, 1.0, 1.0], [3.0, 0.0, 1.0, 1.0]);
+        let mut r = rig(&[0x0f, 0x5e, 0xc1], a, b); // divps xmm0, xmm1
+        r.cpu.mxcsr &= !(ZE << 7);
+        let r = r.exits(Fault::Simd);
+        // The division by zero is found before 1/3 can be inexact.
+        assert_eq!((r.cpu.xmm(0), r.cpu.mxcsr), (singles(a), CpuState::MXCSR_DEFAULT & !(ZE << 7) | ZE));
+        let r = rig(&[0x0f, 0x5e, 0xc1], a, b).ok();
+        assert_eq!((r.cpu.xmm(0), r.cpu.mxcsr), (singles([1.0 / 3.0, f32::INFINITY, 1.0, 1.0]), CpuState::MXCSR_DEFAULT | ZE | PE));
+    }
+
+    #[test]
+    fn sums_across() {
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]);
+        let result = |code: &[u8]| rig(code, a, b).ok().cpu.xmm(0);
+        assert_eq!(result(&[0xf2, 0x0f, 0x7c, 0xc1]), singles([3.0, 7.0, 30.0, 70.0])); // haddps
+        assert_eq!(result(&[0xf2, 0x0f, 0x7d, 0xc1]), singles([-1.0, -1.0, -10.0, -10.0])); // hsubps
+        assert_eq!(result(&[0xf2, 0x0f, 0xd0, 0xc1]), singles([-9.0, 22.0, -27.0, 44.0])); // addsubps
+        assert_eq!(result(&[0x66, 0x0f, 0x3a, 0x40, 0xc1, 0x59]), singles([100.0, 0.0, 0.0, 100.0])); // dpps 0x59
+        assert_eq!(result(&[0x66, 0x0f, 0x3a, 0x08, 0xc1, 0x00]), singles(b)); // roundps
+    }
+}

@@ -57,3 +57,28 @@ fn ptest<S: VecSource, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     cx.cpu.flags.set_status(zf | cf);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Rig;
+
+    #[test]
+    fn the_destination_is_complemented() {
+        assert_eq!(andn(V::<8>([0xf0; 8]), V([0x3c; 8])).0, [0x0c; 8]);
+    }
+
+    #[test]
+    fn ptest_sets_two_flags_and_clears_the_others() {
+        let status = |a: u128, b: u128| {
+            let mut r = Rig::new64(&[0x66, 0x0f, 0x38, 0x17, 0xc1]).flags(bits::STATUS); // ptest xmm0, xmm1
+            r.cpu.set_xmm(0, a);
+            r.cpu.set_xmm(1, b);
+            r.ok().status()
+        };
+        assert_eq!(status(1 << 100, 1 << 100), bits::CF);
+        assert_eq!(status(1, 2), bits::ZF);
+        assert_eq!(status(1, 3), 0);
+        assert_eq!(status(0, 0), bits::ZF | bits::CF);
+    }
+}

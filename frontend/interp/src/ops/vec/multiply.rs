@@ -93,3 +93,28 @@ fn phminposuw(b: V<16>) -> V<16> {
     let (value, at) = (0..8).map(|i| (b.lane::<u16>(i), i as u16)).min().unwrap_or_default();
     V::ZERO.with(0, value).with(1, at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extreme_products() {
+        let min = V::<8>::from_fn(|_| i16::MIN);
+        assert_eq!(pmulhw(min, min), V::from_fn(|_| 0x4000i16));
+        assert_eq!(pmulhrsw(min, min), min);
+        assert_eq!(pmaddwd(min, min), V::from_fn(|_| i32::MIN));
+        assert_eq!(pmaddubsw(V::<8>([255; 8]), V([0x80; 8])), V::from_fn(|_| i16::MIN));
+        assert_eq!(pmuludq(V::<8>([0xff; 8]), V([0xff; 8])), V::from_fn(|_| 0xffff_fffe_0000_0001u64));
+        assert_eq!(pmuldq(V::<8>([0xff; 8]), V([0xff; 8])), V::from_fn(|_| 1u64));
+    }
+
+    #[test]
+    fn sums_of_differences() {
+        let (a, b) = (V::<16>::from_fn(|i| i as u8), V::<16>::from_fn(|i| 15 - i as u8));
+        assert_eq!(psadbw(a, b), V::from_fn(|_| 64u64));
+        // Dest from byte 4, the third block of src: 7, 6, 5, 4.
+        assert_eq!(mpsadbw(a, b, 0b110).lane::<u16>(0), 3 + 1 + 1 + 3);
+        assert_eq!(phminposuw(V::from_fn(|i| [9u16, 3, 0x8000, 3, 7, 8, 9, 9][i])), V::ZERO.with(0, 3u16).with(1, 1u16));
+    }
+}

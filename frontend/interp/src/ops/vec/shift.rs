@@ -143,3 +143,29 @@ fn palignr<const N: usize>(a: V<N>, b: V<N>, n: u8) -> V<N> {
     v.0.copy_from_slice(&bytes[n..n + N]);
     v
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_beyond_the_lane() {
+        let v = V::<8>::from_fn(|_| 0x8001u16);
+        assert_eq!(Left::<u16>::shift(v, 15), V::from_fn(|_| 0x8000u16));
+        assert_eq!(Left::<u16>::shift(v, 16), V::ZERO);
+        assert_eq!(Right::<u16>::shift(v, u64::MAX), V::ZERO);
+        assert_eq!(Right::<i16>::shift(v, 1 << 32), V::from_fn(|_| 0xffffu16));
+        assert_eq!(Right::<u64>::shift(v, 64), V::ZERO);
+    }
+
+    #[test]
+    fn bytes() {
+        let v = V::<16>::from_fn(|i| i as u8 + 1);
+        assert_eq!((pslldq(v, 15).bits(), pslldq(v, 16).bits(), psrldq(v, 255).bits()), (1 << 120, 0, 0));
+        assert_eq!(psrldq(v, 14).bits(), 0x100f);
+        let (a, b) = (V::<8>([1; 8]), V::<8>([2; 8]));
+        assert_eq!(palignr(a, b, 7).0, [2, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(palignr(a, b, 15).0, [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(palignr(a, b, 16), V::ZERO);
+    }
+}

@@ -171,3 +171,42 @@ fn insert<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, b: u32) {
     let v = V::<16>::read(cx.cpu, op.reg[0]).with(field(imm, 2), b);
     blend::<u32>(v, V::ZERO, imm & 15).write(cx.cpu, op.reg[0]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dwords(d: [u32; 4]) -> V<16> {
+        V::from_fn(|i| d[i])
+    }
+
+    #[test]
+    fn fields() {
+        let (a, b) = (dwords([0, 1, 2, 3]), dwords([10, 11, 12, 13]));
+        assert_eq!(pshufd(b, 0b00_01_10_11), dwords([13, 12, 11, 10]));
+        assert_eq!(shufps(a, b, 0b11_00_01_10), dwords([2, 1, 10, 13]));
+        assert_eq!(pshufhw(V::from_fn(|i| i as u16), 0x1b), V::from_fn(|i| [0u16, 1, 2, 3, 7, 6, 5, 4][i]));
+        assert_eq!(blend::<u32>(a, b, 0b1010), dwords([0, 11, 2, 13]));
+    }
+
+    #[test]
+    fn bytes_by_bytes() {
+        let a = V::<8>([10, 11, 12, 13, 14, 15, 16, 17]);
+        assert_eq!(pshufb(a, V([7, 0x80, 8, 0xff, 0, 0x7f, 3, 1])).0, [17, 0, 10, 0, 10, 17, 13, 11]);
+    }
+
+    #[test]
+    fn packing_saturates() {
+        let w = V::<8>::from_fn(|i| [300i16, -300, 127, -128][i]);
+        assert_eq!(packsswb(w, V::ZERO).0, [0x7f, 0x80, 0x7f, 0x80, 0, 0, 0, 0]);
+        assert_eq!(packuswb(w, w).0, [255, 0, 127, 0, 255, 0, 127, 0]);
+        assert_eq!(packusdw(dwords([0x1_0000, u32::MAX, 7, 0]), V::ZERO).bits(), 0x7_0000_ffff);
+    }
+
+    #[test]
+    fn unpacking_interleaves() {
+        let (a, b) = (V::<8>([0, 1, 2, 3, 4, 5, 6, 7]), V::<8>([10, 11, 12, 13, 14, 15, 16, 17]));
+        assert_eq!(low::<u8, 8>(a, b).0, [0, 10, 1, 11, 2, 12, 3, 13]);
+        assert_eq!(high::<u16, 8>(a, b).0, [4, 5, 14, 15, 6, 7, 16, 17]);
+    }
+}
