@@ -140,6 +140,8 @@ impl Task {
         let args = *args;
         let body = move || {
             let mut child = child;
+            // The C library's thread start leaves signal 32 unblocked; the guest's mask comes with `run`.
+            host::set_sigmask(u64::MAX);
             // SAFETY: no arguments.
             child.tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
             let unshare = [(flag::FS, libc::CLONE_FS), (flag::FILES, libc::CLONE_FILES)];

@@ -22,9 +22,10 @@ int main(void) {
     EQ(WEXITSTATUS(killed(SIGWINCH)), 99);
     struct sigaction a = {.sa_sigaction = on, .sa_flags = SA_SIGINFO};
     OK(sigaction(SIGCHLD, &a, 0));
+    int st, p[2];
+    OK(pipe(p));
     pid_t c = fork();
-    if (!c) { raise(SIGSTOP); *(volatile int *)4 = 1; _exit(0); }
-    int st;
+    if (!c) { raise(SIGSTOP); while (read(p[0], &st, 1) != 1) ; *(volatile int *)4 = 1; _exit(0); }
     EQ(waitpid(c, &st, WUNTRACED), c);
     CHECK(WIFSTOPPED(st) && WSTOPSIG(st) == SIGSTOP);
     while (n < 1) msleep(1);
@@ -32,8 +33,12 @@ int main(void) {
     EQ(si.si_pid, c);
     EQ(si.si_status, SIGSTOP);
     kill(c, SIGCONT);
+    while (n < 2) msleep(1);
+    EQ(si.si_code, CLD_CONTINUED);
+    EQ(write(p[1], "x", 1), 1);
     do { errno = 0; } while (waitpid(c, &st, 0) != c && errno == EINTR);
     CHECK(WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV);
+    while (n < 3) msleep(1);
     EQ(si.si_code, CLD_KILLED);
     EQ(si.si_status, SIGSEGV);
     c = fork();

@@ -43,7 +43,7 @@ fn call32(name: &'static str, nr: u32) -> Func {
 }
 
 /// Offset in `__kernel_vsyscall` behind its `int 0x80`, where the registers that a SYSENTER sequence pushes are popped.
-const LANDING: u64 = 7;
+const LANDING: u64 = 5;
 
 fn functions(mode: Mode) -> Vec<Func> {
     match mode {
@@ -55,8 +55,8 @@ fn functions(mode: Mode) -> Vec<Func> {
             call64("__vdso_clock_getres", 229),
         ],
         Mode::Bits32 => vec![
-            // push ecx; push edx; push ebp; mov ebp, esp; int 0x80; pop ebp; pop edx; pop ecx; ret
-            Func { name: "__kernel_vsyscall", code: vec![0x51, 0x52, 0x55, 0x89, 0xe5, 0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3] },
+            // push ecx; push edx; push ebp; int 0x80; pop ebp; pop edx; pop ecx; ret
+            Func { name: "__kernel_vsyscall", code: vec![0x51, 0x52, 0x55, 0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3] },
             // pop eax; mov eax, 119; int 0x80
             Func { name: "__kernel_sigreturn", code: vec![0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80] },
             // mov eax, 173; int 0x80

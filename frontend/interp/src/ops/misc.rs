@@ -28,6 +28,9 @@ pub(super) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Pause, Pick::One(nop)),
             (Mnemonic::Endbr32, Pick::One(nop)),
             (Mnemonic::Endbr64, Pick::One(nop)),
+            // Without shadow stacks these are NOPs that leave their operand alone.
+            (Mnemonic::Rdsspd, Pick::One(nop)),
+            (Mnemonic::Rdsspq, Pick::One(nop)),
             (Mnemonic::Prefetch, Pick::One(nop)),
             (Mnemonic::Prefetchw, Pick::One(nop)),
             (Mnemonic::Prefetchwt1, Pick::One(nop)),
