@@ -59,12 +59,24 @@ macro_rules! guest_struct {
 }
 
 guest_struct! {
-    /// `struct timespec` with 64-bit fields: x86-64's own and i386's `__kernel_timespec`.
+    /// `struct timespec` and `struct timeval` of x86-64.
     pub struct Timespec64 = 16 {
         /// Seconds.
         pub sec: i64,
         /// Nanoseconds.
         pub nsec: i64,
+    }
+}
+
+guest_struct! {
+    /// `struct __kernel_timespec` as the calls for 64-bit times take it: from 32-bit programs the upper half of the nanoseconds is padding.
+    pub struct KernelTimespec = 16 {
+        /// Seconds.
+        pub sec: i64,
+        /// Nanoseconds.
+        pub nsec: u32,
+        /// Ignored.
+        pub pad: u32,
     }
 }
 
@@ -103,6 +115,15 @@ impl TimePair for Timespec64 {
     }
     fn make(sec: i64, nsec: i64) -> Self {
         Self { sec, nsec }
+    }
+}
+
+impl TimePair for KernelTimespec {
+    fn get(self) -> (i64, i64) {
+        (self.sec, self.nsec.into())
+    }
+    fn make(sec: i64, nsec: i64) -> Self {
+        Self { sec, nsec: nsec as u32, pad: 0 }
     }
 }
 

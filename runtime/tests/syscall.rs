@@ -25,6 +25,8 @@ struct Program {
     name: String,
     source: PathBuf,
     abis: Vec<u32>,
+    /// ABIs that forklift is known to fail.
+    missing: Vec<u32>,
     is_static: bool,
 }
 
@@ -32,7 +34,9 @@ impl Program {
     fn read(source: PathBuf) -> std::io::Result<Self> {
         let text = std::fs::read_to_string(&source)?;
         let abis: Vec<u32> = text.lines().filter_map(|l| l.strip_prefix("// abi: ")?.trim().parse().ok()).collect();
+        let missing = text.lines().filter_map(|l| l.strip_prefix("// missing: ")?.split(' ').next()?.parse().ok()).collect();
         Ok(Self {
+            missing,
             name: source.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             source,
             abis: if abis.is_empty() { vec![64, 32] } else { abis },
@@ -142,7 +146,8 @@ fn main() -> std::io::Result<()> {
         for abi in Program::read(source.clone())?.abis {
             for &(way, how) in ways {
                 let p = Program::read(source.clone())?;
-                trials.push(Trial::test(format!("{}::{abi}::{how}", p.name), move || test(&p, abi, way)));
+                let ignored = way != Way::Native && p.missing.contains(&abi);
+                trials.push(Trial::test(format!("{}::{abi}::{how}", p.name), move || test(&p, abi, way)).with_ignored_flag(ignored));
             }
         }
     }

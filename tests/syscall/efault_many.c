@@ -45,7 +45,7 @@ int main(void) {
     ERR(RAW(SYS_rename, "a", BAD), EFAULT);
     ERR(RAW(SYS_timer_create, CLOCK_REALTIME, BAD, BAD), EFAULT);
     ERR(RAW(SYS_mincore, 0, 1, 0), ENOMEM);
-    EQ(RAW(SYS_time, 0), time(0));
+    CHECK(labs(RAW(SYS_time, 0) - time(0)) <= 1);
     ERR(RAW(SYS_time, BAD), EFAULT);
     DONE();
 }

@@ -57,7 +57,7 @@ int main(void) {
     EQ(n, 2);
     ERR(RAW(SYS_sigsuspend, 0, 0, 0), EINTR);
     EQ(n, 3);
-    EQ(RAW(SYS_time, 0) - time(0), 0);
+    CHECK(labs(RAW(SYS_time, 0) - time(0)) <= 1);
     OK(RAW(SYS_nice, 1));
     EQ(RAW(SYS_getuid), getuid());
     EQ(RAW(SYS_getegid), getegid());

@@ -17,8 +17,8 @@ int main(void) {
     EQ(pthread_mutex_consistent(m), 0);
     EQ(pthread_mutex_unlock(m), 0);
     pid_t c = fork();
-    if (!c) { pthread_mutex_lock(m); kill(getpid(), SIGKILL); }
-    wait_for(c);
+    if (!c) { pthread_mutex_lock(m); _exit(0); }
+    EQ(wait_for(c), 0);
     EQ(pthread_mutex_lock(m), EOWNERDEAD);
     EQ(pthread_mutex_unlock(m), 0);
     EQ(pthread_mutex_lock(m), ENOTRECOVERABLE);

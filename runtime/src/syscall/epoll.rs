@@ -2,7 +2,7 @@
 
 use super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
 use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::table;
@@ -101,7 +101,7 @@ impl Syscall for EpollPwait {
 pub struct EpollPwait2;
 impl Syscall for EpollPwait2 {
     const SPEC: Spec = Spec { name: "epoll_pwait2", x64: Some(441), i386: Some(441), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, GuestPtr<A, Timespec64>, GuestPtr<A, u64>, u64);
+    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, GuestPtr<A, KernelTimespec>, GuestPtr<A, u64>, u64);
     fn call<A: Abi>(t: &mut Task, (ep, out, max, timeout, set, size): Self::Args<A>) -> SysResult {
         let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
         let mask = t.sigmask_for_wait(set, size)?;

@@ -3,7 +3,7 @@
 use super::flags;
 use super::sys::{int, opt_ptr_mut, ptr, ptr_mut, sys, wait};
 use super::{Fd, Hex, Restart, Spec, Split64, Str, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::table;
 use crate::task::{Task, host_mask};
@@ -56,13 +56,9 @@ impl Syscall for TimerfdCreate {
     }
 }
 
-/// Interval and value of a timer as the host has them. Nanoseconds' upper halves are padding in 32-bit programs.
-fn host_spec<A: Abi, T: TimePair>(both: [T; 2]) -> libc::itimerspec {
-    let one = |v: T| {
-        let (tv_sec, nsec) = v.get();
-        libc::timespec { tv_sec, tv_nsec: if A::IS_32 && size_of::<T>() == 16 { nsec & 0xffff_ffff } else { nsec } }
-    };
-    libc::itimerspec { it_interval: one(both[0]), it_value: one(both[1]) }
+/// Interval and value of a timer as the host has them.
+fn host_spec<T: TimePair>(both: [T; 2]) -> libc::itimerspec {
+    libc::itimerspec { it_interval: both[0].to_host(), it_value: both[1].to_host() }
 }
 
 fn guest_spec<T: TimePair>(s: &libc::itimerspec) -> [T; 2] {
@@ -73,7 +69,7 @@ const NO_SPEC: libc::itimerspec =
     libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: libc::timespec { tv_sec: 0, tv_nsec: 0 } };
 
 fn settime<A: Abi, T: TimePair>(t: &Task, fd: Fd, flags: u32, new: GuestPtr<A, [T; 2]>, old: GuestPtr<A, [T; 2]>) -> SysResult {
-    let spec = host_spec::<A, T>(t.mem.read(new)?);
+    let spec = host_spec(t.mem.read(new)?);
     let mut before = (!old.is_null()).then_some(NO_SPEC);
     sys(libc::SYS_timerfd_settime, [int(t.fd(fd)?), flags.into(), ptr(&spec), opt_ptr_mut(before.as_mut())])?;
     if let Some(b) = before {
@@ -113,7 +109,7 @@ impl Syscall for TimerfdGettime {
 pub struct TimerfdSettime64;
 impl Syscall for TimerfdSettime64 {
     const SPEC: Spec = Spec { name: "timerfd_settime64", x64: None, i386: Some(411), support: Full };
-    type Args<A: Abi> = (Fd, Hex, GuestPtr<A, [Timespec64; 2]>, GuestPtr<A, [Timespec64; 2]>);
+    type Args<A: Abi> = (Fd, Hex, GuestPtr<A, [KernelTimespec; 2]>, GuestPtr<A, [KernelTimespec; 2]>);
     fn call<A: Abi>(t: &mut Task, (fd, flags, new, old): Self::Args<A>) -> SysResult {
         settime(t, fd, flags.0, new, old)
     }
@@ -123,7 +119,7 @@ impl Syscall for TimerfdSettime64 {
 pub struct TimerfdGettime64;
 impl Syscall for TimerfdGettime64 {
     const SPEC: Spec = Spec { name: "timerfd_gettime64", x64: None, i386: Some(410), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, [Timespec64; 2]>);
+    type Args<A: Abi> = (Fd, GuestPtr<A, [KernelTimespec; 2]>);
     fn call<A: Abi>(t: &mut Task, (fd, out): Self::Args<A>) -> SysResult {
         gettime(t, fd, out)
     }

@@ -4,7 +4,7 @@ use forklift_x86::GuestAddr;
 
 use super::time::{ClockId, deadline};
 use super::{Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
@@ -121,7 +121,7 @@ impl Syscall for Futex {
 pub struct FutexTime64;
 impl Syscall for FutexTime64 {
     const SPEC: Spec = Spec { name: "futex_time64", x64: None, i386: Some(422), support: Full };
-    type Args<A: Abi> = FutexArgs<A, Timespec64>;
+    type Args<A: Abi> = FutexArgs<A, KernelTimespec>;
     fn call<A: Abi>(t: &mut Task, args: Self::Args<A>) -> SysResult {
         futex(t, args)
     }
@@ -148,7 +148,7 @@ const MAX_WAITV: u32 = 128;
 pub struct FutexWaitv;
 impl Syscall for FutexWaitv {
     const SPEC: Spec = Spec { name: "futex_waitv", x64: Some(449), i386: Some(449), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, WaitV>, u32, u32, GuestPtr<A, Timespec64>, ClockId);
+    type Args<A: Abi> = (GuestPtr<A, WaitV>, u32, u32, GuestPtr<A, KernelTimespec>, ClockId);
     fn call<A: Abi>(t: &mut Task, (waiters, count, flags, timeout, clock): Self::Args<A>) -> SysResult {
         if flags != 0 || count == 0 || count > MAX_WAITV || waiters.is_null() {
             return Err(Errno::EINVAL);

@@ -2,7 +2,7 @@
 
 use super::plain::plain_calls;
 use super::{Hex, Restart, Spec, Support::Full, Support::Refused, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
@@ -321,7 +321,7 @@ impl Syscall for SchedRrGetInterval {
 pub struct SchedRrGetInterval64;
 impl Syscall for SchedRrGetInterval64 {
     const SPEC: Spec = Spec { name: "sched_rr_get_interval_time64", x64: None, i386: Some(423), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Timespec64>);
+    type Args<A: Abi> = (i32, GuestPtr<A, KernelTimespec>);
     fn call<A: Abi>(t: &mut Task, (pid, out): Self::Args<A>) -> SysResult {
         rr_interval(t, pid, out)
     }

@@ -6,7 +6,7 @@ use forklift_x86::GuestAddr;
 
 use super::sys::{opt_ptr, opt_ptr_mut, ptr, ptr_mut, wait};
 use super::{Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::table;
@@ -30,16 +30,11 @@ fn timespec(sec: i64, nsec: i64) -> SysResult<libc::timespec> {
     if sec < 0 || !(0..1_000_000_000).contains(&nsec) { Err(Errno::EINVAL) } else { Ok(libc::timespec { tv_sec: sec, tv_nsec: nsec }) }
 }
 
-/// Nanoseconds of a time in the 64-bit layout: from 32-bit programs the upper half is padding.
-const fn nanoseconds<A: Abi>(nsec: i64) -> i64 {
-    if A::IS_32 { nsec & 0xffff_ffff } else { nsec }
-}
-
 /// Reads a time-out of layout `T`.
 fn read_timeout<A: Abi, T: TimePair>(t: &Task, p: GuestPtr<A, T>) -> SysResult<Option<libc::timespec>> {
     let Some(v) = t.mem.read_opt(p)? else { return Ok(None) };
     let (sec, nsec) = v.get();
-    timespec(sec, nanoseconds::<A>(nsec)).map(Some)
+    timespec(sec, nsec).map(Some)
 }
 
 fn poll<A: Abi>(t: &mut Task, fds: GuestPtr<A, PollFd>, count: u32, timeout: &mut Option<libc::timespec>, mask: Option<u64>) -> SysResult {
@@ -111,7 +106,7 @@ impl Syscall for Ppoll {
 pub struct PpollTime64;
 impl Syscall for PpollTime64 {
     const SPEC: Spec = Spec { name: "ppoll_time64", x64: None, i386: Some(414), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, PollFd>, u32, GuestPtr<A, Timespec64>, GuestPtr<A, u64>, u64);
+    type Args<A: Abi> = (GuestPtr<A, PollFd>, u32, GuestPtr<A, KernelTimespec>, GuestPtr<A, u64>, u64);
     fn call<A: Abi>(t: &mut Task, (fds, count, timeout, set, size): Self::Args<A>) -> SysResult {
         ppoll(t, fds, count, timeout, set, size)
     }
@@ -209,7 +204,7 @@ impl Syscall for Pselect6 {
 pub struct Pselect6Time64;
 impl Syscall for Pselect6Time64 {
     const SPEC: Spec = Spec { name: "pselect6_time64", x64: None, i386: Some(413), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, Timespec64>, GuestPtr<A, [A::Word; 2]>);
+    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, KernelTimespec>, GuestPtr<A, [A::Word; 2]>);
     fn call<A: Abi>(t: &mut Task, (count, r, w, x, timeout, sig): Self::Args<A>) -> SysResult {
         pselect(t, count, [r, w, x], timeout, sig)
     }

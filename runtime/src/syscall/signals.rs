@@ -3,7 +3,7 @@
 use forklift_x86::{Gpr, GuestAddr};
 
 use super::{Restart, Sig, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
@@ -178,7 +178,7 @@ impl Syscall for RtSigtimedwait {
 pub struct RtSigtimedwait64;
 impl Syscall for RtSigtimedwait64 {
     const SPEC: Spec = Spec { name: "rt_sigtimedwait_time64", x64: None, i386: Some(421), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u64>, GuestPtr<A, InfoBytes>, GuestPtr<A, Timespec64>, u64);
+    type Args<A: Abi> = (GuestPtr<A, u64>, GuestPtr<A, InfoBytes>, GuestPtr<A, KernelTimespec>, u64);
     fn call<A: Abi>(t: &mut Task, (set, info, timeout, size): Self::Args<A>) -> SysResult {
         timed_wait(t, set, info, timeout, size)
     }

@@ -3,7 +3,7 @@
 use forklift_x86::GuestAddr;
 
 use super::{Arg, Regs, Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
@@ -109,7 +109,7 @@ macro_rules! clock_calls {
 
 clock_calls! {
     ClockGettime ClockSettime ClockGetres ("clock_gettime" Some(228), 265) ("clock_settime" Some(227), 264) ("clock_getres" Some(229), 266) A::Timespec;
-    ClockGettime64 ClockSettime64 ClockGetres64 ("clock_gettime64" None, 403) ("clock_settime64" None, 404) ("clock_getres_time64" None, 406) Timespec64;
+    ClockGettime64 ClockSettime64 ClockGetres64 ("clock_gettime64" None, 403) ("clock_settime64" None, 404) ("clock_getres_time64" None, 406) KernelTimespec;
 }
 
 /// time(2).
@@ -233,7 +233,7 @@ fn sleep_relative(t: &mut Task, clock: ClockId, deadline: libc::timespec, rem: G
     if rem.get() != 0 {
         let left = sub(deadline, ask_clock(libc::SYS_clock_gettime, clock)?);
         match wide {
-            true => t.mem.write_bytes(rem, crate::abi::Pod::bytes(&Timespec64::from_host(left)))?,
+            true => t.mem.write_bytes(rem, crate::abi::Pod::bytes(&KernelTimespec::from_host(left)))?,
             false => t.mem.write_bytes(rem, crate::abi::Pod::bytes(&crate::abi::Timespec32::from_host(left)))?,
         }
     }
@@ -259,7 +259,7 @@ fn nanosleep<A, T: TimePair>(t: &mut Task, clock: ClockId, flags: i32, req: Gues
         // A relative sleep doesn't notice when the clock is set.
         clock = ClockId(libc::CLOCK_MONOTONIC);
     }
-    sleep_relative(t, clock, deadline(clock, req)?, rem.addr(), size_of::<T>() == size_of::<Timespec64>())
+    sleep_relative(t, clock, deadline(clock, req)?, rem.addr(), size_of::<T>() == size_of::<KernelTimespec>())
 }
 
 /// nanosleep(2).
@@ -286,7 +286,7 @@ impl Syscall for ClockNanosleep {
 pub struct ClockNanosleep64;
 impl Syscall for ClockNanosleep64 {
     const SPEC: Spec = Spec { name: "clock_nanosleep_time64", x64: None, i386: Some(407), support: Full };
-    type Args<A: Abi> = (ClockId, i32, GuestPtr<A, Timespec64>, GuestPtr<A, Timespec64>);
+    type Args<A: Abi> = (ClockId, i32, GuestPtr<A, KernelTimespec>, GuestPtr<A, KernelTimespec>);
     fn call<A: Abi>(t: &mut Task, (clock, flags, req, rem): Self::Args<A>) -> SysResult {
         nanosleep(t, clock, flags, req, rem)
     }
@@ -470,7 +470,7 @@ impl Syscall for TimerSettime {
 pub struct TimerSettime64;
 impl Syscall for TimerSettime64 {
     const SPEC: Spec = Spec { name: "timer_settime64", x64: None, i386: Some(409), support: Full };
-    type Args<A: Abi> = (i32, i32, GuestPtr<A, Pair<Timespec64>>, GuestPtr<A, Pair<Timespec64>>);
+    type Args<A: Abi> = (i32, i32, GuestPtr<A, Pair<KernelTimespec>>, GuestPtr<A, Pair<KernelTimespec>>);
     fn call<A: Abi>(t: &mut Task, (id, flags, new, old): Self::Args<A>) -> SysResult {
         timer_settime(t, id, flags, new, old)
     }
@@ -490,7 +490,7 @@ impl Syscall for TimerGettime {
 pub struct TimerGettime64;
 impl Syscall for TimerGettime64 {
     const SPEC: Spec = Spec { name: "timer_gettime64", x64: None, i386: Some(408), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Pair<Timespec64>>);
+    type Args<A: Abi> = (i32, GuestPtr<A, Pair<KernelTimespec>>);
     fn call<A: Abi>(t: &mut Task, (id, out): Self::Args<A>) -> SysResult {
         timer_gettime(t, id, out)
     }

@@ -2,7 +2,7 @@
 
 use super::sys::{opt_ptr, sys};
 use super::{Fd, Hex, Spec, Str, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::table;
 use crate::task::Task;
@@ -87,7 +87,7 @@ impl Syscall for Utimensat {
 pub struct UtimensatTime64;
 impl Syscall for UtimensatTime64 {
     const SPEC: Spec = Spec { name: "utimensat_time64", x64: None, i386: Some(412), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, [Timespec64; 2]>, Hex);
+    type Args<A: Abi> = (Fd, Str, GuestPtr<A, [KernelTimespec; 2]>, Hex);
     fn call<A: Abi>(t: &mut Task, (dir, path, times, flags): Self::Args<A>) -> SysResult {
         let times = read_specs(t, times)?;
         set(t, dir, path, times, flags.0)

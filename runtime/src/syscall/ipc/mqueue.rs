@@ -5,7 +5,7 @@ use forklift_x86::GuestAddr;
 use super::super::flags;
 use super::super::sys::{int, opt_ptr, opt_ptr_mut, ptr_mut, sys, wait};
 use super::super::{Fd, Octal, Restart, Spec, Str, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
 use crate::errno::SysResult;
 use crate::guest_struct;
 use crate::mem::Access;
@@ -53,11 +53,7 @@ impl Syscall for MqUnlink {
 }
 
 fn timeout<A: Abi, T: TimePair>(t: &Task, p: GuestPtr<A, T>) -> SysResult<Option<libc::timespec>> {
-    let upper_is_padding = A::IS_32 && size_of::<T>() == size_of::<Timespec64>();
-    Ok(t.mem.read_opt(p)?.map(|v| {
-        let (tv_sec, nsec) = v.get();
-        libc::timespec { tv_sec, tv_nsec: if upper_is_padding { nsec & 0xffff_ffff } else { nsec } }
-    }))
+    Ok(t.mem.read_opt(p)?.map(TimePair::to_host))
 }
 
 fn send<A: Abi, T: TimePair>(t: &mut Task, q: Fd, msg: GuestPtr<A, u8>, len: u64, priority: u32, at: GuestPtr<A, T>) -> SysResult {
@@ -89,7 +85,7 @@ impl Syscall for MqTimedsend {
 pub struct MqTimedsendTime64;
 impl Syscall for MqTimedsendTime64 {
     const SPEC: Spec = Spec { name: "mq_timedsend_time64", x64: None, i386: Some(418), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, u32, GuestPtr<A, Timespec64>);
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, u32, GuestPtr<A, KernelTimespec>);
     fn call<A: Abi>(t: &mut Task, (q, msg, len, priority, time): Self::Args<A>) -> SysResult {
         send(t, q, msg, len, priority, time)
     }
@@ -109,7 +105,7 @@ impl Syscall for MqTimedreceive {
 pub struct MqTimedreceiveTime64;
 impl Syscall for MqTimedreceiveTime64 {
     const SPEC: Spec = Spec { name: "mq_timedreceive_time64", x64: None, i386: Some(419), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, GuestPtr<A, u32>, GuestPtr<A, Timespec64>);
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, GuestPtr<A, u32>, GuestPtr<A, KernelTimespec>);
     fn call<A: Abi>(t: &mut Task, (q, msg, len, priority, time): Self::Args<A>) -> SysResult {
         receive(t, q, msg, len, priority, time)
     }

@@ -5,7 +5,7 @@ use forklift_x86::GuestAddr;
 use super::super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
 use super::super::{Hex, Restart, Spec, Support::Full, Syscall};
 use super::{Perm, PermI386, PermX64, command, owner, put, set_owner, split, zeroed};
-use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::Access;
@@ -58,7 +58,7 @@ impl Syscall for Semop {
     const SPEC: Spec = Spec { name: "semop", x64: Some(65), i386: None, support: Full };
     type Args<A: Abi> = (i32, GuestPtr<A, Op>, u32);
     fn call<A: Abi>(t: &mut Task, (id, ops, count): Self::Args<A>) -> SysResult {
-        operate(t, id, ops, count, GuestPtr::<A, Timespec64>::new(GuestAddr::new(0)))
+        operate(t, id, ops, count, GuestPtr::<A, KernelTimespec>::new(GuestAddr::new(0)))
     }
 }
 
@@ -76,7 +76,7 @@ impl Syscall for Semtimedop {
 pub struct SemtimedopTime64;
 impl Syscall for SemtimedopTime64 {
     const SPEC: Spec = Spec { name: "semtimedop_time64", x64: None, i386: Some(420), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Op>, u32, GuestPtr<A, Timespec64>);
+    type Args<A: Abi> = (i32, GuestPtr<A, Op>, u32, GuestPtr<A, KernelTimespec>);
     fn call<A: Abi>(t: &mut Task, (id, ops, count, timeout): Self::Args<A>) -> SysResult {
         operate(t, id, ops, count, timeout)
     }

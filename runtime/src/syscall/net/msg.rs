@@ -5,7 +5,7 @@ use forklift_x86::GuestAddr;
 use super::super::sys::{int, ptr, ptr_mut};
 use super::super::{Fd, Hex, Spec, Support::Full, Syscall};
 use super::{Addr, MAX_ADDR, cmsg, wait_socket};
-use crate::abi::{Abi, GuestPtr, TimePair, Timespec64};
+use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::{Access, IoVecs};
@@ -249,7 +249,7 @@ impl Syscall for Recvmmsg {
 pub struct RecvmmsgTime64;
 impl Syscall for RecvmmsgTime64 {
     const SPEC: Spec = Spec { name: "recvmmsg_time64", x64: None, i386: Some(417), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, Hex, GuestPtr<A, Timespec64>);
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, Hex, GuestPtr<A, KernelTimespec>);
     fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags, timeout): Self::Args<A>) -> SysResult {
         recvmmsg(t, fd, msgs, count, flags.0, timeout)
     }
