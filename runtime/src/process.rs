@@ -196,5 +196,7 @@ impl Process {
     }
 
     /// What must be done before the whole process ends.
-    pub fn before_exit(&self, _t: &Task) {}
+    pub fn before_exit(&self, t: &Task) {
+        t.release_robust();
+    }
 }

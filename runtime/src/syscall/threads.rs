@@ -289,12 +289,17 @@ impl Task {
         }
     }
 
-    /// What the kernel does for a thread that ends: robust futexes, clear_child_tid.
-    pub(crate) fn release_thread(&mut self) {
+    /// Marks the robust futexes that this thread holds, which the host's kernel can't do for a 32-bit list.
+    pub(crate) fn release_robust(&self) {
         if self.robust_list.is_32 && self.robust_list.head.get() != 0 {
             // A list that can't be read is left as it is, as in the kernel.
             let _ = self.walk_robust_list();
         }
+    }
+
+    /// What the kernel does for a thread that ends: robust futexes, clear_child_tid.
+    pub(crate) fn release_thread(&mut self) {
+        self.release_robust();
         let addr = core::mem::take(&mut self.clear_child_tid);
         if addr.get() != 0 && crate::task::thread_count() > 1 {
             let _ = self.mem.write_bytes(addr, &[0; 4]);
