@@ -33,9 +33,9 @@ mod region;
 mod stats;
 mod strip;
 mod table;
-mod thread;
 #[cfg(test)]
 mod tests;
+mod thread;
 
 pub use compile::CompileError;
 pub use jit::{Config, Dump, ForkGuard, HostFault, Jit};

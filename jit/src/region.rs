@@ -122,7 +122,6 @@ impl<T: Sync> Log<T> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

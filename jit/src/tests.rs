@@ -264,7 +264,9 @@ fn signals(jit: &Jit, t: &Thread) -> MutexGuard<'static, ()> {
     JIT.store(core::ptr::from_ref(jit).cast_mut(), Ordering::SeqCst);
     STATE.store(t.state_ptr(), Ordering::SeqCst);
     FAULTS.store(0, Ordering::SeqCst);
-    for (signal, handler) in [(libc::SIGSEGV, fault as *const () as usize), (libc::SIGBUS, fault as *const () as usize), (libc::SIGUSR1, kick as *const () as usize)] {
+    for (signal, handler) in
+        [(libc::SIGSEGV, fault as *const () as usize), (libc::SIGBUS, fault as *const () as usize), (libc::SIGUSR1, kick as *const () as usize)]
+    {
         // SAFETY: plain installation of a handler.
         unsafe {
             let mut action: libc::sigaction = core::mem::zeroed();

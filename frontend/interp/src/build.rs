@@ -13,9 +13,7 @@ pub enum Pick<M: Memory> {
     One(RunFn<M>),
     /// Chosen by width and form.
     By(fn(&Instruction) -> Option<RunFn<M>>),
-    /// One function that works from the whole instruction ([`Op::insn`]).
-    Slow(RunFn<M>),
-    /// Chosen, and works from the whole instruction.
+    /// Chosen, and works from the whole instruction ([`Op::insn`]).
     SlowBy(fn(&Instruction) -> Option<RunFn<M>>),
 }
 
@@ -80,7 +78,6 @@ fn lookup<M: Memory>(i: &Instruction) -> Option<(RunFn<M>, bool)> {
     ops::table::<M>()[i.mnemonic() as usize].iter().flatten().find_map(|entry| match entry {
         Pick::One(run) => Some((*run, false)),
         Pick::By(pick) => pick(i).map(|run| (run, false)),
-        Pick::Slow(run) => Some((*run, true)),
         Pick::SlowBy(pick) => pick(i).map(|run| (run, true)),
     })
 }

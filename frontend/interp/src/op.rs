@@ -52,7 +52,7 @@ impl<M: Memory> Op<M> {
         self.ip.wrapping_add(u64::from(self.len)) << s >> s
     }
 
-    /// The decoded instruction. Kept for those whose table entry asks for it ([`Pick::slow`](crate::build::Pick)); others see an invalid one.
+    /// The decoded instruction. Kept for those whose table entry is `Pick::SlowBy`; others see an invalid one.
     pub fn insn(&self) -> &Instruction {
         static NONE: std::sync::LazyLock<Instruction> = std::sync::LazyLock::new(Instruction::default);
         self.ext.as_deref().unwrap_or(&NONE)

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod info;
 mod run;
 
 use std::ffi::OsString;
@@ -10,9 +11,9 @@ use forklift_x86::CpuModel;
 
 use crate::exec::EXEC_COMMAND;
 
-/// Runs Linux programs for i386 and x86-64.
+/// Runs Linux programs for i386 and x86-64 on this machine, whatever its processor.
 #[derive(Parser, Debug)]
-#[command(name = "forklift", version, about)]
+#[command(name = "forklift", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,6 +23,21 @@ struct Cli {
 enum Command {
     /// Run a program. Its exit status is forklift's.
     Run(RunArgs),
+    /// Show what CPUID says to a program.
+    Cpu {
+        /// The model.
+        #[arg(default_value_t = CpuModel::V2)]
+        model: CpuModel,
+    },
+    /// Show which system calls are there, for both ABIs.
+    Syscalls,
+    /// Print the manual page: forklift man | man -l -
+    Man,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Options of `forklift run`.
@@ -61,5 +77,12 @@ pub fn main() -> i32 {
     }
     match Cli::parse().command {
         Command::Run(args) => run::run(args),
+        Command::Cpu { model } => info::print(|out| info::cpu(model, out)),
+        Command::Syscalls => info::print(info::syscalls),
+        Command::Man => info::print(info::man),
+        Command::Completions { shell } => info::print(|out| {
+            info::completions(shell, out);
+            Ok(())
+        }),
     }
 }
