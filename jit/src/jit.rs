@@ -12,26 +12,13 @@ use libc::ucontext_t;
 use crate::arena::{Arena, Cursor};
 use crate::blocks::{Block, Blocks, Exit, ExitKind, NONE, Trap};
 use crate::compile::{Compiled, Compiler};
+use crate::debug::{Dump, PerfMap};
 use crate::host::{self, Context};
 use crate::invalidate::Pages;
 use crate::map::{self, Map};
 use crate::stats::{Counters, add};
 use crate::thread::Shared;
 use crate::{CompileError, Stats, isa, strip};
-
-/// What a block was made from and into, for whoever wants to look at it.
-pub struct Dump<'a> {
-    /// Guest address of the block.
-    pub pc: GuestAddr,
-    /// Its Cranelift IR.
-    pub ir: &'a str,
-    /// Cranelift's listing of its host code, before frames were stripped.
-    pub listing: &'a str,
-    /// Host address of the code.
-    pub address: u64,
-    /// The code as it is run, exits not yet linked.
-    pub code: &'a [u8],
-}
 
 /// How to set up a [`Jit`].
 pub struct Config {
@@ -41,18 +28,21 @@ pub struct Config {
     pub arena_size: usize,
     /// Called for each block, if given.
     pub dump: Option<fn(&Dump<'_>)>,
+    /// Whether to write a map for perf(1).
+    pub perf_map: bool,
 }
 
 impl Config {
     /// The defaults for a process of this mode.
     pub const fn new(mode: Mode) -> Self {
-        Self { mode, arena_size: 64 << 20, dump: None }
+        Self { mode, arena_size: 64 << 20, dump: None, perf_map: false }
     }
 }
 
 /// What the compiler's lock guards.
 pub(crate) struct Writer {
     compiler: Compiler,
+    perf: Option<PerfMap>,
     pub cursor: Cursor,
     pub map: map::Writer,
     pub pages: Pages,
@@ -95,6 +85,7 @@ impl Jit {
         let host = |e: io::Error| CompileError::Host(e.to_string());
         let mut compiler = Compiler::new(isa::host()?);
         compiler.dump = config.dump.is_some();
+        let perf = config.perf_map.then(PerfMap::open).flatten();
         let (arena, cursor) = Arena::new(config.arena_size).map_err(host)?;
         let (map, map_writer) = Map::new();
         Ok(Arc::new(Self {
@@ -104,7 +95,7 @@ impl Jit {
             map,
             helpers: Box::new(host::thunks()),
             all_miss: crate::table::all_miss().map_err(host)?,
-            compiler: Mutex::new(Writer { compiler, cursor, map: map_writer, pages: Pages::default() }),
+            compiler: Mutex::new(Writer { compiler, perf, cursor, map: map_writer, pages: Pages::default() }),
             threads: Mutex::default(),
             flushing: AtomicBool::new(false),
             kicks: AtomicU32::new(0),
@@ -174,7 +165,7 @@ impl Jit {
         let id = self.blocks.blocks.push(block).ok_or(CompileError::TooLarge(pc))?;
         c.lifted.ranges.iter().for_each(|r| w.pages.add(id, *r));
         self.map.insert(&mut w.map, &self.blocks.blocks, id, pc.get());
-        self.dump(w, &c, base);
+        self.show(w, &c, pc, base);
         Ok(())
     }
 
@@ -243,10 +234,14 @@ impl Jit {
         add(&self.counters.code_bytes, c.code.len() as u64);
     }
 
-    fn dump(&self, w: &Writer, c: &Compiled, base: u32) {
-        if let (Some(dump), Some(&(pc, _))) = (self.config.dump, c.lifted.ranges.first()) {
+    fn show(&self, w: &mut Writer, c: &Compiled, pc: GuestAddr, base: u32) {
+        let address = self.arena.at(base) as u64;
+        if let Some(perf) = &mut w.perf {
+            perf.add(pc, address, c.code.len());
+        }
+        if let Some(dump) = self.config.dump {
             let (ir, listing) = w.compiler.dumps();
-            dump(&Dump { pc, ir: &ir, listing: &listing, address: self.arena.at(base) as u64, code: &c.code });
+            dump(&Dump { pc, ir: &ir, listing: &listing, address, code: &c.code });
         }
     }
 

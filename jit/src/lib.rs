@@ -14,6 +14,7 @@
 //! | `map`, `table` | guest address → block, for us and for emitted code |
 //! | `chain` | linking exits, unlinking them, the kick |
 //! | `invalidate` | which blocks depend on which guest bytes |
+//! | [`debug`] | dumps, perf |
 //! | `thread` | the dispatch loop, entering and leaving |
 //! | `host` | machine code that we write ourselves; one sibling per architecture |
 //!
@@ -24,6 +25,7 @@ mod arena;
 mod blocks;
 mod chain;
 mod compile;
+pub mod debug;
 mod host;
 mod invalidate;
 mod isa;
@@ -38,6 +40,6 @@ mod tests;
 mod thread;
 
 pub use compile::CompileError;
-pub use jit::{Config, Dump, ForkGuard, HostFault, Jit};
+pub use jit::{Config, ForkGuard, HostFault, Jit};
 pub use stats::Stats;
 pub use thread::{JitExit, Thread};

@@ -198,5 +198,8 @@ impl Process {
     /// What must be done before the whole process ends.
     pub fn before_exit(&self, t: &Task) {
         t.release_robust();
+        if let Some(p) = self.space.existing_jit().filter(|_| self.config.stats) {
+            eprintln!("{}", p.jit.stats());
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use forklift_interp::{Exec, Op, compile_op, run_op};
 use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv};
-use forklift_x86::{CodeFetch, CpuModel, Exit, GuestAddr, MAX_INSN_LEN, decode_block};
+use forklift_x86::{CodeFetch, CpuModel, Exit, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
 use iced_x86::Instruction;
 
 use crate::error::Error;
@@ -36,9 +36,16 @@ unsafe impl Sync for ProcessJit {}
 impl ProcessJit {
     /// A JIT for a process with this memory.
     pub(crate) fn new(mem: &GuestMem) -> Result<Self, Error> {
-        let jit = Jit::new(Config::new(mem.space().mode())).map_err(|e| Error::Jit(e.to_string()))?;
+        let jit = Jit::new(config(mem.space().mode())).map_err(|e| Error::Jit(e.to_string()))?;
         Ok(Self { jit, steps: Mutex::default() })
     }
+}
+
+/// The JIT's options. For developers, the environment variable FORKLIFT_JIT may have `perf` (write a map for perf(1)) and `dump` (show each block).
+fn config(mode: Mode) -> Config {
+    let options = std::env::var("FORKLIFT_JIT").unwrap_or_default();
+    let has = |name| options.split(',').any(|o| o == name);
+    Config { perf_map: has("perf"), dump: has("dump").then_some(forklift_jit::debug::to_stderr), ..Config::new(mode) }
 }
 
 /// One thread's part.
@@ -95,7 +102,7 @@ extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
 struct Env<'a> {
     mem: &'a GuestMem,
     steps: &'a Mutex<Vec<Box<Op<CpuMem>>>>,
-    mode: forklift_x86::Mode,
+    mode: Mode,
     /// The block's own bytes, which it compares itself if it is checked.
     own: (GuestAddr, GuestAddr),
     checked: bool,

@@ -1,0 +1,46 @@
+//! Looking at emitted code: text of each block, and a map for perf(1).
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+
+use forklift_x86::GuestAddr;
+
+/// What a block was made from and into.
+pub struct Dump<'a> {
+    /// Guest address of the block.
+    pub pc: GuestAddr,
+    /// Its Cranelift IR.
+    pub ir: &'a str,
+    /// Cranelift's listing of its host code, before frames were stripped.
+    pub listing: &'a str,
+    /// Host address of the code.
+    pub address: u64,
+    /// The code as it is run, exits not yet linked.
+    pub code: &'a [u8],
+}
+
+/// A [`Config::dump`](crate::Config::dump) that writes everything to standard error.
+pub fn to_stderr(d: &Dump<'_>) {
+    let bytes = d.code.iter().fold(String::new(), |mut s, b| {
+        let _ = write!(s, "{b:02x}");
+        s
+    });
+    eprintln!("block {} at {:#x}\n{}\n{}\n{bytes}\n", d.pc, d.address, d.ir, d.listing);
+}
+
+/// The file in which perf(1) looks up what lies where in this process.
+pub(crate) struct PerfMap(File);
+
+impl PerfMap {
+    /// The file for this process; `None` if it can't be written.
+    pub(crate) fn open() -> Option<Self> {
+        File::create(format!("/tmp/perf-{}.map", std::process::id())).ok().map(Self)
+    }
+
+    /// Adds a block.
+    pub(crate) fn add(&mut self, pc: GuestAddr, address: u64, len: usize) {
+        // A map that is incomplete is a pity, not an error.
+        let _ = writeln!(self.0, "{address:x} {len:x} guest_{:x}", pc.get());
+    }
+}
