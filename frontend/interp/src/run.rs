@@ -6,6 +6,7 @@
 //! 2. `next` links of blocks are indices that are checked against the address before use, so invalidation needs not find them.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, GuestAddr, Mode, bits, decode_block};
 
@@ -46,17 +47,44 @@ pub struct Interp<M: Memory> {
     model: CpuModel,
     hot: u32,
     blocks: Vec<Cached<M>>,
-    by_start: HashMap<(u64, Mode), u32>,
+    by_start: HashMap<(u64, Mode), u32, BuildHasherDefault<StartHash>>,
     free: Vec<u32>,
     executed: u64,
 }
 
 const NONE: u32 = u32::MAX;
 
+/// Hash of a block's address and mode. Looked up whenever control comes back from translated code, so it must be cheap; who picks bad addresses slows
+/// down nobody but himself.
+#[derive(Default)]
+struct StartHash(u64);
+
+impl Hasher for StartHash {
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&b| self.write_u64(b.into()));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0 ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+
+    #[inline]
+    fn write_isize(&mut self, n: isize) {
+        self.write_u64(n as u64);
+    }
+}
+
+
 impl<M: Memory> Interp<M> {
     /// An interpreter for this CPU model. A block that is run for the `hot`-th time makes `run` return; `u32::MAX` means never.
     pub fn new(model: CpuModel, hot: u32) -> Self {
-        Self { model, hot, blocks: Vec::new(), by_start: HashMap::new(), free: Vec::new(), executed: 0 }
+        Self { model, hot, blocks: Vec::new(), by_start: HashMap::default(), free: Vec::new(), executed: 0 }
     }
 
     /// Makes the block at `rip` count from nothing, if it is kept: it could not be compiled.

@@ -6,7 +6,8 @@
 //! * a `return_call_indirect` of the `code` of a matching [`IndirectEntry`](crate::IndirectEntry).
 //!
 //! Both pass the six registers on. Guest memory is accessed with [`TRAP_MEMORY`]; the source location of the access, an index into [`Lifted::pcs`], gives
-//! the instruction. At such a point the processor's state is that before the instruction, but for `rip`.
+//! an instruction to resume at by interpretation: at or before the one that faults, in the same block. The processor's state in memory is that before this
+//! instruction, but for `rip`, and nothing has been done since that can't be done again.
 //!
 //! Requirements to the ISA: `enable_pinned_reg`, `enable_verifier` in debug builds, `preserve_frame_pointers` (for tail calls), and SSE4.1 on x86-64. SSE code runs with the guest's rounding mode in the
 //! host's MXCSR or FPCR and with all exceptions masked: with an exception unmasked in the guest's MXCSR, blocks must be interpreted.

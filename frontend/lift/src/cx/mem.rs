@@ -31,25 +31,25 @@ const GUEST: MemFlagsData = MemFlagsData::new().with_trap_code(Some(TRAP_MEMORY)
 impl Lift<'_, '_> {
     /// Loads from guest memory.
     pub fn load(&mut self, ty: Type, a: Addr) -> Value {
-        self.sync();
+        self.guard(false);
         self.b.ins().load(ty, GUEST, a.base, a.disp)
     }
 
     /// Loads 32 bits as a value of 64.
     pub fn load_u32(&mut self, a: Addr) -> Value {
-        self.sync();
+        self.guard(false);
         self.b.ins().uload32(GUEST, a.base, a.disp)
     }
 
     /// Stores to guest memory.
     pub fn store(&mut self, v: Value, a: Addr) {
-        self.sync();
+        self.guard(true);
         self.b.ins().store(GUEST, v, a.base, a.disp);
     }
 
     /// Flags and address for an atomic access.
     pub fn atomic(&mut self, a: Addr) -> (MemFlagsData, Value) {
-        self.sync();
+        self.guard(true);
         (GUEST, self.host_value(a))
     }
 

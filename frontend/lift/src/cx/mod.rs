@@ -1,9 +1,12 @@
 //! The state of lifting one block, and the vocabulary that instructions are lifted with.
 //!
 //! What the guest's registers hold at the current point is known here as SSA values, or else lies in the state in memory. Invariants:
-//! 1. Before anything that may fault, leave the block or call a helper that looks at the state, [`Lift::sync`] has stored what differs from memory.
+//! 1. Before anything that leaves the block or calls a helper that looks at the state, [`Lift::sync`] has stored what differs from memory.
 //! 2. Cached values dominate the current point: code in a side path ([`Lift::side_path`]) works on a copy of the caches that is dropped with it.
 //! 3. An instruction changes the caches only behind its last access that may fault.
+//! 4. At anything that may fault, memory has the state from before one of the block's instructions, the *resume point*, and nothing that happened since
+//!    can't be done again (no store, no helper): the instruction that faults is found by interpretation from there on. [`Lift::guard`] sees to that, and
+//!    gives the access the source location of the resume point. So a block without stores needs nothing stored before its loads.
 
 mod exits;
 mod flags;
@@ -50,6 +53,8 @@ pub(crate) struct Lift<'a, 'b> {
     pub live: u32,
     /// The current instruction is the last of the trace.
     pub last: bool,
+    /// Number of the current instruction.
+    index: u32,
     env: &'a mut dyn LiftEnv,
     state: Value,
     known: Known,
@@ -71,6 +76,10 @@ struct Known {
     seg_base: [Option<Value>; 6],
     /// Values that were found to be `n` modulo 16.
     aligned: Vec<(Value, i32)>,
+    /// Number of the instruction that interpretation resumes at after a fault.
+    resume: u32,
+    /// Something has happened since that can't be done again, or the state in memory is not that of the resume point any more.
+    moved: bool,
 }
 
 impl<'a, 'b> Lift<'a, 'b> {
@@ -83,12 +92,13 @@ impl<'a, 'b> Lift<'a, 'b> {
         let state = b.ins().get_pinned_reg(I64);
         let exit_sig = b.import_signature(crate::signature());
         let known =
-            Known { regs: Regs::with_params(params), xmm: Xmms::default(), flags: FlagState::MEMORY, mem_base: None, seg_base: [None; 6], aligned: Vec::new() };
+            Known { regs: Regs::with_params(params), xmm: Xmms::default(), flags: FlagState::MEMORY, mem_base: None, seg_base: [None; 6], aligned: Vec::new(), resume: 0, moved: false };
         Self {
             b,
             key,
             live: 0,
             last: false,
+            index: 0,
             env,
             state,
             known,
@@ -125,7 +135,7 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// Lifts instruction `index` of the block.
     pub fn insn(&mut self, index: u32, i: &Instruction) {
-        self.b.set_srcloc(SourceLoc::new(index));
+        self.index = index;
         let done = crate::ops::lookup(i.mnemonic()).and_then(|f| f(self, i));
         if done.is_none() {
             self.unlifted(i);
@@ -147,6 +157,7 @@ impl<'a, 'b> Lift<'a, 'b> {
         let token = self.env.token(i) as i64;
         let token = self.b.ins().iconst(I64, token);
         let stop = self.call_helper(Helper::Step, Some(token));
+        self.known.moved = true;
         self.forget_written(i);
         self.side_path(stop, |cx| cx.leave_complete(LiftedExit::Dispatch));
     }
@@ -214,6 +225,7 @@ impl<'a, 'b> Lift<'a, 'b> {
     }
 
     fn store_state(&mut self, v: Value, offset: i32) {
+        self.known.moved = true;
         self.b.ins().store(STATE, v, self.state, offset);
     }
 
@@ -222,6 +234,16 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.sync_regs();
         self.sync_xmm();
         self.sync_flags();
+    }
+
+    /// Before an access that may fault: see invariant 4. `for_good`: it can't be done again.
+    fn guard(&mut self, for_good: bool) {
+        if self.known.moved {
+            self.sync();
+            (self.known.resume, self.known.moved) = (self.index, false);
+        }
+        self.b.set_srcloc(SourceLoc::new(self.known.resume));
+        self.known.moved |= for_good;
     }
 
     /// The same, except for the flags.
