@@ -1,5 +1,6 @@
 //! The command line.
 
+mod demo;
 mod info;
 mod run;
 
@@ -38,6 +39,8 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Show forklift at work: an embedded i386 web server, asked for its page.
+    Demo(demo::DemoArgs),
 }
 
 /// Options of `forklift run`.
@@ -84,5 +87,6 @@ pub fn main() -> i32 {
             info::completions(shell, out);
             Ok(())
         }),
+        Command::Demo(args) => demo::demo(&args),
     }
 }

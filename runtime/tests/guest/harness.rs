@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::inputs;
 
 /// How long one run may take.
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// How a guest is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
