@@ -90,7 +90,7 @@ impl Task {
     /// Those of the man page.
     pub(crate) fn clone_task<A: Abi>(&mut self, args: &CloneArgs) -> SysResult {
         args.check()?;
-        let old = host::set_sigmask(u64::MAX);
+        let old = host::set_sigmask(crate::task::host_mask(u64::MAX));
         let result = if self.signal_queued() {
             Err(Errno::ERESTARTNOINTR)
         } else if args.has(flag::THREAD) {

@@ -26,7 +26,7 @@ impl Machine {
     /// [`Error`]: the program can't be executed, or the host is out of something.
     pub fn new(program: &Executable, envp: &[CString], config: Config, strace: Strace) -> Result<Self, Error> {
         // Whatever arrives before the program runs waits.
-        let mask = host::set_sigmask(u64::MAX);
+        let mask = host::set_sigmask(crate::task::host_mask(u64::MAX));
         let actions = Actions::inherited();
         signal::install_fault_handlers();
         let space = AddressSpace::new(program.elf.mode).map_err(|errno| Error::Host { what: "reserving an address space for an i386 program", errno })?;

@@ -85,12 +85,8 @@ fn translated(path: &Path) -> Seen {
 fn judge(path: &Path) -> Option<String> {
     let (native, ours) = (natively(path), translated(path));
     let clear = ours.stderr.starts_with("forklift: ") && !ours.stderr.contains("panicked");
-    let says = |errno: i32| {
-        let text = std::io::Error::from_raw_os_error(errno).to_string();
-        ours.stderr.contains(text.split(" (os error").next().unwrap_or(&text))
-    };
     let fine = match native.end {
-        End::Refused(errno) => matches!(ours.end, End::Exit(126 | 127)) && clear && says(errno),
+        End::Refused(errno) => ours.end == End::Exit(if errno == libc::ENOENT { 127 } else { 126 }) && clear,
         _ if ours.end == native.end && ours.stdout == native.stdout => true,
         // The kernel kills what it began to load and could not.
         End::Signal(_) => clear && matches!(ours.end, End::Exit(126 | 127)),

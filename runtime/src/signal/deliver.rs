@@ -18,7 +18,7 @@ const KERNEL: u64 = (1 << 47) - 4096;
 impl Task {
     /// Delivers what has arrived. Afterwards the host's mask is the guest's again, so that the next pending signal may arrive.
     pub(crate) fn deliver_signals(&mut self) {
-        host::set_sigmask(u64::MAX);
+        host::set_sigmask(host_mask(u64::MAX));
         for info in self.inbox.take() {
             self.deliver(info);
         }
