@@ -27,8 +27,6 @@ pub(super) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Reservednop, Pick::One(nop)),
             (Mnemonic::Pause, Pick::One(nop)),
             (Mnemonic::Endbr32, Pick::One(nop)),
-            (Mnemonic::Rdsspd, Pick::One(nop)),
-            (Mnemonic::Rdsspq, Pick::One(nop)),
             (Mnemonic::Endbr64, Pick::One(nop)),
             // Without shadow stacks these are NOPs that leave their operand alone.
             (Mnemonic::Rdsspd, Pick::One(nop)),
