@@ -455,6 +455,62 @@ fn kicks_and_other_threads() {
     });
 }
 
+/// Threads run, compile, invalidate and flush at the same time, while one is kicked all the time.
+#[test]
+fn everything_at_once() {
+    const RING: u64 = 40;
+    let (jit, mut t) = setup(1 << 16);
+    let _guard = signals(&jit, &t);
+    let at = |i: u64| A + i % RING * 64;
+    let make = |i: u64| {
+        block(&jit, at(i), |m| {
+            m.spill(if i % 3 == 0 { 18 } else { 0 });
+            m.count_down(LiftedExit::Dispatch);
+            if i % 4 == 0 {
+                let to = m.b.ins().iconst(I64, at(i + 1) as i64);
+                m.indirect(to);
+            } else {
+                m.exit(LiftedExit::Direct(GuestAddr::new(at(i + 1))));
+            }
+        });
+    };
+    // Runs to the end of the count, compiling what is missing.
+    let finish = |t: &mut Thread| {
+        loop {
+            match t.run() {
+                JitExit::Cold => make((t.cpu().rip - A) / 64),
+                JitExit::Interrupted => {}
+                exit => break assert_eq!((exit, t.cpu().get(Gpr::Rcx)), (JitExit::Dispatch, 0)),
+            }
+        }
+    };
+    let done = AtomicU64::new(0);
+    std::thread::scope(|s| {
+        for seed in 0..2 {
+            let (done, finish, jit) = (&done, &finish, &jit);
+            s.spawn(move || {
+                let (mut other, mut n) = (Thread::new(jit, CpuState::new(Mode::Bits64), 0, count_step).unwrap(), seed);
+                while done.load(Ordering::SeqCst) == 0 {
+                    start(&mut other, at(n), 5000 + n);
+                    finish(&mut other);
+                    n = n.wrapping_mul(0x9e37_79b9) % 997;
+                    jit.invalidate(GuestAddr::new(at(n)), GuestAddr::new(at(n) + 1));
+                }
+            });
+        }
+        kicker(|| {
+            for n in 0..300 {
+                start(&mut t, at(n), 20_000);
+                finish(&mut t);
+            }
+        });
+        done.store(1, Ordering::SeqCst);
+    });
+    let stats = jit.stats();
+    assert!(stats.flushes > 0 && stats.killed > 0, "{stats}");
+    assert_eq!(jit.kicks.load(Ordering::SeqCst), 0);
+}
+
 /// Prices, for docs/adr: run with `--release --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
