@@ -1,6 +1,6 @@
 //! The JIT of one guest process.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -107,9 +107,11 @@ impl Jit {
         lock(&self.compiler)
     }
 
-    /// Whether there is a block for `pc`. Takes no lock; a few nanoseconds.
+    /// Whether there is a block for `pc`.
     pub fn has(&self, pc: GuestAddr) -> bool {
-        !self.flushing.load(Ordering::Relaxed) && self.map.get(&self.blocks.blocks, pc.get()).is_some()
+        // Without the lock only a thread in `run` may look, where a flush waits for it.
+        let _lock = self.write();
+        self.map.get(&self.blocks.blocks, pc.get()).is_some()
     }
 
     /// Compiles the block at `pc`, unless there is one. `checked` as in [`BlockKey::checked`].

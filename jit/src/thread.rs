@@ -25,8 +25,10 @@ pub(crate) struct Shared {
 /// for signals whatever the reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JitExit {
-    /// There is no block for `cpu.rip` (or none may be used in this state): interpret.
+    /// There is no block for `cpu.rip`: interpret.
     Cold,
+    /// There may be a block for `cpu.rip`, but none may be used in this state: interpret.
+    Barred,
     /// The instruction at `cpu.rip` is for the interpreter.
     Step,
     /// A step helper returned non-zero, or something has changed that blocks depend on.
@@ -122,7 +124,7 @@ impl Thread {
     pub fn run(&mut self) -> JitExit {
         self.shared.active.store(true, Ordering::SeqCst);
         let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr() };
-        let exit = if usable(d.cpu()) { d.run() } else { JitExit::Cold };
+        let exit = if usable(d.cpu()) { d.run() } else { JitExit::Barred };
         self.shared.active.store(false, Ordering::Release);
         // SAFETY: the state is ours.
         unsafe { self.jit.kick_done(self.state_ptr(), self.shared.table.address()) };

@@ -117,7 +117,7 @@ impl Host {
                 JitExit::Interrupted => None,
                 // SAFETY: as above.
                 JitExit::Cold if self.compile(pc, unsafe { &mut *running }) => None,
-                JitExit::Cold | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),
+                JitExit::Cold | JitExit::Barred | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),
             };
             match exit {
                 Some(e) => return End::Exit(e),

@@ -165,15 +165,16 @@ impl Task {
         true
     }
 
-    /// Runs emitted code as long as there is any. `None`: none for this place.
-    pub(super) fn run_jit(&mut self) -> Option<()> {
-        let jit = self.jit.as_mut()?;
+    /// Runs emitted code as long as there is any. `Some`: it is the interpreter's turn, and whether it must run the next block even if that is translated.
+    pub(super) fn run_jit(&mut self) -> Option<bool> {
+        let Some(jit) = &mut self.jit else { return Some(false) };
         let mut cx = StepContext { mem: &raw mut self.mem, model: self.process.config.model, exit: None };
         jit.thread.state_mut().owner = (&raw mut cx) as u64;
         let left = jit.thread.run();
         let exit = cx.exit;
         match left {
-            JitExit::Cold => return None,
+            JitExit::Cold => return Some(false),
+            JitExit::Barred => return Some(true),
             // The interpreter finds the reason again, exactly.
             JitExit::Step | JitExit::Fault => self.step(),
             JitExit::Dispatch => {
@@ -183,12 +184,7 @@ impl Task {
             }
             JitExit::Interrupted => {}
         }
-        Some(())
-    }
-
-    /// Whether there is a block for `rip`.
-    pub(super) fn has_translation(&self) -> bool {
-        self.jit.as_ref().is_some_and(|j| j.thread.jit().has(self.cpu.pc()))
+        None
     }
 
     /// Before the thread's part of the JIT goes away, with the task.

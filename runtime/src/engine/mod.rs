@@ -29,16 +29,16 @@ impl Task {
         while !self.has_ended() {
             self.attend();
             let stepping = self.cpu.flags.rest & bits::TF != 0;
-            if stepping || self.run_jit().is_none() {
-                self.interpret();
+            if stepping {
+                self.interpret(true);
+            } else if let Some(force) = self.run_jit() {
+                self.interpret(force);
             }
         }
     }
 
-    /// Runs the interpreter until something happens, or a block is to be had in compiled form.
-    fn interpret(&mut self) {
-        // A block that is there and yet could not be run is not for this state of the processor.
-        let mut force = self.has_translation();
+    /// Runs the interpreter until something happens, or a block is to be had in compiled form. `force`: the first one is to be interpreted even if it is.
+    fn interpret(&mut self, mut force: bool) {
         loop {
             match self.interp.run_on(&mut self.cpu, &mut self.mem, BUDGET, force) {
                 Stop::Exit(exit) => return self.handle(exit),
