@@ -5,6 +5,7 @@
 //! | [`abi`] | the two kernel interfaces as types; guest structures and pointers |
 //! | [`errno`] | errors of the guest's kernel |
 //! | [`clone`], [`exec`] | new threads, processes and programs |
+//! | [`dump`] | printing blocks that are compiled |
 //! | [`engine`] | the loop that runs a thread |
 //! | [`error`] | failures of forklift itself |
 //! | [`loader`] | from a path to a program in memory |
@@ -14,6 +15,7 @@
 //! | [`procfs`] | files of /proc that describe the guest |
 //! | [`segments`] | GDT and LDT entries of programs |
 //! | [`signal`] | signals |
+//! | [`stats`] | what a process has done |
 //! | [`syscall`] | system calls: one item each, tables, `--strace` |
 //! | [`paths`] | the guest's paths on the host |
 //! | [`host`] | what depends on the host's architecture |
@@ -22,6 +24,7 @@ pub mod abi;
 #[doc(hidden)]
 pub mod cli;
 pub mod clone;
+pub mod dump;
 pub mod engine;
 pub mod errno;
 pub mod error;
@@ -35,6 +38,7 @@ pub mod process;
 pub mod procfs;
 pub mod segments;
 pub mod signal;
+pub mod stats;
 pub mod syscall;
 pub mod task;
 

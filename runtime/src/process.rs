@@ -8,8 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use forklift_x86::{CpuModel, GuestAddr};
 
+use crate::dump::Dump;
 use crate::mem::AddressSpace;
 use crate::signal::action::Actions;
+use crate::stats::Totals;
 use crate::syscall::Strace;
 use crate::task::Task;
 
@@ -26,6 +28,8 @@ pub struct Config {
     pub stats: bool,
     /// Where system calls are traced to.
     pub trace: Trace,
+    /// Which blocks are printed when they are compiled.
+    pub dump: Dump,
 }
 
 /// Where `--strace` writes.
@@ -61,6 +65,9 @@ impl Config {
         if self.interpret_only {
             option("--interp", OsStr::new(""));
         }
+        if self.dump.is_on() {
+            option("-d", OsStr::new(&self.dump.to_string()));
+        }
         if self.stats {
             option("--stats", OsStr::new(""));
         }
@@ -70,7 +77,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { root: None, model: CpuModel::V2, interpret_only: false, stats: false, trace: Trace::Off }
+        Self { root: None, model: CpuModel::V2, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default() }
     }
 }
 
@@ -109,6 +116,7 @@ pub struct Process {
     sigreturn: [AtomicU64; 2],
     /// What it does with signals.
     pub actions: Actions,
+    totals: Mutex<Totals>,
 }
 
 impl Process {
@@ -123,6 +131,7 @@ impl Process {
             sysenter_return: AtomicU64::new(0),
             sigreturn: Default::default(),
             actions,
+            totals: Mutex::default(),
         }
     }
 
@@ -138,6 +147,7 @@ impl Process {
             sysenter_return: load(&self.sysenter_return),
             sigreturn: [load(&self.sigreturn[0]), load(&self.sigreturn[1])],
             actions: self.actions.duplicate(),
+            totals: Mutex::default(),
         }
     }
 
@@ -146,7 +156,8 @@ impl Process {
         let program = self.program();
         let actions = self.actions.lock();
         let space = self.space.lock_for_fork();
-        (program, actions, space, crate::task::lock_threads())
+        let totals = self.totals.lock();
+        (program, actions, space, crate::task::lock_threads(), totals)
     }
 
     /// Its memory.
@@ -198,8 +209,18 @@ impl Process {
     /// What must be done before the whole process ends.
     pub fn before_exit(&self, t: &Task) {
         t.release_robust();
-        if let Some(p) = self.space.existing_jit().filter(|_| self.config.stats) {
-            eprintln!("{}", p.jit.stats());
+        if self.config.stats {
+            crate::stats::print(t);
         }
+    }
+
+    /// What threads have done that have ended.
+    pub fn totals(&self) -> Totals {
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what a thread has done that ends.
+    pub fn add_totals(&self, more: &Totals) {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(more);
     }
 }

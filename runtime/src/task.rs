@@ -1,6 +1,7 @@
 //! A thread of the guest: its processor, its memory, its place among the others.
 
 use core::ptr::NonNull;
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use forklift_interp::Interp;
@@ -24,6 +25,8 @@ pub struct Counters {
     pub syscalls: u64,
     /// Signals delivered.
     pub signals: u64,
+    /// Time in system calls, if statistics are wanted.
+    pub syscall_time: Duration,
 }
 
 /// What restart_syscall(2) goes on with.
@@ -235,6 +238,7 @@ impl Task {
             // SAFETY: ends the process.
             unsafe { libc::_exit(status) }
         }
+        self.process.add_totals(&self.totals());
         self.exit_status = Some(status);
     }
 

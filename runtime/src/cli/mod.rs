@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use forklift_x86::CpuModel;
 
+use crate::dump::Dump;
 use crate::exec::EXEC_COMMAND;
 
 /// Runs Linux programs for i386 and x86-64 on this machine, whatever its processor.
@@ -61,6 +62,9 @@ struct RunArgs {
     /// The CPU that the program sees.
     #[arg(long, value_name = "MODEL", default_value_t = CpuModel::V2)]
     cpu: CpuModel,
+    /// Print blocks when they are compiled: asm (the program's), clif, host; of blocks that begin in these ranges only, if there are any.
+    #[arg(short = 'd', value_name = "KIND[,KIND…][@START-END…]")]
+    dump: Option<Dump>,
     /// Print statistics when the program ends.
     #[arg(long)]
     stats: bool,

@@ -60,6 +60,8 @@ fn exec_start(mut args: impl Iterator<Item = OsString>) -> Result<Machine, Error
             config.trace = Trace::Stderr;
         } else if bytes == b"--interp" {
             config.interpret_only = true;
+        } else if let Some(dump) = value("-d") {
+            config.dump = dump.to_str().and_then(|d| d.parse().ok()).unwrap_or_default();
         } else if bytes == b"--stats" {
             config.stats = true;
         }
@@ -96,7 +98,7 @@ fn start(args: RunArgs) -> Result<Machine, Error> {
         Some(Some(path)) => Trace::File(std::path::absolute(&path).unwrap_or(path)),
     };
     let root = args.root.map(|r| std::path::absolute(&r).unwrap_or(r));
-    let config = Config { root, model: args.cpu, interpret_only: args.interp, stats: args.stats, trace };
+    let config = Config { root, model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump: args.dump.unwrap_or_default() };
     let mut argv = args.program.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
     let path = find(&argv[0], &envp, config.root.as_deref());
     if let Some(name) = args.argv0 {

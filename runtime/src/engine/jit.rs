@@ -35,17 +35,17 @@ unsafe impl Sync for ProcessJit {}
 
 impl ProcessJit {
     /// A JIT for a process with this memory.
-    pub(crate) fn new(mem: &GuestMem) -> Result<Self, Error> {
-        let jit = Jit::new(config(mem.space().mode())).map_err(|e| Error::Jit(e.to_string()))?;
+    pub(crate) fn new(mem: &GuestMem, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Result<Self, Error> {
+        let jit = Jit::new(config(mem.space().mode(), dump)).map_err(|e| Error::Jit(e.to_string()))?;
         Ok(Self { jit, steps: Mutex::default() })
     }
 }
 
-/// The JIT's options. For developers, the environment variable FORKLIFT_JIT may have `perf` (write a map for perf(1)) and `dump` (show each block).
-fn config(mode: Mode) -> Config {
+/// The JIT's options. For developers, the environment variable FORKLIFT_JIT may have `perf` (write a map for perf(1)).
+fn config(mode: Mode, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Config {
     let options = std::env::var("FORKLIFT_JIT").unwrap_or_default();
     let has = |name| options.split(',').any(|o| o == name);
-    Config { perf_map: has("perf"), dump: has("dump").then_some(forklift_jit::debug::to_stderr), ..Config::new(mode) }
+    Config { perf_map: has("perf"), dump, ..Config::new(mode) }
 }
 
 /// One thread's part.
@@ -145,13 +145,14 @@ impl Task {
         let (pc, mode) = (self.cpu.pc(), self.cpu.mode);
         let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
         let checked = self.process.space().watch_code(block.start, block.end);
+        self.process.config.dump.block(&block);
         let mut env = Env { mem: &self.mem, steps: &p.steps, mode, own: (block.start, block.end), checked };
         let compiled = p.jit.compile(pc, checked, &mut env).is_ok();
         compiled && (self.jit.is_some() || self.enter_jit(&p))
     }
 
     fn process_jit(&mut self) -> Option<Arc<ProcessJit>> {
-        self.process.space().jit(|| ProcessJit::new(&self.mem))
+        self.process.space().jit(|| ProcessJit::new(&self.mem, self.process.config.dump.callback()))
     }
 
     /// Gives the thread its part of the JIT. From now on its processor lies there.

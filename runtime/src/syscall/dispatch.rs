@@ -1,5 +1,7 @@
 //! From a gate to a system call and back: numbers, registers, restarts.
 
+use std::time::Instant;
+
 use forklift_x86::{Gate, Gpr, GuestAddr};
 
 use super::{BY_I386, BY_X64, Entry, Handler, NUMBERS, names};
@@ -91,6 +93,7 @@ fn run<A: Abi>(t: &mut Task, regs: [u64; 6], table: &[Option<&'static Entry>; NU
     t.counters.syscalls += 1;
     (t.restart, t.wait_mask) = (None, None);
     let found = usize::try_from(nr).ok().and_then(|n| table.get(n).copied().flatten());
+    let start = t.process.config.stats.then(Instant::now);
     let result = match found {
         Some(e) if t.process.strace.is_on() => traced(t, e, pick(e), regs),
         Some(e) => (pick(e).run)(t, regs),
@@ -99,6 +102,9 @@ fn run<A: Abi>(t: &mut Task, regs: [u64; 6], table: &[Option<&'static Entry>; NU
             Err(Errno::ENOSYS)
         }
     };
+    if let Some(start) = start {
+        t.counters.syscall_time += start.elapsed();
+    }
     finish::<A>(t, nr, result);
 }
 

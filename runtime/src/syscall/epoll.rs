@@ -2,7 +2,7 @@
 
 use super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
 use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::table;

@@ -3,7 +3,7 @@
 use super::flags;
 use super::sys::{int, opt_ptr_mut, ptr, ptr_mut, sys, wait};
 use super::{Fd, Hex, Restart, Spec, Split64, Str, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::table;
 use crate::task::{Task, host_mask};

@@ -4,7 +4,7 @@ use forklift_x86::GuestAddr;
 
 use super::time::{ClockId, deadline};
 use super::{Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;

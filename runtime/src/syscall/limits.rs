@@ -2,7 +2,7 @@
 
 use super::plain::plain_calls;
 use super::{Hex, Restart, Spec, Support::Full, Support::Refused, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;

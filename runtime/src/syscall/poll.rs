@@ -6,7 +6,7 @@ use forklift_x86::GuestAddr;
 
 use super::sys::{opt_ptr, opt_ptr_mut, ptr, ptr_mut, wait};
 use super::{Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::table;

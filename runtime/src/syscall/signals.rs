@@ -3,7 +3,7 @@
 use forklift_x86::{Gpr, GuestAddr};
 
 use super::{Restart, Sig, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;

@@ -3,7 +3,7 @@
 use forklift_x86::GuestAddr;
 
 use super::{Arg, Regs, Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;

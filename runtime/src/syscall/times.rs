@@ -2,7 +2,7 @@
 
 use super::sys::{opt_ptr, sys};
 use super::{Fd, Hex, Spec, Str, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::table;
 use crate::task::Task;

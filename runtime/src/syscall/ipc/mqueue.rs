@@ -5,7 +5,7 @@ use forklift_x86::GuestAddr;
 use super::super::flags;
 use super::super::sys::{int, opt_ptr, opt_ptr_mut, ptr_mut, sys, wait};
 use super::super::{Fd, Octal, Restart, Spec, Str, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, GuestWord, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::SysResult;
 use crate::guest_struct;
 use crate::mem::Access;

@@ -5,7 +5,7 @@ use forklift_x86::GuestAddr;
 use super::super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
 use super::super::{Hex, Restart, Spec, Support::Full, Syscall};
 use super::{Perm, PermI386, PermX64, command, owner, put, set_owner, split, zeroed};
-use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::Access;

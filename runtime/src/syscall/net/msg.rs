@@ -5,7 +5,7 @@ use forklift_x86::GuestAddr;
 use super::super::sys::{int, ptr, ptr_mut};
 use super::super::{Fd, Hex, Spec, Support::Full, Syscall};
 use super::{Addr, MAX_ADDR, cmsg, wait_socket};
-use crate::abi::{Abi, GuestPtr, TimePair, KernelTimespec};
+use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::{Access, IoVecs};
