@@ -90,6 +90,7 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
         ip: i.ip(),
         imm: 0,
         disp: 0,
+        target: 0,
         ext: slow.then(|| Box::new(*i)),
         reg: [0; 4],
         base: CpuState::ZERO as u8,
@@ -99,6 +100,7 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
         ea_shift: 0,
         linear_shift: (64 - mode.bitness()) as u8,
         len: i.len() as u8,
+        cond: 0,
     };
     for k in 0..i.op_count() {
         match i.op_kind(k) {

@@ -11,6 +11,7 @@ mod exec;
 pub mod f80;
 mod flat;
 mod float;
+mod fuse;
 mod int;
 mod memory;
 mod op;

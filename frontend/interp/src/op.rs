@@ -25,6 +25,8 @@ pub struct Op<M: Memory> {
     pub imm: u64,
     /// Displacement of the memory operand; the absolute address for a RIP-relative one.
     pub disp: u64,
+    /// Where the branch of a pair goes ([`crate::fuse`]).
+    pub(crate) target: u64,
     /// The instruction itself, for operations that need more than is here.
     pub ext: Option<Box<Instruction>>,
     /// Slots of the register operands, by operand number: GPR 0–15 (AH, CH, DH, BH in a byte operand: 16–19), vector, MMX, x87, segment number.
@@ -43,6 +45,8 @@ pub struct Op<M: Memory> {
     pub linear_shift: u8,
     /// Length of the instruction, in bytes.
     pub len: u8,
+    /// Condition of a pair's branch.
+    pub(crate) cond: u8,
 }
 
 impl<M: Memory> Op<M> {

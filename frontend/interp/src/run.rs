@@ -3,13 +3,15 @@
 //! Invariants:
 //! 1. A kept block's code bytes are watched ([`Memory::watch_code`]), or compared at each entry. Whoever learns of a write calls
 //!    [`Interp::invalidate`] before running on.
-//! 2. `next` links of blocks are indices that are checked against the address before use, so invalidation needs not find them.
+//! 2. Links between blocks, and the table of recent blocks, are indices that are checked against the block's key before use, so invalidation needs not
+//!    find them. The key of a block that may not be entered by a link (dropped, or to be compared) is no state's.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, GuestAddr, Mode, bits, decode_block};
 
+use crate::fuse::fuse;
 use crate::{Exec, Memory, Op, compile_op};
 
 /// Unit: guest instructions. The longest block that is kept; longer straight runs are rare.
@@ -30,16 +32,41 @@ pub enum Stop {
 }
 
 struct Cached<M: Memory> {
-    start: u64,
+    /// Address and mode as [`key_of`] has them, or [`NO_LINK`].
+    key: u64,
     end: u64,
-    mode: Mode,
     runs: u32,
-    /// Blocks that were found behind this one the last times, by parity of their address.
+    /// Number of instructions; there are fewer operations if some are pairs.
+    insns: u32,
+    /// The block behind this one's end, and the one that was found elsewhere last.
     next: [u32; 2],
     ops: Box<[Op<M>]>,
+    start: u64,
+    mode: Mode,
+    live: bool,
     /// The bytes, if they are to be compared at entry.
     source: Option<Box<[u8]>>,
-    live: bool,
+}
+
+/// The key of no state: neither an i386 nor a canonical address.
+const NO_LINK: u64 = 1 << 62;
+
+/// What tells the block for a state of the processor.
+#[inline(always)]
+const fn key_of(rip: u64, mode: Mode) -> u64 {
+    match mode {
+        Mode::Bits64 => rip,
+        Mode::Bits32 => rip | 1 << 63,
+    }
+}
+
+/// Size of the table of recent blocks, a power of two.
+const RECENT: usize = 1024;
+
+/// Index in the table of recent blocks.
+#[inline(always)]
+const fn recent_slot(key: u64) -> usize {
+    (key ^ key >> 10) as usize % RECENT
 }
 
 /// The interpreter of one thread.
@@ -48,11 +75,15 @@ pub struct Interp<M: Memory> {
     hot: u32,
     blocks: Vec<Cached<M>>,
     by_start: HashMap<(u64, Mode), u32, BuildHasherDefault<StartHash>>,
+    /// Blocks by a hash of their key, for targets of indirect branches.
+    recent: Box<[u32; RECENT]>,
     free: Vec<u32>,
     executed: u64,
 }
 
 const NONE: u32 = u32::MAX;
+/// The number of runs that makes no block hot.
+const NEVER: u32 = u32::MAX;
 
 /// Hash of a block's address and mode. Looked up whenever control comes back from translated code, so it must be cheap; who picks bad addresses slows
 /// down nobody but himself.
@@ -80,11 +111,10 @@ impl Hasher for StartHash {
     }
 }
 
-
 impl<M: Memory> Interp<M> {
     /// An interpreter for this CPU model. A block that is run for the `hot`-th time makes `run` return; `u32::MAX` means never.
     pub fn new(model: CpuModel, hot: u32) -> Self {
-        Self { model, hot, blocks: Vec::new(), by_start: HashMap::default(), free: Vec::new(), executed: 0 }
+        Self { model, hot, blocks: Vec::new(), by_start: HashMap::default(), recent: Box::new([NONE; RECENT]), free: Vec::new(), executed: 0 }
     }
 
     /// Makes the block at `rip` count from nothing, if it is kept: it could not be compiled.
@@ -137,17 +167,17 @@ impl<M: Memory> Interp<M> {
                 Ok(found) => found,
                 Err(exit) => return Stop::Exit(exit),
             };
-            let block = &mut self.blocks[at as usize];
-            block.runs += 1;
+            let Some(block) = self.blocks.get_mut(at as usize) else { continue };
+            block.runs = block.runs.wrapping_add(1);
             if block.runs >= self.hot {
                 // Hot it stays: whoever compiles it wants to know when it is reached again.
                 block.runs = self.hot - 1;
-                if !core::mem::take(&mut force) {
+                if self.hot != NEVER && !force {
                     return Stop::Hot;
                 }
             }
             force = false;
-            self.executed += block.ops.len() as u64;
+            self.executed += u64::from(block.insns);
             if let Err(exit) = run_block(&mut Exec { cpu, mem, model: self.model }, &block.ops, block.end) {
                 return Stop::Exit(exit);
             }
@@ -166,7 +196,7 @@ impl<M: Memory> Interp<M> {
     pub fn invalidate(&mut self, start: GuestAddr, end: GuestAddr) {
         for (i, b) in self.blocks.iter_mut().enumerate() {
             if b.live && b.start < end.get() && start.get() < b.end {
-                b.live = false;
+                (b.live, b.key) = (false, NO_LINK);
                 b.ops = Box::default();
                 self.by_start.remove(&(b.start, b.mode));
                 self.free.push(i as u32);
@@ -189,23 +219,36 @@ impl<M: Memory> Interp<M> {
         }
     }
 
-    /// The block at `rip`, which was left from block `from`.
+    /// The block at `rip`, which was reached from block `from`.
     #[inline(always)]
     fn successor(&mut self, from: u32, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
-        let way = (cpu.rip >> 1 ^ cpu.rip) as usize & 1;
-        if let Some(f) = self.blocks.get(from as usize) {
-            let n = f.next[way];
-            if let Some(b) = self.blocks.get(n as usize)
-                && b.start == cpu.rip
-                && b.live
-                && b.source.is_none()
-            {
-                return Ok(n);
-            }
+        let key = key_of(cpu.rip, cpu.mode);
+        // One after the other, so that the host predicts the way instead of waiting for `rip`.
+        let next = self.blocks.get(from as usize).map_or([NONE; 2], |f| f.next);
+        if self.is_at(next[0], key) {
+            Ok(next[0])
+        } else if self.is_at(next[1], key) {
+            Ok(next[1])
+        } else {
+            self.relink(from, key, cpu, mem)
         }
-        let found = self.find(cpu, mem)?;
+    }
+
+    #[inline(always)]
+    fn is_at(&self, i: u32, key: u64) -> bool {
+        self.blocks.get(i as usize).is_some_and(|b| b.key == key)
+    }
+
+    /// The block at `rip` for which there is no link yet, or another one.
+    #[inline(never)]
+    fn relink(&mut self, from: u32, key: u64, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
+        let mut found = self.recent[recent_slot(key)];
+        if !self.is_at(found, key) {
+            found = self.find(cpu, mem)?;
+            self.recent[recent_slot(key)] = found;
+        }
         if let Some(f) = self.blocks.get_mut(from as usize) {
-            f.next[way] = found;
+            f.next[usize::from(cpu.rip != f.end)] = found;
         }
         Ok(found)
     }
@@ -235,15 +278,18 @@ impl<M: Memory> Interp<M> {
         let checked = mem.watch_code(cpu.pc(), cpu.pc().wrapping_add(1));
         let block = fetch_block(cpu, mem, MAX_BLOCK)?;
         let source = if mem.watch_code(block.start, block.end) || checked { Some(source_bytes(&block, mem)) } else { None };
+        let start = block.start.get();
         let cached = Cached {
-            start: block.start.get(),
+            key: if source.is_some() { NO_LINK } else { key_of(start, block.mode) },
             end: block.end.get(),
-            mode: block.mode,
             runs: 0,
+            insns: block.insns.len() as u32,
             next: [NONE; 2],
-            ops: block.insns.iter().map(|i| compile_op(i, cpu.mode)).collect(),
-            source,
+            ops: compile_block(&block),
+            start,
+            mode: block.mode,
             live: true,
+            source,
         };
         let key = (cached.start, cached.mode);
         let i = match self.free.pop() {
@@ -259,6 +305,19 @@ impl<M: Memory> Interp<M> {
         self.by_start.insert(key, i);
         Ok(i)
     }
+}
+
+fn compile_block<M: Memory>(block: &Block) -> Box<[Op<M>]> {
+    let mut ops: Vec<Op<M>> = Vec::with_capacity(block.insns.len());
+    if let [body @ .., first, branch] = &block.insns[..]
+        && let Some(pair) = fuse(first, branch, block.mode)
+    {
+        ops.extend(body.iter().map(|i| compile_op(i, block.mode)));
+        ops.push(pair);
+    } else {
+        ops.extend(block.insns.iter().map(|i| compile_op(i, block.mode)));
+    }
+    ops.into()
 }
 
 fn source_bytes<M: Memory>(block: &Block, mem: &mut M) -> Box<[u8]> {
