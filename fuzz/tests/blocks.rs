@@ -20,7 +20,8 @@ fn setting(name: &str, default: u64) -> u64 {
 
 fn main() {
     let pairs: [(&str, Make, Make); 2] = [("real-jit", oracle::real_cpu, oracle::jit), ("interp-jit", oracle::interpreter, oracle::jit)];
-    let families: [(&str, fn(Mnemonic) -> bool); 2] = [("integer", |m| !is_vector(m)), ("vector", is_vector)];
+    type Family = (&'static str, fn(Mnemonic) -> bool);
+    let families: [Family; 2] = [("integer", |m| !is_vector(m)), ("vector", is_vector)];
     let mut trials = Vec::new();
     for (pair, left, right) in pairs {
         for (family, wanted) in families {

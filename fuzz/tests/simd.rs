@@ -49,7 +49,7 @@ impl Rng {
     }
 
     fn below(&mut self, n: u64) -> u64 {
-        (self.next() >> 32) * n >> 32
+        ((self.next() >> 32) * n) >> 32
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {

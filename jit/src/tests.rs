@@ -464,9 +464,9 @@ fn everything_at_once() {
     let at = |i: u64| A + i % RING * 64;
     let make = |i: u64| {
         block(&jit, at(i), |m| {
-            m.spill(if i % 3 == 0 { 18 } else { 0 });
+            m.spill(if i.is_multiple_of(3) { 18 } else { 0 });
             m.count_down(LiftedExit::Dispatch);
-            if i % 4 == 0 {
+            if i.is_multiple_of(4) {
                 let to = m.b.ins().iconst(I64, at(i + 1) as i64);
                 m.indirect(to);
             } else {

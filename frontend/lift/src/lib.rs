@@ -1,6 +1,6 @@
 //! Guest basic blocks to Cranelift IR.
 //!
-//! [`Lifter::lift`] decodes a block and builds the function for it; [`contract`](crate::contract) says what such a function expects and promises.
+//! [`Lifter::lift`] decodes a block and builds the function for it; [`contract`] says what such a function expects and promises.
 //! Compiling and running it is *not* here, nor is anything about Linux. Instructions that are not lifted become calls of [`Helper::Step`].
 
 #![forbid(unsafe_code)]

@@ -10,6 +10,7 @@ impl Rng {
     }
 
     /// 64 bits.
+    #[expect(clippy::should_implement_trait, reason = "a generator of numbers without end is no iterator to its callers")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

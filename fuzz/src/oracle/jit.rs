@@ -119,9 +119,8 @@ impl Host {
                 JitExit::Cold if self.compile(pc, unsafe { &mut *running }) => None,
                 JitExit::Cold | JitExit::Barred | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),
             };
-            match exit {
-                Some(e) => return End::Exit(e),
-                None => {}
+            if let Some(e) = exit {
+                return End::Exit(e);
             }
         }
         End::Endless

@@ -68,7 +68,7 @@ struct RunArgs {
     /// Print statistics when the program ends.
     #[arg(long)]
     stats: bool,
-    /// The name that the program finds in argv[0].
+    /// The name that the program finds as its own.
     #[arg(long, value_name = "NAME")]
     argv0: Option<OsString>,
     /// The program and its arguments. A name without a slash is looked up in PATH.

@@ -25,6 +25,7 @@ const MAX_INSNS: usize = 32;
 pub(crate) struct ProcessJit {
     pub jit: Arc<Jit>,
     /// Tokens are addresses of these. They stay as long as the process: dead blocks may still be running.
+    #[expect(clippy::vec_box, reason = "the addresses must stay when the vector grows")]
     steps: Mutex<Vec<Box<Op<CpuMem>>>>,
 }
 
@@ -101,6 +102,7 @@ extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
 /// What the lifter is given.
 struct Env<'a> {
     mem: &'a GuestMem,
+    #[expect(clippy::vec_box, reason = "the addresses must stay when the vector grows")]
     steps: &'a Mutex<Vec<Box<Op<CpuMem>>>>,
     mode: Mode,
     /// The block's own bytes, which it compares itself if it is checked.

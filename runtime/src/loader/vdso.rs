@@ -123,10 +123,9 @@ pub fn build(mode: Mode) -> Vdso {
     let soname = SONAME[usize::from(!is_64)];
     let funcs = functions(mode);
     let mut o = Out { bytes: vec![0; ehdr + 2 * phdr], word };
-    let mut p = Parts::default();
 
     // Strings.
-    p.strtab = o.align(8);
+    let mut p = Parts { strtab: o.align(8), ..Parts::default() };
     let mut names = vec![0u8];
     let mut name_at = |s: &str| {
         let at = names.len();
@@ -182,9 +181,17 @@ fn symbol_table(o: &mut Out, is_64: bool, sym_size: usize, names: &[usize], addr
         let size = f.code.len() as u64;
         o.num(name as u64, 4);
         if is_64 {
-            (o.num(GLOBAL_FUNC, 1), o.num(0, 1), o.num(1, 2), o.num(addr as u64, 8), o.num(size, 8));
+            o.num(GLOBAL_FUNC, 1);
+            o.num(0, 1);
+            o.num(1, 2);
+            o.num(addr as u64, 8);
+            o.num(size, 8);
         } else {
-            (o.num(addr as u64, 4), o.num(size, 4), o.num(GLOBAL_FUNC, 1), o.num(0, 1), o.num(1, 2));
+            o.num(addr as u64, 4);
+            o.num(size, 4);
+            o.num(GLOBAL_FUNC, 1);
+            o.num(0, 1);
+            o.num(1, 2);
         }
     }
 }
@@ -192,7 +199,10 @@ fn symbol_table(o: &mut Out, is_64: bool, sym_size: usize, names: &[usize], addr
 /// One bucket with all symbols in a chain.
 fn hash_table(o: &mut Out, symbols: usize) {
     o.align(8);
-    (o.num(1, 4), o.num(symbols as u64, 4), o.num(1, 4), o.num(0, 4));
+    o.num(1, 4);
+    o.num(symbols as u64, 4);
+    o.num(1, 4);
+    o.num(0, 4);
     for i in 1..symbols {
         o.num(if i + 1 < symbols { i as u64 + 1 } else { 0 }, 4);
     }
@@ -205,8 +215,15 @@ fn versions(o: &mut Out, symbols: usize, soname: &str, soname_at: usize, version
     (1..symbols).for_each(|_| o.num(2, 2));
     o.align(8);
     for (flags, ndx, name, at, next) in [(1, 1, soname, soname_at, 28), (0, 2, VERSION, version_at, 0)] {
-        (o.num(1, 2), o.num(flags, 2), o.num(ndx, 2), o.num(1, 2), o.num(hash(name).into(), 4), o.num(20, 4), o.num(next, 4));
-        (o.num(at as u64, 4), o.num(0, 4));
+        o.num(1, 2);
+        o.num(flags, 2);
+        o.num(ndx, 2);
+        o.num(1, 2);
+        o.num(hash(name).into(), 4);
+        o.num(20, 4);
+        o.num(next, 4);
+        o.num(at as u64, 4);
+        o.num(0, 4);
     }
 }
 
@@ -225,23 +242,38 @@ fn dynamic(o: &mut Out, p: &Parts, soname_at: usize, sym_size: usize) {
         (0, 0),
     ];
     for (tag, v) in entries {
-        (o.word(tag), o.word(v));
+        o.word(tag);
+        o.word(v);
     }
 }
 
 fn headers(o: &mut Out, p: &Parts, is_64: bool, ehdr: usize, phdr: usize, size: usize) {
     let mut h = Out { bytes: Vec::new(), word: o.word };
     h.bytes.extend([0x7f, b'E', b'L', b'F', if is_64 { 2 } else { 1 }, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    (h.num(3, 2), h.num(if is_64 { 62 } else { 3 }, 2), h.num(1, 4));
-    (h.word(0), h.word(ehdr), h.word(0));
-    (h.num(0, 4), h.num(ehdr as u64, 2), h.num(phdr as u64, 2), h.num(2, 2), h.num(0, 2), h.num(0, 2), h.num(0, 2));
+    h.num(3, 2);
+    h.num(if is_64 { 62 } else { 3 }, 2);
+    h.num(1, 4);
+    h.word(0);
+    h.word(ehdr);
+    h.word(0);
+    h.num(0, 4);
+    h.num(ehdr as u64, 2);
+    h.num(phdr as u64, 2);
+    h.num(2, 2);
+    h.num(0, 2);
+    h.num(0, 2);
+    h.num(0, 2);
     // PT_LOAD with R and X, PT_DYNAMIC with R.
     for (kind, flags, at, len, align) in [(1, 5, 0, size, 4096), (2, 4, p.dynamic, p.dynamic_size, 8)] {
         h.num(kind, 4);
         if is_64 {
             h.num(flags, 4);
         }
-        (h.word(at), h.word(at), h.word(at), h.word(len), h.word(len));
+        h.word(at);
+        h.word(at);
+        h.word(at);
+        h.word(len);
+        h.word(len);
         if !is_64 {
             h.num(flags, 4);
         }

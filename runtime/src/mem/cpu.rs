@@ -155,7 +155,7 @@ macro_rules! by_size {
 impl GuestMem {
     #[inline(always)]
     fn load_prim<T: Prim>(&self, addr: GuestAddr) -> Option<T> {
-        by_size!(T, R => self.load::<R>(addr).map(|v| T::from_u128(v.into())))
+        by_size!(T, R => self.load::<R>(addr).map(|v| T::from_u128(v.to_u128())))
     }
 
     #[inline(always)]
@@ -164,7 +164,7 @@ impl GuestMem {
     }
 
     fn cas_prim<T: Prim>(&self, addr: GuestAddr, old: T, new: T) -> Option<T> {
-        by_size!(T, R => self.cas(addr, old.to_u128() as R, new.to_u128() as R).map(|v| T::from_u128(v.into())))
+        by_size!(T, R => self.cas(addr, old.to_u128() as R, new.to_u128() as R).map(|v| T::from_u128(v.to_u128())))
     }
 }
 

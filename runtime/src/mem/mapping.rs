@@ -203,6 +203,7 @@ impl AddressSpace {
         let p = self.host(addr).cast::<libc::c_void>();
         // SAFETY: as in `host_map`.
         let ok = match self.mode() {
+            // SAFETY: the range is the guest's.
             Mode::Bits64 => unsafe { libc::munmap(p, len as usize) == 0 },
             Mode::Bits32 => {
                 let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;

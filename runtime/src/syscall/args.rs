@@ -54,6 +54,7 @@ macro_rules! args {
         impl<$($t: Arg),*> Args for ($($t,)*) {
             fn take(_r: &mut Regs) -> Self {
                 $(let $v = $t::take(_r);)*
+                #[allow(clippy::unused_unit, reason = "the empty tuple of a call without arguments")]
                 ($($v,)*)
             }
             fn show(&self, _mem: &GuestMem, _f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -135,7 +135,7 @@ pub const fn entry<S: Syscall>() -> Entry {
 macro_rules! table {
     ($($call:ident),* $(,)?) => {
         /// The calls of this file.
-        pub(in crate::syscall) const TABLE: &[$crate::syscall::Entry] = &[$($crate::syscall::entry::<$call>()),*];
+        pub(in $crate::syscall) const TABLE: &[$crate::syscall::Entry] = &[$($crate::syscall::entry::<$call>()),*];
     };
 }
 

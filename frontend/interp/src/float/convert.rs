@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(narrowed(1.5), (1.5f32.to_bits(), 0));
         assert_eq!(narrowed(0.1), (0.1f32.to_bits(), flag::INEXACT));
         assert_eq!(narrowed(1e300), (f32::INFINITY.to_bits(), flag::OVERFLOW | flag::INEXACT));
-        assert_eq!(narrowed(1e-40), (1e-40f64 as f32 as f32).to_bits().pipe(|b| (b, flag::UNDERFLOW | flag::INEXACT)));
+        assert_eq!(narrowed(1e-40), (1e-40f64 as f32).to_bits().pipe(|b| (b, flag::UNDERFLOW | flag::INEXACT)));
         assert_eq!(run(0x1f80, |e| narrow(e, 0x7ff0_0000_2000_0000)), (0x7fc0_0001, flag::INVALID));
         assert_eq!(run(0x1f80, |e| widen(e, 0xff80_0001)), (0xfff8_0000_2000_0000, flag::INVALID));
         assert_eq!(run(0x1f80, |e| widen(e, 1)), ((f32::from_bits(1) as f64).to_bits(), flag::DENORMAL));

@@ -91,8 +91,16 @@ impl<'a, 'b> Lift<'a, 'b> {
         let params: [Value; PARAM_REGS.len()] = core::array::from_fn(|n| b.block_params(entry)[n]);
         let state = b.ins().get_pinned_reg(I64);
         let exit_sig = b.import_signature(crate::signature());
-        let known =
-            Known { regs: Regs::with_params(params), xmm: Xmms::default(), flags: FlagState::MEMORY, mem_base: None, seg_base: [None; 6], aligned: Vec::new(), resume: 0, moved: false };
+        let known = Known {
+            regs: Regs::with_params(params),
+            xmm: Xmms::default(),
+            flags: FlagState::MEMORY,
+            mem_base: None,
+            seg_base: [None; 6],
+            aligned: Vec::new(),
+            resume: 0,
+            moved: false,
+        };
         Self {
             b,
             key,

@@ -107,7 +107,7 @@ fn a_count_of_zero_does_nothing() {
 fn address_size_prefix() {
     // a32 in 64-bit mode: esi, edi, ecx; results zero-extend.
     let high = 0xffff_ffff_0000_0000;
-    let r = Rig::new64(&[0xf3, 0x67, 0xa4]).with(Gpr::Rsi, DATA | high).with(Gpr::Rdi, DATA + 64 | high).with(Gpr::Rcx, 3 | high);
+    let r = Rig::new64(&[0xf3, 0x67, 0xa4]).with(Gpr::Rsi, DATA | high).with(Gpr::Rdi, (DATA + 64) | high).with(Gpr::Rcx, 3 | high);
     let r = r.data(0, &[1, 2, 3]).ok();
     assert_eq!((r.get(Gpr::Rsi), r.get(Gpr::Rdi), r.get(Gpr::Rcx), r.peek(64, 3)), (DATA + 3, DATA + 67, 0, vec![1, 2, 3]));
     // a16 in 32-bit mode: si and cx merge; with a base, 0x10000 below is where si reaches.
