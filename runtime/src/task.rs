@@ -59,7 +59,7 @@ pub struct Task {
     pub(crate) interp: Interp<CpuMem>,
     /// The last invalidation of translations that this thread has followed.
     pub(crate) epoch: u64,
-    /// Guest memory; derefs to [`GuestMem`](crate::mem::GuestMem).
+    /// Guest memory; derefs to [`GuestMem`].
     pub mem: CpuMem,
     /// What the threads of the process share.
     pub process: Arc<Process>,

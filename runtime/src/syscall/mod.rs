@@ -1,7 +1,7 @@
 //! System calls.
 //!
 //! **One item per call**: a type that implements [`Syscall`], with its name, both numbers and how complete it is in `SPEC`, typed arguments generic over the ABI, and a body.
-//! Each area's file has a `TABLE` (macro [`table!`]), and [`AREAS`] below joins them; dispatch, `--strace`, `forklift syscalls` and the list of what is
+//! Each area's file has a `TABLE` (macro [`table!`](crate::table)), and [`AREAS`] below joins them; dispatch, `--strace`, `forklift syscalls` and the list of what is
 //! missing all come from there. A number used twice doesn't compile.
 //!
 //! **To add a call**: write the item in its area's file, name it in that file's `table!`. To add an area: a file with a `TABLE`, a line in `AREAS`.
@@ -16,7 +16,7 @@
 //! * `t.sigmask_for_wait` for calls with a temporary signal mask (ppoll, pselect, epoll_pwait).
 //! * `t.process`: what threads share.
 //!
-//! Results are [`SysResult`]: the value for the result register, or an [`Errno`].
+//! Results are [`SysResult`]: the value for the result register, or an [`Errno`](crate::errno::Errno).
 
 mod args;
 mod basic;

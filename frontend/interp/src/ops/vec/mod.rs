@@ -76,7 +76,7 @@ impl VecSource for VMem {
 
 /// The low bits of the XMM register that is operand `K`; a write zeroes the rest of the 128.
 pub(crate) struct Xmm<const K: usize>;
-/// The low bits of the MMX register that is operand `K`; a write zeroes the rest of the 64. The instruction must be an [`mmx`] one.
+/// The low bits of the MMX register that is operand `K`; a write zeroes the rest of the 64. The instruction must be an MMX one.
 pub(crate) struct Mm<const K: usize>;
 
 impl<const K: usize> Source for Xmm<K> {
