@@ -42,7 +42,7 @@ pub struct Stats {
     pub guest_bytes: u64,
     /// Host bytes of them, without stubs and tables.
     pub code_bytes: u64,
-    /// Time that took, lifting included.
+    /// Processor time that took, lifting included.
     pub compile_time: Duration,
     /// Blocks that could not be compiled.
     pub failed: u64,

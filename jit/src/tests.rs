@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
@@ -12,6 +12,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use forklift_lift::{EXIT_NAMESPACE, INDIRECT_ENTRIES, JitState, Lifted, LiftedExit, TRAP_MEMORY, offset, signature};
 use forklift_x86::{CpuState, Gpr, GuestAddr, Mode};
 
+use crate::jit::cpu_time;
 use crate::{Config, HostFault, Jit, JitExit, Thread};
 
 const A: u64 = 0x40_1000;
@@ -528,9 +529,9 @@ fn prices() {
     block(&jit, C, |m| m.exit(LiftedExit::Dispatch));
     let time = |what: &str, n: u64, f: &mut dyn FnMut()| {
         let best = (0..5).map(|_| {
-            let at = Instant::now();
+            let at = cpu_time();
             f();
-            at.elapsed()
+            cpu_time() - at
         });
         println!("{what}: {:.2} ns", best.min().unwrap_or_default().as_nanos() as f64 / n as f64);
     };
