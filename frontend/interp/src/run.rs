@@ -82,6 +82,9 @@ pub struct Interp<M: Memory> {
 }
 
 const NONE: u32 = u32::MAX;
+
+/// As how many runs one counts with which the caller enters, mostly from translated code: going from there to here and back costs that much more.
+const ENTRY: u32 = 4;
 /// The number of runs that makes no block hot.
 const NEVER: u32 = u32::MAX;
 
@@ -153,6 +156,7 @@ impl<M: Memory> Interp<M> {
     pub fn run_on(&mut self, cpu: &mut CpuState, mem: &mut M, budget: u64, mut force: bool) -> Stop {
         let limit = self.executed.saturating_add(budget);
         let mut at = NONE;
+        let mut weight = ENTRY;
         loop {
             if mem.attention() {
                 return Stop::Attention;
@@ -168,7 +172,8 @@ impl<M: Memory> Interp<M> {
                 Err(exit) => return Stop::Exit(exit),
             };
             let Some(block) = self.blocks.get_mut(at as usize) else { continue };
-            block.runs = block.runs.wrapping_add(1);
+            block.runs = block.runs.saturating_add(weight);
+            weight = 1;
             if block.runs >= self.hot {
                 // Hot it stays: whoever compiles it wants to know when it is reached again.
                 block.runs = self.hot - 1;

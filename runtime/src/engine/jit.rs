@@ -17,7 +17,7 @@ use crate::task::Task;
 
 /// Unit: executions. A block is compiled when it's about to run for the n-th time: the best of a model over whole programs, with an interpreter at 4 ns per
 /// instruction (design notes, "What start-up is made of").
-pub(super) const THRESHOLD: u32 = 500;
+const THRESHOLD: u32 = 500;
 /// Longest block that the lifter makes. Unit: guest instructions.
 const MAX_INSNS: usize = 32;
 
@@ -42,11 +42,20 @@ impl ProcessJit {
     }
 }
 
-/// The JIT's options. For developers, the environment variable FORKLIFT_JIT may have `perf` (write a map for perf(1)).
+/// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `perf` (write a map for perf(1)), `hot=N` (instead of
+/// [`THRESHOLD`]).
+fn option(name: &str) -> Option<String> {
+    let options = std::env::var("FORKLIFT_JIT").ok()?;
+    options.split(',').find_map(|o| o.strip_prefix(name)).map(str::to_owned)
+}
+
 fn config(mode: Mode, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Config {
-    let options = std::env::var("FORKLIFT_JIT").unwrap_or_default();
-    let has = |name| options.split(',').any(|o| o == name);
-    Config { perf_map: has("perf"), dump, ..Config::new(mode) }
+    Config { perf_map: option("perf").is_some(), dump, ..Config::new(mode) }
+}
+
+/// How many runs make a block hot.
+pub(super) fn threshold() -> u32 {
+    option("hot=").and_then(|n| n.parse().ok()).unwrap_or(THRESHOLD)
 }
 
 /// One thread's part.

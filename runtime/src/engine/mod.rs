@@ -23,7 +23,7 @@ impl Task {
     pub fn run(&mut self) {
         self.inbox.enter();
         if !self.process.config.interpret_only {
-            self.interp.set_hot(jit::THRESHOLD);
+            self.interp.set_hot(jit::threshold());
         }
         self.set_sigmask(self.sigmask);
         while !self.has_ended() {
