@@ -14,6 +14,8 @@ use crate::guest_struct;
 pub const MAX_RW_COUNT: u64 = 0x7fff_f000;
 /// Most buffers of readv and the like.
 const UIO_MAXIOV: u64 = 1024;
+/// An address that no user can have anything at, on any host.
+pub const BAD_ADDRESS: u64 = !0 << 12;
 /// Longest path including its terminating zero.
 const PATH_MAX: usize = 4096;
 
@@ -157,7 +159,8 @@ impl GuestMem {
         self.read_cstr(addr, PATH_MAX)
     }
 
-    /// A buffer for a host system call. Like the kernel it says EFAULT only where the range leaves the user's half of the address space.
+    /// A buffer for a host system call. One that leaves the guest's part of the address space is given a bad address, so that the host's kernel
+    /// says EFAULT, after whatever it checks before.
     ///
     /// Pages with translations in a buffer that is to be written are given back first.
     pub fn host_buf(&self, addr: GuestAddr, len: u64, access: Access) -> SysResult<HostBuf> {
@@ -167,11 +170,11 @@ impl GuestMem {
             Mode::Bits32 => 1 << 32,
         };
         if a.checked_add(len).is_none_or(|end| end > limit.saturating_add(u64::from(len == 0))) && self.space.mode() == Mode::Bits64 {
-            return Err(Errno::EFAULT);
+            return Ok(HostBuf { ptr: BAD_ADDRESS as *mut _, len: len as usize });
         }
         let room = self.limit.saturating_sub(a);
         if room == 0 && len > 0 {
-            return Err(Errno::EFAULT);
+            return Ok(HostBuf { ptr: BAD_ADDRESS as *mut _, len: len.min(MAX_RW_COUNT) as usize });
         }
         // One byte more than there is lets the host see that the range is too long.
         let len = len.min(MAX_RW_COUNT).min(room + u64::from(self.space.mode() == Mode::Bits32) * 4096);

@@ -25,7 +25,7 @@ use forklift_x86::GuestAddr;
 
 use access::Raw;
 
-pub use copy::{Access, HostBuf, IoVecs, MAX_RW_COUNT};
+pub use copy::{Access, BAD_ADDRESS, HostBuf, IoVecs, MAX_RW_COUNT};
 pub use cpu::{Attention, CpuMem};
 pub use mapping::{MapRequest, RemapFlags};
 pub use shm::Segment;

@@ -1,7 +1,7 @@
 //! Files by name: open and its relatives, sizes, allocation, advice, sync, locks on the whole file, memfd.
 
 use super::flags::{self, O_LARGEFILE};
-use super::sys::{int, ptr, ptr_mut, sys, wait};
+use super::sys::{Text, int, ptr, ptr_mut, sys, wait};
 use super::{Fd, Hex, Octal, Restart, Spec, Split64, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
@@ -51,11 +51,13 @@ fn refuse_large(fd: u64) -> SysResult {
 }
 
 fn open<A: Abi>(t: &mut Task, dir: Fd, path: Str, flags: u32, mode: u32) -> SysResult {
-    let name = t.mem.read_path(path.0)?;
-    if let Some(opened) = procfs::open(t, &name, flags) {
+    let name = t.mem.read_path(path.0);
+    if let Ok(name) = &name
+        && let Some(opened) = procfs::open(t, name, flags)
+    {
         return opened;
     }
-    let p = t.host_path(dir, &name)?;
+    let p = t.path_arg(dir, name)?;
     let fd = wait(t, Restart::Sys, libc::SYS_openat, [p.dir_arg(), p.arg(), flags::to_host(flags), mode.into()])?;
     if A::IS_32 && flags & (O_LARGEFILE | libc::O_PATH as u32) == 0 { refuse_large(fd) } else { Ok(fd) }
 }
@@ -324,8 +326,8 @@ impl Syscall for MemfdCreate {
     type Args<A: Abi> = (Str, Hex);
     fn call<A: Abi>(t: &mut Task, (name, flags): Self::Args<A>) -> SysResult {
         // A name of 249 bytes is the longest.
-        let name = t.mem.read_cstr(name.0, 250).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::EINVAL } else { e })?;
-        sys(libc::SYS_memfd_create, [name.as_ptr() as u64, flags.0.into()])
+        let name = t.mem.read_cstr(name.0, 250).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::EINVAL } else { e });
+        sys(libc::SYS_memfd_create, [Text::new(name)?.arg(), flags.0.into()])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::sys::{ptr_mut, sys};
+use super::sys::{Text, ptr_mut, sys};
 use super::{Fd, Hex, Octal, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
@@ -37,9 +37,9 @@ impl Syscall for LinkAt {
 }
 
 fn symlink(t: &Task, target: Str, dir: Fd, path: Str) -> SysResult {
-    let target = t.mem.read_path(target.0)?;
+    let target = Text::new(t.mem.read_path(target.0))?;
     let p = t.path(dir, path)?;
-    sys(libc::SYS_symlinkat, [target.as_ptr() as u64, p.dir_arg(), p.arg()])
+    sys(libc::SYS_symlinkat, [target.arg(), p.dir_arg(), p.arg()])
 }
 
 /// symlink(2).

@@ -5,7 +5,7 @@ use super::sys::{int, opt_ptr_mut, ptr_mut, sys, wait};
 use super::{Fd, Hex, Octal, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord};
 use crate::errno::{Errno, SysResult};
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::table;
 use crate::task::Task;
 
@@ -43,13 +43,19 @@ impl Syscall for Pipe2 {
     }
 }
 
-/// Makes a call with offsets that live in guest memory: read before, written back behind.
+/// Makes a call with offsets that live in guest memory: read before, written back behind. The host gets a bad address for a bad one, and decides when to say so.
 fn with_offsets<A: Abi, const N: usize>(t: &mut Task, at: [GuestPtr<A, i64>; N], call: impl FnOnce(&mut Task, [u64; N]) -> SysResult) -> SysResult {
     let mut offsets = [None; N];
-    for (o, p) in offsets.iter_mut().zip(at) {
-        *o = t.mem.read_opt(p)?;
+    let mut regs = [0; N];
+    for ((o, r), p) in offsets.iter_mut().zip(&mut regs).zip(at) {
+        match t.mem.read_opt(p) {
+            Ok(v) => {
+                *o = v;
+                *r = opt_ptr_mut(o.as_mut());
+            }
+            Err(_) => *r = BAD_ADDRESS,
+        }
     }
-    let regs = offsets.each_mut().map(|o| opt_ptr_mut(o.as_mut()));
     let result = call(t, regs)?;
     for (o, p) in offsets.into_iter().zip(at) {
         if let Some(v) = o {

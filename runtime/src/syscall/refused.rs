@@ -76,6 +76,8 @@ refused! {
     Security = "security" (Some(185), None) ENOSYS GONE;
     EpollCtlOld = "epoll_ctl_old" (Some(214), None) ENOSYS GONE;
     EpollWaitOld = "epoll_wait_old" (Some(215), None) ENOSYS GONE;
+    SetThreadAreaX64 = "set_thread_area" (Some(205), None) ENOSYS GONE;
+    GetThreadAreaX64 = "get_thread_area" (Some(211), None) ENOSYS GONE;
     Vserver = "vserver" (Some(236), Some(273)) ENOSYS GONE;
     Break = "break" (None, Some(17)) ENOSYS GONE;
     Stty = "stty" (None, Some(31)) ENOSYS GONE;

@@ -26,9 +26,9 @@ impl Arg for Pos {
     }
 }
 
-/// Position registers for the host's preadv family: low word, high word (which 64-bit hosts ignore).
-const fn host_pos(pos: i64) -> [u64; 2] {
-    [pos as u64, 0]
+/// Position registers for the host's preadv and pwritev: low word, high word (which 64-bit hosts ignore). EINVAL, before all else, if it's negative.
+const fn host_pos(pos: i64) -> SysResult<[u64; 2]> {
+    if pos < 0 { Err(Errno::EINVAL) } else { Ok([pos as u64, 0]) }
 }
 
 /// pread64(2).
@@ -90,7 +90,7 @@ impl Syscall for Preadv {
     const SPEC: Spec = Spec { name: "preadv", x64: Some(295), i386: Some(333), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos);
     fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos): Self::Args<A>) -> SysResult {
-        let [low, high] = host_pos(pos.0);
+        let [low, high] = host_pos(pos.0)?;
         vectors(t, libc::SYS_preadv, fd, iov, count, Access::Write, [low, high, 0])
     }
 }
@@ -101,7 +101,7 @@ impl Syscall for Pwritev {
     const SPEC: Spec = Spec { name: "pwritev", x64: Some(296), i386: Some(334), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos);
     fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos): Self::Args<A>) -> SysResult {
-        let [low, high] = host_pos(pos.0);
+        let [low, high] = host_pos(pos.0)?;
         vectors(t, libc::SYS_pwritev, fd, iov, count, Access::Read, [low, high, 0])
     }
 }
@@ -112,7 +112,7 @@ impl Syscall for Preadv2 {
     const SPEC: Spec = Spec { name: "preadv2", x64: Some(327), i386: Some(378), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos, Hex);
     fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos, flags): Self::Args<A>) -> SysResult {
-        let [low, high] = host_pos(pos.0);
+        let [low, high] = [pos.0 as u64, 0];
         vectors(t, libc::SYS_preadv2, fd, iov, count, Access::Write, [low, high, flags.0.into()])
     }
 }
@@ -123,7 +123,7 @@ impl Syscall for Pwritev2 {
     const SPEC: Spec = Spec { name: "pwritev2", x64: Some(328), i386: Some(379), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos, Hex);
     fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos, flags): Self::Args<A>) -> SysResult {
-        let [low, high] = host_pos(pos.0);
+        let [low, high] = [pos.0 as u64, 0];
         vectors(t, libc::SYS_pwritev2, fd, iov, count, Access::Read, [low, high, flags.0.into()])
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn host_fstatfs(fd: i32) -> SysResult<StatfsX64> {
 fn stat_at(t: &Task, dir: Fd, path: Str, flags: u32) -> SysResult<libc::stat> {
     let p = match path.0.get() {
         // Since Linux 6.11 a null pointer is as good as an empty string.
-        0 if flags & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?,
+        0 if flags & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?.into(),
         _ => t.path(dir, path)?,
     };
     let mut st = core::mem::MaybeUninit::<libc::stat>::zeroed();
@@ -357,7 +357,7 @@ impl Syscall for Statx {
     type Args<A: Abi> = (Fd, Str, Hex, Hex, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (dir, path, flags, mask, out): Self::Args<A>) -> SysResult {
         let p = match path.0.get() {
-            0 if flags.0 & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?,
+            0 if flags.0 & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?.into(),
             _ => t.path(dir, path)?,
         };
         let b = t.mem.host_buf(out.addr(), STATX_SIZE, Access::Write)?;

@@ -1,14 +1,17 @@
 //! Host system calls as the calls' bodies make them.
 //!
 //! # Invariants
-//! 1. Pointers among the arguments come from [`ptr`] and [`ptr_mut`] (objects of forklift that live through the statement), from a [`HostPath`], or from
+//! 1. Pointers among the arguments come from [`ptr`] and [`ptr_mut`] (objects of forklift that live through the statement), from a [`PathArg`] or [`Text`], or from
 //!    [`GuestMem::host_buf`](crate::mem::GuestMem::host_buf) and its relatives (memory of the guest, which no Rust reference points into).
 //! 2. The object behind a pointer is of the host's type for that argument, and as long as the call says.
 //! 3. No call made here changes forklift's own mappings, signal handlers or threads.
 
+use std::ffi::CString;
+
 use super::{Fd, Restart, Str};
-use crate::errno::SysResult;
+use crate::errno::{Errno, SysResult};
 use crate::host;
+use crate::mem::BAD_ADDRESS;
 use crate::paths::HostPath;
 use crate::task::Task;
 
@@ -65,12 +68,69 @@ pub(super) fn wait<const N: usize>(t: &mut Task, restart: Restart, nr: i64, args
     unsafe { t.block(restart, nr, six(args)) }
 }
 
+/// A string from the guest for a host call. One that can't be read becomes an address that the host can't read either, so that the
+/// kernel decides which of several errors it gives.
+pub(super) struct Text(Option<CString>);
+
+impl Text {
+    /// From what reading gave.
+    ///
+    /// # Errors
+    /// All but EFAULT.
+    pub(super) fn new(read: SysResult<CString>) -> SysResult<Self> {
+        match read {
+            Err(Errno::EFAULT) => Ok(Self(None)),
+            r => r.map(|s| Self(Some(s))),
+        }
+    }
+
+    /// The string as a register.
+    pub(super) fn arg(&self) -> u64 {
+        self.0.as_ref().map_or(BAD_ADDRESS, |s| s.as_ptr() as u64)
+    }
+}
+
+/// A path from the guest for one of the host's `*at` calls; unreadable ones as with [`Text`].
+pub(super) struct PathArg {
+    dir: i32,
+    path: Text,
+}
+
+impl PathArg {
+    /// The path as a register.
+    pub(super) fn arg(&self) -> u64 {
+        self.path.arg()
+    }
+
+    /// The directory as a register.
+    pub(super) const fn dir_arg(&self) -> u64 {
+        int(self.dir)
+    }
+}
+
+impl From<HostPath> for PathArg {
+    fn from(p: HostPath) -> Self {
+        Self { dir: p.dir, path: Text(Some(p.path)) }
+    }
+}
+
 impl Task {
     /// Reads a path from the guest and says where it is on the host.
     ///
     /// # Errors
-    /// EFAULT, ENAMETOOLONG, EBADF.
-    pub(super) fn path(&self, dir: Fd, path: Str) -> SysResult<HostPath> {
-        self.host_path(dir, &self.mem.read_path(path.0)?)
+    /// ENAMETOOLONG, EBADF.
+    pub(super) fn path(&self, dir: Fd, path: Str) -> SysResult<PathArg> {
+        self.path_arg(dir, self.mem.read_path(path.0))
+    }
+
+    /// The same for a path that was read already.
+    ///
+    /// # Errors
+    /// ENAMETOOLONG, EBADF.
+    pub(super) fn path_arg(&self, dir: Fd, read: SysResult<CString>) -> SysResult<PathArg> {
+        match read {
+            Err(Errno::EFAULT) => Ok(PathArg { dir: self.fd(dir)?, path: Text(None) }),
+            r => Ok(self.host_path(dir, &r?)?.into()),
+        }
     }
 }

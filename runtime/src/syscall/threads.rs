@@ -84,7 +84,7 @@ impl Task {
 /// set_thread_area(2).
 pub struct SetThreadArea;
 impl Syscall for SetThreadArea {
-    const SPEC: Spec = Spec { name: "set_thread_area", x64: Some(205), i386: Some(243), support: Full };
+    const SPEC: Spec = Spec { name: "set_thread_area", x64: None, i386: Some(243), support: Full };
     type Args<A: Abi> = (GuestPtr<A, UserDesc>,);
     fn call<A: Abi>(t: &mut Task, (p,): Self::Args<A>) -> SysResult {
         let desc = t.mem.read(p)?;
@@ -99,7 +99,7 @@ impl Syscall for SetThreadArea {
 /// get_thread_area(2).
 pub struct GetThreadArea;
 impl Syscall for GetThreadArea {
-    const SPEC: Spec = Spec { name: "get_thread_area", x64: Some(211), i386: Some(244), support: Full };
+    const SPEC: Spec = Spec { name: "get_thread_area", x64: None, i386: Some(244), support: Full };
     type Args<A: Abi> = (GuestPtr<A, UserDesc>,);
     fn call<A: Abi>(t: &mut Task, (p,): Self::Args<A>) -> SysResult {
         let index: u32 = t.mem.read(p.cast())?;

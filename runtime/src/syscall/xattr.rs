@@ -1,6 +1,6 @@
 //! Extended attributes.
 
-use super::sys::{int, sys};
+use super::sys::{PathArg, Text, int, sys};
 use super::{Fd, Hex, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
@@ -15,7 +15,7 @@ const NAME_MAX: usize = 256;
 
 /// What an attribute belongs to: the register for the host's call, and what keeps it alive.
 enum Owner {
-    Path(crate::paths::HostPath),
+    Path(PathArg),
     Fd(i32),
 }
 
@@ -36,30 +36,33 @@ fn of(t: &Task, fd: Fd) -> SysResult<Owner> {
     t.fd(fd).map(Owner::Fd)
 }
 
-fn name(t: &Task, p: Str) -> SysResult<std::ffi::CString> {
-    t.mem.read_cstr(p.0, NAME_MAX).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::ERANGE } else { e })
+fn name(t: &Task, p: Str) -> SysResult<Text> {
+    Text::new(t.mem.read_cstr(p.0, NAME_MAX).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::ERANGE } else { e }))
 }
+
+/// XATTR_SIZE_MAX: the kernel cuts buffers that are to be filled to it. Unit: bytes.
+const SIZE_MAX: u64 = 65536;
 
 fn set<A>(t: &Task, nr: i64, owner: &Owner, key: Str, value: GuestPtr<A, u8>, size: u64, flags: u32) -> SysResult {
     let key = name(t, key)?;
     let b = t.mem.host_buf(value.addr(), size, Access::Read)?;
-    sys(nr, [owner.arg(), key.as_ptr() as u64, b.ptr as u64, size, flags.into()])
+    sys(nr, [owner.arg(), key.arg(), b.ptr as u64, size, flags.into()])
 }
 
 fn get<A>(t: &Task, nr: i64, owner: &Owner, key: Str, value: GuestPtr<A, u8>, size: u64) -> SysResult {
     let key = name(t, key)?;
-    let b = t.mem.host_buf(value.addr(), size, Access::Write)?;
-    sys(nr, [owner.arg(), key.as_ptr() as u64, b.ptr as u64, b.len as u64])
+    let b = t.mem.host_buf(value.addr(), size.min(SIZE_MAX), Access::Write)?;
+    sys(nr, [owner.arg(), key.arg(), b.ptr as u64, b.len as u64])
 }
 
 fn list<A>(t: &Task, nr: i64, owner: &Owner, out: GuestPtr<A, u8>, size: u64) -> SysResult {
-    let b = t.mem.host_buf(out.addr(), size, Access::Write)?;
+    let b = t.mem.host_buf(out.addr(), size.min(SIZE_MAX), Access::Write)?;
     sys(nr, [owner.arg(), b.ptr as u64, b.len as u64])
 }
 
 fn remove(t: &Task, nr: i64, owner: &Owner, key: Str) -> SysResult {
     let key = name(t, key)?;
-    sys(nr, [owner.arg(), key.as_ptr() as u64])
+    sys(nr, [owner.arg(), key.arg()])
 }
 
 /// setxattr(2).

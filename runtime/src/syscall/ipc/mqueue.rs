@@ -32,10 +32,7 @@ impl Syscall for MqOpen {
     const SPEC: Spec = Spec { name: "mq_open", x64: Some(240), i386: Some(277), support: Full };
     type Args<A: Abi> = (Str, Octal, Octal, GuestPtr<A, Attr<A>>);
     fn call<A: Abi>(t: &mut Task, (path, flags, mode, attr): Self::Args<A>) -> SysResult {
-        let attr = match flags.0 & libc::O_CREAT as u32 {
-            0 => None,
-            _ => t.mem.read_opt(attr)?.map(host_attr::<A>),
-        };
+        let attr = t.mem.read_opt(attr)?.map(host_attr::<A>);
         let path = name(t, path)?;
         sys(libc::SYS_mq_open, [path.as_ptr() as u64, flags::to_host(flags.0), mode.0.into(), opt_ptr(attr.as_ref())])
     }

@@ -58,6 +58,12 @@ fn wait_socket<const N: usize>(t: &mut Task, fd: i32, option: i32, nr: i64, args
     }
 }
 
+/// EBADF, or ENOTSOCK, unless `fd` is a socket.
+fn check_socket(fd: i32) -> SysResult<()> {
+    let (mut kind, mut len) = (0u32, 4u32);
+    sys(libc::SYS_getsockopt, [int(fd), int(libc::SOL_SOCKET), int(libc::SO_TYPE), ptr_mut(&mut kind), ptr_mut(&mut len)]).map(drop)
+}
+
 fn has_timeout(fd: i32, option: i32) -> bool {
     let mut tv = [0i64; 2];
     let mut len = size_of_val(&tv) as u32;

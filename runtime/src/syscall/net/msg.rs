@@ -4,7 +4,7 @@ use forklift_x86::GuestAddr;
 
 use super::super::sys::{int, ptr, ptr_mut};
 use super::super::{Fd, Hex, Spec, Support::Full, Syscall};
-use super::{Addr, MAX_ADDR, cmsg, wait_socket};
+use super::{Addr, MAX_ADDR, check_socket, cmsg, wait_socket};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -82,6 +82,14 @@ impl Header {
     }
 }
 
+/// What isn't a socket is refused before a bad message is.
+fn socket_first<T>(fd: i32, r: SysResult<T>) -> SysResult<T> {
+    if r.is_err() {
+        check_socket(fd)?;
+    }
+    r
+}
+
 /// The host's header, empty.
 const fn host_header() -> libc::msghdr {
     // SAFETY: null pointers and zeroes.
@@ -93,7 +101,7 @@ fn send<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysResu
     if flags & MSG_CMSG_COMPAT != 0 {
         return Err(Errno::EINVAL);
     }
-    let h = Header::read(t, p)?;
+    let h = socket_first(fd, Header::read(t, p))?;
     let mut host = host_header();
     let mut name = None;
     if h.name.get() != 0 && h.namelen > 0 {
@@ -102,7 +110,7 @@ fn send<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysResu
     if let Some(n) = &name {
         (host.msg_name, host.msg_namelen) = (ptr(&n.bytes) as *mut _, n.len);
     }
-    let v = h.buffers::<A>(t, Access::Read)?;
+    let v = socket_first(fd, h.buffers::<A>(t, Access::Read))?;
     (host.msg_iov, host.msg_iovlen) = (v.as_ptr().cast_mut(), v.len() as _);
     if h.controllen > MAX_CONTROL {
         return Err(Errno::ENOBUFS);
@@ -123,11 +131,11 @@ fn receive<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysR
     if flags & MSG_CMSG_COMPAT != 0 {
         return Err(Errno::EINVAL);
     }
-    let h = Header::read(t, p)?;
+    let h = socket_first(fd, Header::read(t, p))?;
     let mut host = host_header();
     let mut name = Addr::empty();
     (host.msg_name, host.msg_namelen) = (ptr_mut(&mut name.bytes) as *mut _, name.len);
-    let v = h.buffers::<A>(t, Access::Write)?;
+    let v = socket_first(fd, h.buffers::<A>(t, Access::Write))?;
     (host.msg_iov, host.msg_iovlen) = (v.as_ptr().cast_mut(), v.len() as _);
     let room = h.controllen.min(MAX_CONTROL) as usize;
     // The host's form takes at most 4 bytes more for each header of 12, and 4 more for alignment.
@@ -204,6 +212,7 @@ impl Syscall for Sendmmsg {
     const SPEC: Spec = Spec { name: "sendmmsg", x64: Some(307), i386: Some(345), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, Hex);
     fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags): Self::Args<A>) -> SysResult {
+        check_socket(t.fd(fd)?)?;
         each(t, msgs, count, |t, p, _| Ok((send(t, fd, p, flags.0)?, false)))
     }
 }
@@ -223,6 +232,7 @@ fn recvmmsg<A: Abi, T: TimePair>(t: &mut Task, fd: Fd, msgs: GuestPtr<A, u8>, co
         Some((sec, nsec)) => Some(now() + i128::from(sec) * 1_000_000_000 + i128::from(nsec)),
         None => None,
     };
+    check_socket(t.fd(fd)?)?;
     let result = each(t, msgs, count, |t, p, done| {
         let dont_wait = if done > 0 && flags & WAITFORONE != 0 { libc::MSG_DONTWAIT as u32 } else { 0 };
         let n = receive(t, fd, p, flags & !WAITFORONE | dont_wait)?;

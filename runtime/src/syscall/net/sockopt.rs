@@ -115,9 +115,7 @@ impl Syscall for Getsockopt {
     fn call<A: Abi>(t: &mut Task, (fd, level, option, value, at): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         // What isn't a socket is refused before a bad pointer is.
-        let mut kind = [0u32, 4];
-        let [value_of, len_of] = &mut kind;
-        sys(libc::SYS_getsockopt, [int(fd), int(libc::SOL_SOCKET), int(libc::SO_TYPE), ptr_mut(value_of), ptr_mut(len_of)])?;
+        super::check_socket(fd)?;
         let mut len = t.mem.read(at)? as u32;
         if len as i32 >= 0 && A::IS_32 && is_timeout(level, option) {
             len = get_timeout(t, fd, option, value, len as usize)?;
