@@ -1,9 +1,12 @@
 //! forklift as a library: a Linux process for x86 guests.
 //!
+//! [`Linux`] runs a program; [`BareMachine`] is a processor with memory that you map.
+//!
 //! | module | what |
 //! |---|---|
 //! | [`abi`] | the two kernel interfaces as types; guest structures and pointers |
 //! | [`errno`] | errors of the guest's kernel |
+//! | [`bare`], [`linux`], [`hooks`] | for embedders |
 //! | [`clone`], [`exec`] | new threads, processes and programs |
 //! | [`dump`] | printing blocks that are compiled |
 //! | [`engine`] | the loop that runs a thread |
@@ -21,6 +24,7 @@
 //! | [`host`] | what depends on the host's architecture |
 
 pub mod abi;
+pub mod bare;
 #[doc(hidden)]
 pub mod cli;
 pub mod clone;
@@ -29,7 +33,9 @@ pub mod engine;
 pub mod errno;
 pub mod error;
 pub mod exec;
+pub mod hooks;
 pub mod host;
+pub mod linux;
 pub mod loader;
 pub mod machine;
 pub mod mem;
@@ -42,6 +48,13 @@ pub mod stats;
 pub mod syscall;
 pub mod task;
 
+pub use bare::BareMachine;
 pub use errno::{Errno, SysResult};
 pub use error::Error;
+pub use linux::Linux;
 pub use machine::Machine;
+
+/// The interpreter.
+pub use forklift_interp as interp;
+/// The crate that says what an x86 machine is.
+pub use forklift_x86 as x86;

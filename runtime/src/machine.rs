@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
+use crate::hooks::Hooks;
 use crate::host;
 
 use crate::error::Error;
@@ -25,6 +26,14 @@ impl Machine {
     /// # Errors
     /// [`Error`]: the program can't be executed, or the host is out of something.
     pub fn new(program: &Executable, envp: &[CString], config: Config, strace: Strace) -> Result<Self, Error> {
+        Self::with_hooks(program, envp, config, strace, Hooks::default())
+    }
+
+    /// As [`new`](Self::new), with hooks.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_hooks(program: &Executable, envp: &[CString], config: Config, strace: Strace, hooks: Hooks) -> Result<Self, Error> {
         // Whatever arrives before the program runs waits.
         let mask = host::set_sigmask(crate::task::host_mask(u64::MAX));
         let actions = Actions::inherited();
@@ -32,7 +41,8 @@ impl Machine {
         let space = AddressSpace::new(program.elf.mode).map_err(|errno| Error::Host { what: "reserving an address space for an i386 program", errno })?;
         let space = Arc::new(space);
         let loaded = loader::load(&GuestMem::new(space.clone()), program, envp, config.model)?;
-        let process = Process::new(space, config, strace, actions);
+        let mut process = Process::new(space, config, strace, actions);
+        process.hooks = hooks;
         process.set_sigreturn(loaded.sigreturn);
         *process.program() = loaded.program;
         process.set_sysenter_return(loaded.sysenter_return);

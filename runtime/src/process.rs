@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use forklift_x86::{CpuModel, GuestAddr};
 
 use crate::dump::Dump;
+use crate::hooks::Hooks;
 use crate::mem::AddressSpace;
 use crate::signal::action::Actions;
 use crate::stats::Totals;
@@ -116,6 +117,8 @@ pub struct Process {
     sigreturn: [AtomicU64; 2],
     /// What it does with signals.
     pub actions: Actions,
+    /// What an embedder has put in between.
+    pub hooks: Hooks,
     totals: Mutex<Totals>,
 }
 
@@ -131,6 +134,7 @@ impl Process {
             sysenter_return: AtomicU64::new(0),
             sigreturn: Default::default(),
             actions,
+            hooks: Hooks::default(),
             totals: Mutex::default(),
         }
     }
@@ -147,6 +151,7 @@ impl Process {
             sysenter_return: load(&self.sysenter_return),
             sigreturn: [load(&self.sigreturn[0]), load(&self.sigreturn[1])],
             actions: self.actions.duplicate(),
+            hooks: self.hooks.clone(),
             totals: Mutex::default(),
         }
     }

@@ -129,6 +129,11 @@ impl Task {
 
     /// Turns an exception of the guest's processor into the signal that Linux makes of it.
     pub(crate) fn fault(&mut self, fault: Fault) {
+        if let Some(hook) = self.process.hooks.fault.clone()
+            && hook(self, fault)
+        {
+            return;
+        }
         self.restart = None;
         self.trap.number = fault.vector();
         self.trap.error_code = match fault {

@@ -7,6 +7,7 @@ use forklift_x86::{Gate, Gpr, GuestAddr};
 use super::{BY_I386, BY_X64, Entry, Handler, NUMBERS, names};
 use crate::abi::{Abi, I386, X64};
 use crate::errno::{Errno, SysResult};
+use crate::hooks::Call;
 use crate::host;
 use crate::task::Task;
 
@@ -94,7 +95,9 @@ fn run<A: Abi>(t: &mut Task, regs: [u64; 6], table: &[Option<&'static Entry>; NU
     (t.restart, t.wait_mask) = (None, None);
     let found = usize::try_from(nr).ok().and_then(|n| table.get(n).copied().flatten());
     let start = t.process.config.stats.then(Instant::now);
+    let hooked = hooked::<A>(t, nr, regs);
     let result = match found {
+        _ if hooked.is_some() => hooked.unwrap_or(Err(Errno::ENOSYS)),
         Some(e) if t.process.strace.is_on() => traced(t, e, pick(e), regs),
         Some(e) => (pick(e).run)(t, regs),
         None => {
@@ -106,6 +109,13 @@ fn run<A: Abi>(t: &mut Task, regs: [u64; 6], table: &[Option<&'static Entry>; NU
         t.counters.syscall_time += start.elapsed();
     }
     finish::<A>(t, nr, result);
+}
+
+/// What the embedder says to this call, if anything.
+fn hooked<A: Abi>(t: &mut Task, number: u64, args: [u64; 6]) -> Option<SysResult> {
+    let hook = t.process.hooks.syscall.clone()?;
+    let name = names::name(if A::IS_32 { names::I386 } else { names::X64 }, number);
+    hook(t, &Call { abi: A::MODE, number, name, args })
 }
 
 fn traced(t: &mut Task, e: &Entry, h: Handler, regs: [u64; 6]) -> SysResult {
