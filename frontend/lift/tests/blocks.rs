@@ -142,3 +142,47 @@ fn carry_chain() {
         a.je(0x40_2000)
     });
 }
+
+#[test]
+fn byte_loop() {
+    check("byte_loop", Mode::Bits64, |a| {
+        let (mut top, mut skip) = (a.create_label(), a.create_label());
+        a.set_label(&mut top)?;
+        a.movzx(eax, byte_ptr(rdi + rdx))?;
+        a.cmp(al, 10)?;
+        a.je(skip)?;
+        a.inc(rbx)?;
+        a.set_label(&mut skip)?;
+        a.dec(rcx)?;
+        a.jnz(top)
+    });
+}
+
+#[test]
+fn double_loop() {
+    check("double_loop", Mode::Bits64, |a| {
+        let mut top = a.create_label();
+        a.set_label(&mut top)?;
+        a.movsd_2(xmm1, qword_ptr(rdi + rdx * 8))?;
+        a.mulsd(xmm1, xmm2)?;
+        a.addsd(xmm0, xmm1)?;
+        a.inc(rdx)?;
+        a.cmp(rdx, rcx)?;
+        a.jnz(top)
+    });
+}
+
+#[test]
+fn packed_loop() {
+    check("packed_loop", Mode::Bits64, |a| {
+        let mut top = a.create_label();
+        a.set_label(&mut top)?;
+        a.movdqu(xmm1, xmmword_ptr(rdi + rdx))?;
+        a.pxor(xmm1, xmm2)?;
+        a.paddd(xmm0, xmm1)?;
+        a.movdqa(xmmword_ptr(rsi + rdx), xmm0)?;
+        a.add(rdx, 16)?;
+        a.cmp(rdx, rcx)?;
+        a.jnz(top)
+    });
+}
