@@ -117,7 +117,10 @@ impl Jit {
             return false;
         }
         self.unlink_incoming(block);
-        crate::jit::lock(&self.threads).iter().for_each(|t| t.table.forget(block.pc));
+        crate::jit::lock(&self.threads).iter().for_each(|t| {
+            t.table.forget(block.pc);
+            t.leave_loops();
+        });
         add(&self.counters.killed, 1);
         true
     }
@@ -130,7 +133,11 @@ impl Jit {
             self.unlink_outgoing(block);
         }
         let threads = crate::jit::lock(&self.threads).clone();
-        threads.iter().for_each(|t| t.table.clear());
+        // Those that are gone by now have left. A thread that comes looks at `flushing`.
+        crate::jit::lock(&self.threads).iter().for_each(|t| {
+            t.table.clear();
+            t.leave_loops();
+        });
         while threads.iter().any(|t| t.active.load(Ordering::SeqCst)) {
             yield_now();
         }

@@ -1,7 +1,7 @@
 //! One guest thread: the dispatch loop around emitted code.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::io;
 use std::sync::Arc;
 
@@ -19,6 +19,20 @@ pub(crate) struct Shared {
     pub table: Table,
     /// Whether the thread is in [`Thread::run`].
     pub active: AtomicBool,
+    /// The thread's state, for as long as it is in `Jit::threads`.
+    state: AtomicPtr<JitState>,
+}
+
+impl Shared {
+    /// Makes the thread leave a loop within a block, which no unlinking ends, and look at everything again. Called with `Jit::threads` locked.
+    pub fn leave_loops(&self) {
+        let state = self.state.load(Ordering::SeqCst);
+        if !state.is_null() && self.active.load(Ordering::SeqCst) {
+            // SAFETY: the thread takes itself off the list before its state goes, and the list is locked.
+            let flag = unsafe { crate::chain::interrupt_flag(state) };
+            let _ = flag.compare_exchange(0, crate::chain::LEAVE, Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Why [`Thread::run`] returned. In all cases the state is complete, and `cpu.rip` is where the guest goes on. A kick that came before is taken back: look
@@ -66,7 +80,7 @@ impl Thread {
     /// # Errors
     /// No memory for the thread's tables.
     pub fn new(jit: &Arc<Jit>, cpu: CpuState, mem_base: u64, step: extern "C" fn(&mut JitState, u64) -> u64) -> io::Result<Self> {
-        let shared = Arc::new(Shared { table: Table::new()?, active: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { table: Table::new()?, active: AtomicBool::new(false), state: AtomicPtr::default() });
         let state = Box::new(JitState {
             cpu,
             mem_base,
@@ -78,8 +92,10 @@ impl Thread {
             step: step as usize as u64,
             owner: 0,
         });
+        let state = NonNull::from(Box::leak(state));
+        shared.state.store(state.as_ptr(), Ordering::SeqCst);
         crate::jit::lock(&jit.threads).push(Arc::clone(&shared));
-        Ok(Self { jit: Arc::clone(jit), state: NonNull::from(Box::leak(state)), shared })
+        Ok(Self { jit: Arc::clone(jit), state, shared })
     }
 
     /// The JIT.

@@ -1,11 +1,11 @@
 //! From a block's key to the IR of its function.
 
-use cranelift_codegen::ir::{AbiParam, Function, Signature, types::I64};
+use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types::I64};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use forklift_x86::{Flow, GuestAddr, flow};
 
-use crate::cx::Lift;
+use crate::cx::{Lift, Shape};
 use crate::trace::{Trace, trace};
 use crate::{BlockKey, LiftEnv, LiftError, Lifted, PARAM_REGS, live};
 
@@ -31,11 +31,14 @@ impl Lifter {
     /// Builds the function of the block `key` into `func`, which must be empty.
     pub fn lift(&mut self, func: &mut Function, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv) -> Result<Lifted, LiftError> {
         let trace = trace(env, key)?;
+        let shape = if key.checked || !trace.is_loop() { None } else { self.probe(target, key, env, &trace) };
         func.signature = signature();
-        let builder = FunctionBuilder::new(func, &mut self.builder);
-        let mut cx = Lift::new(builder, key, env);
+        let mut cx = Lift::new(FunctionBuilder::new(func, &mut self.builder), key, env);
         if key.checked {
             check_source(&mut cx, trace.ranges[0]);
+        }
+        if let Some(shape) = shape {
+            cx.start_loop(shape);
         }
         lift_insns(&mut cx, &trace);
         let (exits, seen) = cx.finish(target);
@@ -43,6 +46,17 @@ impl Lifter {
         let mut ranges = trace.ranges;
         ranges.extend(seen);
         Ok(Lifted { exits, pcs, ranges, insns: trace.insns.len() })
+    }
+
+    /// Finds out what a round of the loop `trace` carries to the next.
+    fn probe(&mut self, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv, trace: &Trace) -> Option<Shape> {
+        let mut scratch = Function::with_name_signature(UserFuncName::default(), signature());
+        let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env);
+        cx.probe();
+        lift_insns(&mut cx, trace);
+        let shape = cx.take_shape();
+        cx.finish(target);
+        shape
     }
 }
 

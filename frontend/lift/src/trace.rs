@@ -3,7 +3,7 @@
 //! The way goes on behind a direct jump forward and behind a conditional branch forward that isn't taken, which then has a side exit. A branch backward is
 //! the end of a loop: what is behind it runs once, and is left to a block of its own.
 
-use forklift_x86::{Block, Flow, GuestAddr, decode_block};
+use forklift_x86::{Block, Flow, GuestAddr, decode_block, flow};
 use iced_x86::{Instruction, InstructionInfoFactory, OpAccess};
 
 use crate::contract::Fetch;
@@ -57,6 +57,12 @@ fn cut_behind_store(block: &mut Block) {
 }
 
 impl Trace {
+    /// Whether the last instruction may branch back to the first.
+    pub fn is_loop(&self) -> bool {
+        let start = self.ranges[0].0;
+        self.insns.last().is_some_and(|i| flow(i) == Flow::Branch(start))
+    }
+
     fn may_add(&self, at: GuestAddr) -> bool {
         let ahead = at.get().wrapping_sub(self.ranges[0].0.get());
         let new = self.ranges.iter().all(|(start, end)| !(start.get()..end.get()).contains(&at.get()));

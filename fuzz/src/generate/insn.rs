@@ -39,9 +39,12 @@ pub(super) fn make(mode: Mode, c: Code, rng: &mut Rng) -> Option<Instruction> {
     let mut i = Instruction::default();
     i.set_code(c);
     let mut memory = None;
+    // With a register for the bit's number, the operand may lie anywhere.
+    let string_of_bits = matches!(c.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc) && !matches!(info.op_kind(1), K::imm8);
     for n in 0..info.op_count() {
         let k = info.op_kind(n);
-        let is_memory = k == K::mem || matches!(k, K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem) && rng.chance(2);
+        let is_memory =
+            k == K::mem || matches!(k, K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem) && rng.chance(2) && !string_of_bits;
         if is_memory {
             i.set_op_kind(n, OpKind::Memory);
             memory = Some(n);

@@ -206,7 +206,7 @@ impl Lift<'_, '_> {
         }
     }
 
-    fn mem_base(&mut self) -> Value {
+    pub(super) fn mem_base(&mut self) -> Value {
         let v = match self.known.mem_base {
             Some(v) => v,
             None => self.load_state(I64, offset::MEM_BASE),

@@ -10,6 +10,7 @@
 
 mod exits;
 mod flags;
+mod loops;
 mod mem;
 mod operand;
 mod regs;
@@ -26,6 +27,7 @@ use iced_x86::{Instruction, Mnemonic, OpAccess};
 use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, LiftedExit, PARAM_REGS, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
+pub(crate) use loops::Shape;
 pub(crate) use mem::Addr;
 pub(crate) use operand::Place;
 use regs::Regs;
@@ -59,6 +61,7 @@ pub(crate) struct Lift<'a, 'b> {
     state: Value,
     known: Known,
     closed: bool,
+    looping: loops::Looping,
     exits: Vec<LiftedExit>,
     exit_sig: SigRef,
     helper_sigs: [Option<SigRef>; 2],
@@ -111,6 +114,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             state,
             known,
             closed: false,
+            looping: loops::Looping::No,
             exits: Vec::new(),
             exit_sig,
             helper_sigs: [None; 2],
@@ -162,7 +166,8 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     fn step(&mut self, i: &Instruction) {
         self.sync();
-        let token = self.env.token(i) as i64;
+        let probing = matches!(self.looping, loops::Looping::Probe(_));
+        let token = if probing { 0 } else { self.env.token(i) as i64 };
         let token = self.b.ins().iconst(I64, token);
         let stop = self.call_helper(Helper::Step, Some(token));
         self.known.moved = true;

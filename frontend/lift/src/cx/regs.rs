@@ -16,6 +16,16 @@ struct Slot {
     whole: Option<Value>,
     low: Option<Value>,
     dirty: bool,
+    /// The value comes from memory: it was there before the block, or before a helper changed it.
+    loaded: bool,
+}
+
+/// A register that a loop carries from one round to the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CarriedReg {
+    reg: Gpr,
+    /// As its low half, the high one being zero.
+    low: bool,
 }
 
 /// What is known of all registers.
@@ -47,11 +57,17 @@ impl Lift<'_, '_> {
         }
         let v = match slot.low {
             Some(low) => self.zext(low, I64),
-            None if self.is_64() => self.load_state(I64, offset::gpr(r)),
-            None => self.b.ins().uload32(STATE, self.state, offset::gpr(r)),
+            None => {
+                self.known.regs.0[r.index()].loaded = true;
+                self.load_reg(r)
+            }
         };
         self.known.regs.0[r.index()].whole = Some(v);
         v
+    }
+
+    fn load_reg(&mut self, r: Gpr) -> Value {
+        if self.is_64() { self.load_state(I64, offset::gpr(r)) } else { self.b.ins().uload32(STATE, self.state, offset::gpr(r)) }
     }
 
     /// The low 32 bits of a register.
@@ -71,12 +87,12 @@ impl Lift<'_, '_> {
 
     /// Sets all 64 bits.
     pub fn set_reg64(&mut self, r: Gpr, v: Value) {
-        self.known.regs.0[r.index()] = Slot { whole: Some(v), low: None, dirty: true };
+        self.known.regs.0[r.index()] = Slot { whole: Some(v), low: None, dirty: true, ..self.known.regs.0[r.index()] };
     }
 
     /// Sets the low 32 bits and clears the high ones.
     pub fn set_reg32(&mut self, r: Gpr, v: Value) {
-        self.known.regs.0[r.index()] = Slot { whole: None, low: Some(v), dirty: true };
+        self.known.regs.0[r.index()] = Slot { whole: None, low: Some(v), dirty: true, ..self.known.regs.0[r.index()] };
     }
 
     /// A register as wide as a word of the mode.
@@ -152,20 +168,42 @@ impl Lift<'_, '_> {
 
     /// Stores the registers that differ from memory.
     pub(super) fn sync_regs(&mut self) {
-        for r in Gpr::ALL {
-            let slot = self.known.regs.0[r.index()];
-            if !slot.dirty {
-                continue;
-            }
-            let v = if self.is_64() { self.reg64(r) } else { self.reg32(r) };
-            self.store_state(v, offset::gpr(r));
-            self.known.regs.0[r.index()].dirty = false;
+        Gpr::ALL.into_iter().for_each(|r| self.sync_reg(r));
+    }
+
+    fn sync_reg(&mut self, r: Gpr) {
+        if !self.known.regs.0[r.index()].dirty {
+            return;
         }
+        let v = if self.is_64() { self.reg64(r) } else { self.reg32(r) };
+        self.store_state(v, offset::gpr(r));
+        self.known.regs.0[r.index()].dirty = false;
     }
 
     /// The register whose low half is known to be `v`.
     pub(super) fn register_with_low(&self, v: Value) -> Option<Gpr> {
         Gpr::ALL.into_iter().find(|r| self.known.regs.0[r.index()].low == Some(v))
+    }
+
+    /// What a loop of this block carries from one round to the next: the parameters, and registers that a round reads first.
+    pub(super) fn carried_regs(&self) -> Vec<CarriedReg> {
+        let carried = |r: &Gpr| {
+            let s = self.known.regs.0[r.index()];
+            let needed = PARAM_REGS.contains(r) || s.loaded && (s.whole.is_some() || s.low.is_some());
+            needed.then(|| CarriedReg { reg: *r, low: s.whole.is_none() && s.low.is_some() })
+        };
+        Gpr::ALL.iter().filter_map(carried).collect()
+    }
+
+    /// The value of a carried register, in the form in which it is carried.
+    pub(super) fn carried_reg(&mut self, c: CarriedReg) -> Value {
+        if c.low { self.reg32(c.reg) } else { self.reg64(c.reg) }
+    }
+
+    /// Makes a carried register known.
+    pub(super) fn set_carried_reg(&mut self, c: CarriedReg, v: Value) {
+        let (whole, low) = if c.low { (None, Some(v)) } else { (Some(v), None) };
+        self.known.regs.0[c.reg.index()] = Slot { whole, low, dirty: false, loaded: true };
     }
 
     /// The registers that travel between blocks.

@@ -30,6 +30,23 @@ struct Slot {
     /// Bits 32–63 are zero.
     second_zero: bool,
     dirty: u8,
+    /// Pieces that came from memory.
+    loaded: u8,
+}
+
+impl Slot {
+    /// The piece that a loop must carry.
+    fn carried(&self) -> Option<u8> {
+        let pieces = [(WHOLE, self.whole), (LOW, self.low), (SINGLE, self.single)];
+        pieces.into_iter().find(|(bit, v)| v.is_some() && self.loaded & bit != 0).map(|(bit, _)| bit)
+    }
+}
+
+/// A piece of a register that a loop carries from one round to the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CarriedXmm {
+    n: usize,
+    piece: u8,
 }
 
 /// What is known of the vector registers.
@@ -53,6 +70,35 @@ impl Lift<'_, '_> {
         &mut self.known.xmm.0[n]
     }
 
+    /// A slot of which nothing is known.
+    fn fresh(&mut self, n: usize) -> Slot {
+        Slot { loaded: self.slot(n).loaded, ..Slot::default() }
+    }
+
+    /// What a loop of this block carries from one round to the next: the pieces that a round reads first.
+    pub(super) fn carried_xmms(&self) -> Vec<CarriedXmm> {
+        (0..16).filter_map(|n| self.known.xmm.0[n].carried().map(|piece| CarriedXmm { n, piece })).collect()
+    }
+
+    /// The value of a carried piece.
+    pub(super) fn carried_xmm(&mut self, c: CarriedXmm) -> Value {
+        match c.piece {
+            WHOLE => self.xmm(c.n, I8X16),
+            LOW => self.xmm_low(c.n),
+            _ => self.xmm_single(c.n),
+        }
+    }
+
+    /// Makes a carried piece known.
+    pub(super) fn set_carried_xmm(&mut self, c: CarriedXmm, v: Value) {
+        let slot = Slot { loaded: c.piece, ..Slot::default() };
+        *self.slot(c.n) = match c.piece {
+            WHOLE => Slot { whole: Some(v), ..slot },
+            LOW => Slot { low: Some(v), ..slot },
+            _ => Slot { single: Some(v), ..slot },
+        };
+    }
+
     /// All 128 bits, as a vector of type `ty`.
     pub fn xmm(&mut self, n: usize, ty: Type) -> Value {
         let known = *self.slot(n);
@@ -66,6 +112,7 @@ impl Lift<'_, '_> {
             Slot { single: Some(s), second_zero: true, high: Some(high), .. } if self.is_zero(high) => self.b.ins().scalar_to_vector(F32X4, s),
             _ => {
                 self.sync_slot(n);
+                self.slot(n).loaded |= WHOLE;
                 self.load_state(I8X16, offset::xmm(n))
             }
         };
@@ -86,6 +133,7 @@ impl Lift<'_, '_> {
             }
             _ => {
                 self.sync_slot(n);
+                self.slot(n).loaded |= LOW;
                 self.load_state(F64, offset::xmm(n))
             }
         };
@@ -115,7 +163,10 @@ impl Lift<'_, '_> {
                 let v = self.b.ins().scalar_to_vector(F64X2, v);
                 self.lane(v, F32X4, 0)
             }
-            _ => self.load_state(F32, offset::xmm(n)),
+            _ => {
+                self.slot(n).loaded |= SINGLE;
+                self.load_state(F32, offset::xmm(n))
+            }
         };
         self.slot(n).single = Some(v);
         v
@@ -129,7 +180,7 @@ impl Lift<'_, '_> {
 
     /// Sets all 128 bits.
     pub fn set_xmm(&mut self, n: usize, v: Value) {
-        *self.slot(n) = Slot { whole: Some(v), dirty: WHOLE, ..Slot::default() };
+        *self.slot(n) = Slot { whole: Some(v), dirty: WHOLE, ..self.fresh(n) };
     }
 
     /// Sets the low half and leaves the high one.
@@ -139,7 +190,7 @@ impl Lift<'_, '_> {
             self.slot(n).dirty |= HIGH;
         }
         let old = *self.slot(n);
-        *self.slot(n) = Slot { low: Some(v), high: old.high, dirty: LOW | old.dirty & HIGH, ..Slot::default() };
+        *self.slot(n) = Slot { low: Some(v), high: old.high, dirty: LOW | old.dirty & HIGH, ..self.fresh(n) };
     }
 
     /// Sets the high half and leaves the low one.
@@ -155,7 +206,7 @@ impl Lift<'_, '_> {
 
     /// Sets both halves.
     pub fn set_xmm_halves(&mut self, n: usize, low: Value, high: Value) {
-        *self.slot(n) = Slot { low: Some(low), high: Some(high), dirty: LOW | HIGH, ..Slot::default() };
+        *self.slot(n) = Slot { low: Some(low), high: Some(high), dirty: LOW | HIGH, ..self.fresh(n) };
     }
 
     /// Sets the low half and clears the high one.
@@ -184,7 +235,7 @@ impl Lift<'_, '_> {
     /// Sets the low quarter and clears the others.
     pub fn set_xmm_single_zero(&mut self, n: usize, v: Value) {
         let zero = self.b.ins().f64const(0.0);
-        *self.slot(n) = Slot { single: Some(v), second_zero: true, high: Some(zero), dirty: SINGLE | SECOND | HIGH, ..Slot::default() };
+        *self.slot(n) = Slot { single: Some(v), second_zero: true, high: Some(zero), dirty: SINGLE | SECOND | HIGH, ..self.fresh(n) };
     }
 
     /// Clears all 128 bits.
@@ -192,7 +243,8 @@ impl Lift<'_, '_> {
         let zero = self.b.ins().f64const(0.0);
         let single = self.b.ins().f32const(0.0);
         let whole = self.zero_vector();
-        *self.slot(n) = Slot { whole: Some(whole), low: Some(zero), high: Some(zero), single: Some(single), second_zero: true, dirty: WHOLE };
+        let loaded = self.slot(n).loaded;
+        *self.slot(n) = Slot { whole: Some(whole), low: Some(zero), high: Some(zero), single: Some(single), second_zero: true, dirty: WHOLE, loaded };
     }
 
     /// Copies a whole register, in whatever pieces it is known.
@@ -209,7 +261,7 @@ impl Lift<'_, '_> {
             self.xmm(from, I8X16);
             WHOLE
         };
-        *self.slot(to) = Slot { dirty, ..*self.slot(from) };
+        *self.slot(to) = Slot { dirty, loaded: self.slot(to).loaded, ..*self.slot(from) };
     }
 
     /// 128 zero bits.

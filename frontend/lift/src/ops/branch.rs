@@ -60,8 +60,7 @@ fn branch(cx: &mut Lift<'_, '_>, i: &Instruction, taken: Value) -> Option<()> {
     let Flow::Branch(target) = flow(i) else { return None };
     let next = GuestAddr::new(i.next_ip());
     if cx.last {
-        cx.sync_but_flags();
-        cx.fork(taken, |cx| cx.leave_to(target), |cx| cx.leave_to(next));
+        cx.leave_by_branch(taken, target, next);
     } else {
         cx.side_path(taken, |cx| cx.leave_to(target));
     }
