@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use forklift_interp::{FlatMemory, Interp, Perm};
-use forklift_jit::{Config, Dump, HostFault, Jit, JitExit, Thread};
+use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv, WINDOW_SLACK};
 use forklift_x86::{CpuModel, CpuState, Exit, GuestAddr, Mode};
 use iced_x86::Instruction;
@@ -79,7 +79,7 @@ impl Host {
             map(mem_base + at, len)?;
         }
         install_handlers()?;
-        let dump = std::env::var_os("FORKLIFT_DUMP").map(|_| dump as fn(&Dump<'_>));
+        let dump = std::env::var_os("FORKLIFT_DUMP").map(|_| forklift_jit::debug::to_stderr as _);
         let jit = Jit::new(Config { dump, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
         Ok(Self { jit, mem_base })
     }
@@ -158,12 +158,6 @@ impl LiftEnv for Env<'_> {
         self.tokens.push(*i);
         self.tokens.len() as u64 - 1
     }
-}
-
-/// Prints a block: with `FORKLIFT_DUMP` set.
-fn dump(d: &Dump<'_>) {
-    let code: String = d.code.iter().map(|b| format!("{b:02x}")).collect();
-    eprintln!("block {}\n{}\n{}\ncode at {:#x}: {code}", d.pc, d.ir, d.listing, d.address);
 }
 
 /// Runs the instruction at `cpu.rip` by interpretation.
