@@ -190,7 +190,8 @@ impl Lift<'_, '_> {
         let carried = |r: &Gpr| {
             let s = self.known.regs.0[r.index()];
             let needed = PARAM_REGS.contains(r) || s.loaded && (s.whole.is_some() || s.low.is_some());
-            needed.then(|| CarriedReg { reg: *r, low: s.whole.is_none() && s.low.is_some() })
+            // In 64-bit mode, what a round leaves as a zero-extended half may come in as a whole.
+            needed.then(|| CarriedReg { reg: *r, low: !self.is_64() && s.whole.is_none() && s.low.is_some() })
         };
         Gpr::ALL.iter().filter_map(carried).collect()
     }
