@@ -305,8 +305,6 @@ unsafe fn child_main(shared: *mut Shared, ask: c_int, answer: c_int) -> ! {
         libc::dup2(answer, 1);
         libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
         let ready = map(CODE, CODE_SIZE) && map(DATA, DATA_SIZE) && map(RODATA, RODATA_SIZE) && handlers() && filter();
-        // 32-bit code accesses data through DS and ES, which 64-bit processes have as null.
-        std::arch::asm!("mov ds, {0:e}", "mov es, {0:e}", in(reg) 0x2b);
         libc::syscall(libc::SYS_arch_prctl, ARCH_GET_FS, &raw mut HOST_FS);
         let mut byte = 0u8;
         while ready && libc::read(0, (&raw mut byte).cast(), 1) == 1 {
@@ -372,6 +370,9 @@ unsafe fn run_one(s: &mut Shared) {
         ptr::copy_nonoverlapping(s.data.as_ptr(), RODATA as *mut u8, RODATA_SIZE);
         libc::mprotect(CODE as *mut c_void, CODE_SIZE, libc::PROT_READ | libc::PROT_EXEC);
         libc::mprotect(RODATA as *mut c_void, RODATA_SIZE, libc::PROT_READ);
+        // 32-bit code accesses data through DS and ES, which 64-bit processes have as null. Signal frames don't carry them.
+        let data_selector = if s.gregs[libc::REG_CSGSFS as usize] as u16 == CS32 as u16 { 0x2b } else { 0 };
+        std::arch::asm!("mov ds, {0:e}", "mov es, {0:e}", in(reg) data_selector);
         libc::syscall(libc::SYS_setitimer, libc::ITIMER_VIRTUAL, &timer(RUN_LIMIT), 0);
         libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::getpid(), libc::SIGUSR1);
         // Here the guest has run.
