@@ -16,7 +16,7 @@ use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::host;
 use crate::segments::UserDesc;
-use crate::task::{Task, forget_other_threads, thread_count};
+use crate::task::{Counters, Task, forget_other_threads, thread_count};
 
 /// What clone(2) and clone3(2) are asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -201,6 +201,8 @@ impl Task {
         self.clear_child_tid = GuestAddr::default();
         self.robust_list = Default::default();
         self.held.clear();
+        self.counters = Counters { interpreted_before: self.interp.executed(), ..Counters::default() };
+        self.process.forget_totals();
         self.engine_after_fork();
     }
 

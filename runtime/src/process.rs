@@ -224,6 +224,13 @@ impl Process {
         *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// In a child process: what ended before the fork was the parent's. Threads that are not there may have held the lock; then the sums stay.
+    pub fn forget_totals(&self) {
+        if let Ok(mut totals) = self.totals.try_lock() {
+            *totals = Totals::default();
+        }
+    }
+
     /// Adds what a thread has done that ends.
     pub fn add_totals(&self, more: &Totals) {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(more);

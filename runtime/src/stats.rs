@@ -22,7 +22,7 @@ impl Task {
     /// What this thread has done.
     pub fn totals(&self) -> Totals {
         let c = &self.counters;
-        Totals { interpreted: self.interp.executed(), syscalls: c.syscalls, signals: c.signals, syscall_time: c.syscall_time }
+        Totals { interpreted: self.interp.executed() - c.interpreted_before, syscalls: c.syscalls, signals: c.signals, syscall_time: c.syscall_time }
     }
 }
 

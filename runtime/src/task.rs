@@ -25,6 +25,8 @@ pub struct Counters {
     pub syscalls: u64,
     /// Signals delivered.
     pub signals: u64,
+    /// Guest instructions that the interpreter had executed when this process was forked off: its parent's.
+    pub interpreted_before: u64,
     /// Time in system calls, if statistics are wanted.
     pub syscall_time: Duration,
 }

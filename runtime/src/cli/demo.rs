@@ -173,7 +173,15 @@ fn pss_kib(pid: &str) -> Option<u64> {
 
 /// Shows the sums of all processes' statistics.
 fn show_stats(text: &str) {
-    for line in text.lines() {
-        println!("stats      {line}");
-    }
+    let numbers = |before: &str, after: &str| -> Vec<u64> {
+        let found = text.lines().filter_map(|l| l.strip_prefix(before)?.split(after).next()?.rsplit(' ').next()?.parse().ok());
+        found.collect()
+    };
+    let instructions: u64 = numbers("interpreter: ", " instructions").iter().sum();
+    let decoded = numbers("interpreter: ", " blocks kept").into_iter().max().unwrap_or(0);
+    let translated = numbers("jit: ", " blocks").into_iter().max().unwrap_or(0);
+    let calls: u64 = numbers("forklift: ", " system calls").iter().sum();
+    let processes = numbers("interpreter: ", " instructions").len();
+    println!("executed   {instructions} instructions by interpretation and {calls} system calls, in {processes} processes");
+    println!("blocks     {decoded} decoded, {translated} translated: one is translated when it has run often enough");
 }
