@@ -15,6 +15,7 @@
 //!    first and rewrites then; who links rewrites first and looks at the counter then, and takes it back if that isn't 0. So whichever comes last, the
 //!    jumps of a kicked block are unlinked until the thread has left.
 //! 3. Exits of a dead block are as good as any: a thread may be in it still, and the memory is there until a flush.
+//! 4. A thread in `Thread::run` never waits for the compiler's lock: who flushes has it, and waits for the thread.
 
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
@@ -52,9 +53,9 @@ impl Jit {
         unsafe { host::patch_jump(self.arena.at(exit.site), target) };
     }
 
-    /// Makes exit `id` go to block `to`.
+    /// Makes exit `id` go to block `to`, unless somebody has the lock: a thread in `run` must not wait for it (invariant 4). The exit will be taken again.
     pub(crate) fn link(&self, id: u32, to: u32) {
-        let _lock = self.write();
+        let Some(_lock) = self.try_write() else { return };
         let (Some(exit), Some(block)) = (self.blocks.exits.get(id), self.blocks.blocks.get(to)) else { return };
         if exit.kind != ExitKind::Direct || block.is_dead() || block.pc != exit.target || self.kicks.load(Ordering::SeqCst) != 0 {
             return;

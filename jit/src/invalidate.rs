@@ -91,7 +91,7 @@ impl Pages {
 impl Jit {
     /// Throws away all blocks that depend on a byte of `start..end`; returns how many.
     ///
-    /// It takes the compiler's lock: call it from a signal handler only for a synchronous fault of guest code.
+    /// It takes the compiler's lock: not for a thread that is in [`Thread::run`](crate::Thread::run), nor for signal handlers that may interrupt one.
     pub fn invalidate(&self, start: GuestAddr, end: GuestAddr) -> usize {
         let mut w = self.write();
         let hit = w.pages.take(start, end);

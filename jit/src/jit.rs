@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use forklift_lift::{BlockKey, HELPERS, JitState, LiftEnv, LiftedExit};
@@ -105,6 +105,14 @@ impl Jit {
 
     pub(crate) fn write(&self) -> MutexGuard<'_, Writer> {
         lock(&self.compiler)
+    }
+
+    pub(crate) fn try_write(&self) -> Option<MutexGuard<'_, Writer>> {
+        match self.compiler.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(e)) => Some(e.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Whether there is a block for `pc`.

@@ -19,7 +19,7 @@
 //! | `host` | machine code that we write ourselves; one sibling per architecture |
 //!
 //! Locks, in order: `Jit::compiler` (held while a block is made, linked or thrown away), then `Jit::threads`. Nothing that a signal handler calls takes
-//! one, except [`Jit::invalidate`], which may be called from the handler of a fault of guest code, where this thread holds none.
+//! one, and a thread in [`Thread::run`] never waits for one.
 
 mod arena;
 mod blocks;

@@ -139,9 +139,14 @@ impl Thread {
     /// Fault handlers must call [`Jit::on_fault`], and asynchronous ones may call [`Jit::kick`].
     pub fn run(&mut self) -> JitExit {
         self.shared.active.store(true, Ordering::SeqCst);
-        let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr() };
+        let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr(), stale: None };
         let exit = if usable(d.cpu()) { d.run() } else { JitExit::Barred };
+        let stale = d.stale;
         self.shared.active.store(false, Ordering::Release);
+        if let Some(block) = stale {
+            // Not earlier: it takes the lock. A flush since then does no harm but that another block goes.
+            self.jit.kill_stale(block);
+        }
         // SAFETY: the state is ours.
         unsafe { self.jit.kick_done(self.state_ptr(), self.shared.table.address()) };
         exit
@@ -153,6 +158,8 @@ struct Dispatch<'a> {
     jit: &'a Jit,
     shared: &'a Shared,
     state: *mut JitState,
+    /// A block that was found stale.
+    stale: Option<u32>,
 }
 
 impl Dispatch<'_> {
@@ -223,7 +230,7 @@ impl Dispatch<'_> {
             }
             ExitKind::Stale => {
                 self.cpu().rip = jit.blocks.blocks.get(exit.block).map_or(0, |b| b.pc);
-                jit.kill_stale(exit.block);
+                self.stale = Some(exit.block);
                 return Next::Leave(JitExit::Cold);
             }
         };
