@@ -258,3 +258,70 @@ mod faults {
         assert_eq!(cpu.flags.status(), 0x81 | 4, "CF, SF and PF");
     }
 }
+
+/// Held by the test that uses SIGUSR2 and what its handler kicks.
+static KICKED: std::sync::Mutex<()> = std::sync::Mutex::new(());
+static JIT: std::sync::atomic::AtomicPtr<Jit> = std::sync::atomic::AtomicPtr::new(core::ptr::null_mut());
+static STATE: std::sync::atomic::AtomicPtr<JitState> = std::sync::atomic::AtomicPtr::new(core::ptr::null_mut());
+
+extern "C" fn kick(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    use std::sync::atomic::Ordering::SeqCst;
+    // SAFETY: set by the thread that the signal is sent to, for as long as signals are sent.
+    unsafe { (*JIT.load(SeqCst)).kick(STATE.load(SeqCst), &mut *context.cast::<libc::ucontext_t>()) };
+}
+
+/// A loop within one block that nothing in the guest ends: `top: cmp [rdi], 0; je top`.
+fn spinning() -> Bench {
+    let mut b = Bench::new(|a| {
+        let mut top = a.create_label();
+        a.set_label(&mut top).unwrap();
+        a.cmp(qword_ptr(rdi), 0).unwrap();
+        a.je(top).unwrap();
+        a.ud2().unwrap();
+    });
+    let (start, zero) = (b.guest.at(0), b.guest.at(0x8000));
+    b.thread.cpu().set(Gpr::Rdi, zero.get());
+    b.thread.cpu().rip = start.get();
+    b.jit.compile(start, false, &mut &b.guest).unwrap();
+    b
+}
+
+/// Runs the loop while another thread does `act` a little later; it must come out, at its start.
+fn comes_out(b: &mut Bench, act: impl FnOnce() + Send) {
+    let start = b.guest.at(0);
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            act();
+        });
+        b.thread.run();
+    });
+    assert_eq!(b.thread.cpu().pc(), start);
+}
+
+#[test]
+fn a_kick_ends_a_loop_within_a_block() {
+    use std::sync::atomic::Ordering::SeqCst;
+    let _one = KICKED.lock();
+    let mut b = spinning();
+    JIT.store(Arc::as_ptr(&b.jit).cast_mut(), SeqCst);
+    STATE.store(b.thread.state_ptr(), SeqCst);
+    // SAFETY: a valid action; the handler is documented above.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        action.sa_sigaction = kick as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        assert_eq!(libc::sigaction(libc::SIGUSR2, &action, core::ptr::null_mut()), 0);
+    }
+    // SAFETY: this thread.
+    let me = unsafe { libc::pthread_self() };
+    // SAFETY: the thread waits for us.
+    comes_out(&mut b, move || assert_eq!(unsafe { libc::pthread_kill(me, libc::SIGUSR2) }, 0));
+}
+
+#[test]
+fn an_invalidation_ends_a_loop_within_a_block() {
+    let mut b = spinning();
+    let (jit, start, end) = (Arc::clone(&b.jit), b.guest.at(0), b.guest.at(16));
+    comes_out(&mut b, move || assert_eq!(jit.invalidate(start, end), 1));
+}
