@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -46,6 +47,9 @@ impl Program {
 
     /// Compiles it for an ABI unless that was done; the path of the result.
     fn build(&self, abi: u32) -> Result<PathBuf, Failed> {
+        // Two ways of one program are tests of their own, side by side.
+        static BUILDING: Mutex<()> = Mutex::new(());
+        let _one = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("syscall");
         std::fs::create_dir_all(&dir)?;
         let out = dir.join(format!("{}.{abi}", self.name));
