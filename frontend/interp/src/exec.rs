@@ -173,6 +173,6 @@ impl<M: Memory> Exec<'_, M> {
 
 /// What an access to the stack ends with: an address that isn't canonical is #SS there.
 #[cold]
-fn stack_fault(exit: Exit) -> Exit {
+pub(crate) fn stack_fault(exit: Exit) -> Exit {
     if exit == Exit::Fault(Fault::GeneralProtection) { Exit::Fault(Fault::Stack) } else { exit }
 }

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, GuestAddr, Mode, bits, decode_block};
+use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, Gpr, GuestAddr, Mode, bits, decode_block};
 
 use crate::fuse::fuse;
 use crate::{Exec, Memory, Op, compile_op};
@@ -351,18 +351,21 @@ fn run_block<M: Memory>(cx: &mut Exec<'_, M>, ops: &[Op<M>], end: u64) -> Result
     let Some((last, body)) = ops.split_last() else { return Ok(()) };
     for op in body {
         if let Err(exit) = (op.run)(cx, op) {
-            leave(cx, op, exit);
-            return Err(exit);
+            return Err(leave(cx, op, exit));
         }
     }
     cx.cpu.rip = end;
-    (last.run)(cx, last).inspect_err(|&exit| leave(cx, last, exit))
+    (last.run)(cx, last).map_err(|exit| leave(cx, last, exit))
 }
 
+/// Sets `rip` as the exit's class demands. Returns what the exit is: a memory operand through rsp or rbp that isn't canonical is #SS.
 #[cold]
-fn leave<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, exit: Exit) {
+fn leave<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, exit: Exit) -> Exit {
     cx.cpu.rip = match exit {
         Exit::Fault(Fault::Breakpoint | Fault::Overflow | Fault::Debug) | Exit::Gate(_) => op.next_ip(),
         Exit::Fault(_) | Exit::CodeWrite => op.ip,
     };
+    let of_stack = [Gpr::Rsp as u8, Gpr::Rbp as u8].contains(&op.base) && usize::from(op.seg) == CpuState::FLAT;
+    let ea = cx.ea(op) as i64;
+    if exit == Exit::Fault(Fault::GeneralProtection) && of_stack && ea << 16 >> 16 != ea { Exit::Fault(Fault::Stack) } else { exit }
 }

@@ -171,7 +171,7 @@ impl Program {
         // Vendors differ on near branches with an operand-size prefix.
         let branch = matches!(i.mnemonic(), Mnemonic::Call | Mnemonic::Ret | Mnemonic::Jmp);
         let odd = i.mnemonic() == Mnemonic::Bswap && i.op0_register().size() == 2 || branch && bytes.first() == Some(&0x66);
-        if odd || i.len() != bytes.len() || status(i.rflags_read()) & self.undefined != 0 {
+        if odd || i.len() != bytes.len() || flag_bits(i.rflags_read()) & self.undefined != 0 {
             return None;
         }
         self.push(&bytes);
@@ -182,7 +182,7 @@ impl Program {
     fn push(&mut self, bytes: &[u8]) {
         if let Some(i) = self.decode(bytes) {
             self.before.push(defined(self.undefined));
-            self.undefined = self.undefined & !status(surely_written(&i)) | status(i.rflags_undefined());
+            self.undefined = self.undefined & !flag_bits(surely_written(&i)) | flag_bits(i.rflags_undefined());
             self.insns.push(i);
         }
         self.ip += bytes.len() as u64;
@@ -209,7 +209,8 @@ fn surely_written(i: &Instruction) -> u32 {
     if counts { 0 } else { i.rflags_written() | i.rflags_cleared() | i.rflags_set() }
 }
 
-fn status(iced: u32) -> u32 {
+/// The status flags among iced's [`RflagsBits`].
+pub fn flag_bits(iced: u32) -> u32 {
     const MAP: [(u32, u32); 6] = [
         (RflagsBits::CF, bits::CF),
         (RflagsBits::PF, bits::PF),

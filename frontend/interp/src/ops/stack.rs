@@ -6,6 +6,7 @@ use forklift_x86::{Gpr, Mode, bits};
 use iced_x86::{Instruction, Mnemonic};
 
 use crate::build::{Form, Pick, Table, form};
+use crate::exec::stack_fault;
 use crate::place::{Imm, Mem, Place, Reg, Source};
 use crate::{Exec, Int, Memory, Op, RunFn, Step};
 
@@ -146,7 +147,7 @@ fn enter_inner<T: Int, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let mut display = cx.cpu.get(Gpr::Rbp);
     for _ in 1..level {
         display = display.wrapping_sub(T::BYTES as u64) & cx.cpu.mode.addr_mask();
-        let v: T = cx.load(cx.stack_addr(display))?;
+        let v: T = cx.load(cx.stack_addr(display)).map_err(stack_fault)?;
         cx.push(v)?;
     }
     if level > 0 {
@@ -154,7 +155,7 @@ fn enter_inner<T: Int, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     }
     let sp = cx.cpu.get(Gpr::Rsp).wrapping_sub(size) & cx.cpu.mode.addr_mask();
     // The CPU touches the last byte's item without changing it.
-    cx.mem.compare_exchange(forklift_x86::GuestAddr::new(cx.stack_addr(sp)), 0u8, 0u8).map_err(|f| cx.mem_fault(f))?;
+    cx.mem.compare_exchange(forklift_x86::GuestAddr::new(cx.stack_addr(sp)), 0u8, 0u8).map_err(|f| stack_fault(cx.mem_fault(f)))?;
     cx.set_gpr(Gpr::Rbp as u8, T::from_u64(frame));
     cx.cpu.set(Gpr::Rsp, sp);
     Ok(())
@@ -172,7 +173,7 @@ fn pick_leave<M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
 /// LEAVE: rsp = rbp, then pop rbp.
 fn leave<T: Int, M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     let bp = cx.cpu.get(Gpr::Rbp);
-    let v: T = cx.load(cx.stack_addr(bp))?;
+    let v: T = cx.load(cx.stack_addr(bp)).map_err(stack_fault)?;
     let sp = bp.wrapping_add(T::BYTES as u64) & cx.cpu.mode.addr_mask();
     cx.cpu.set(Gpr::Rsp, sp);
     cx.set_gpr(Gpr::Rbp as u8, v);
