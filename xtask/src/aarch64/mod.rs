@@ -15,12 +15,15 @@ use crate::{TaskResult, root};
 /// The CPUs that are emulated: without atomics of ARMv8.1, with them, and all that the emulator has.
 const CPUS: [&str; 3] = ["cortex-a53", "cortex-a76", "max"];
 const TARGET: &str = "aarch64-unknown-linux-gnu";
+/// Where the binary lies. This linker makes static programs of a fixed address, and by default of one that x86-64 guests need: forklift itself must stay above 2^38.
+const LINK_HIGH: &str = "link-arg=-Wl,-Ttext-segment=0x5000000000";
 
 /// Builds a static forklift for aarch64.
 pub fn build() -> TaskResult {
     setup()?;
     let bin = prefix().join("bin");
-    run(cargo(&["build", "--quiet", "--release", "--package", "forklift", "--target", TARGET])
+    let args = ["rustc", "--quiet", "--release", "--package", "forklift", "--bin", "forklift", "--target", TARGET, "--", "-C", LINK_HIGH];
+    run(cargo(&args)
         .env("RUSTC", bin.join("rustc"))
         .env("CARGO_TARGET_DIR", root().join("target/aarch64"))
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", bin.join("aarch64-linux-gnu-gcc"))
