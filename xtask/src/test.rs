@@ -27,7 +27,7 @@ pub fn test(only: &[&str]) -> TaskResult {
         ("clippy", |_| run(&mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
         ("deps", |_| deps::check()),
         ("docs", |_| run(cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"))),
-        ("tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]))),
+        ("tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--tests", "--no-fail-fast"]))),
         ("aarch64", Tally::aarch64),
         ("doc tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))),
     ];
