@@ -2,7 +2,7 @@
 #include "check.h"
 static volatile int n, val, code, over;
 static timer_t id;
-static void on(int s, siginfo_t *i, void *u) { (void)s; (void)u; val = i->si_value.sival_int; code = i->si_code; over = i->si_overrun; n++; }
+static void on(int s, siginfo_t *i, void *u) { (void)s; (void)u; val = i->si_value.sival_int; code = i->si_code; if (i->si_overrun > over) over = i->si_overrun; n++; }
 static void none(union sigval v) { val = v.sival_int; __atomic_add_fetch(&n, 1, __ATOMIC_SEQ_CST); }
 int main(void) {
     struct sigaction a = {.sa_sigaction = on, .sa_flags = SA_SIGINFO};

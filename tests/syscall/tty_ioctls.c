@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+// Reads `n` bytes: the kernel may hand the echo over in pieces.
+static void whole(int fd, char *b, long n) { for (long r; n; b += r, n -= r) CHECK((r = read(fd, b, n)) > 0); }
 int main(void) {
     int m = OK(posix_openpt(O_RDWR | O_NOCTTY)), n, v;
     OK(ioctl(m, TIOCGPTN, &n));
@@ -30,10 +32,10 @@ int main(void) {
     EQ(write(m, "ab\177c\r", 5), 5);
     EQ(read(s, b, 64), 3);
     MEMEQ(b, "ac\n", 3);
-    EQ(read(m, b, 64), 8);
+    whole(m, b, 8);
     MEMEQ(b, "ab\b \bc\r\n", 8);
     EQ(write(s, "x\n", 2), 2);
-    EQ(read(m, b, 64), 3);
+    whole(m, b, 3);
     MEMEQ(b, "x\r\n", 3);
     // Raw.
     cfmakeraw(&t);
