@@ -124,12 +124,21 @@ pub fn decode_one(mode: Mode, addr: GuestAddr, bytes: &[u8]) -> Option<Instructi
     (d.last_error() != DecoderError::NoMoreBytes || bytes.len() >= MAX_INSN_LEN || is_invalid_prefix(mode, bytes)).then_some(i)
 }
 
-/// Whether `bytes`, too few for an instruction, can't begin a valid one: the CPU raises #UD for those without fetching more.
+/// Whether `bytes`, too few for an instruction, can't begin a valid one, whatever follows: the CPU raises #UD for those without fetching more.
 fn is_invalid_prefix(mode: Mode, bytes: &[u8]) -> bool {
-    let mut padded = [0; MAX_INSN_LEN];
-    let Some(start) = padded.get_mut(..bytes.len()) else { return false };
-    start.copy_from_slice(bytes);
-    !bytes.is_empty() && Decoder::new(mode.bitness(), &padded, options()).decode().is_invalid()
+    // Behind any next byte, one of these leads to a valid instruction if there is any: an opcode, a ModRM or a VEX byte as the prefix may lack.
+    const FILL: [u8; 4] = [0, 0x79, 0x7f, 0xc0];
+    if bytes.is_empty() || bytes.len() >= MAX_INSN_LEN {
+        return false;
+    }
+    FILL.iter().all(|&fill| {
+        let mut padded = [fill; MAX_INSN_LEN];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        (0..=u8::MAX).all(|next| {
+            padded[bytes.len()] = next;
+            Decoder::new(mode.bitness(), &padded, options()).decode().is_invalid()
+        })
+    })
 }
 
 /// Decodes the block that starts at `start`, of at most `max_insns` instructions (at least 1).
@@ -142,7 +151,7 @@ pub fn decode_block(code: &mut impl CodeFetch, start: GuestAddr, mode: Mode, max
     loop {
         let have = code.fetch(block.end, &mut buf);
         let before = block.insns.len();
-        let open = decode_run(&mut block, &buf[..have], max_insns.max(1));
+        let open = decode_run(&mut block, &buf[..have], max_insns.max(1), have < buf.len());
         if !open {
             return Ok(block);
         }
@@ -153,13 +162,14 @@ pub fn decode_block(code: &mut impl CodeFetch, start: GuestAddr, mode: Mode, max
     }
 }
 
-/// Appends instructions from `bytes` to `block`; returns whether the block is still open.
-fn decode_run(block: &mut Block, bytes: &[u8], max_insns: usize) -> bool {
+/// Appends instructions from `bytes` to `block`; returns whether the block is still open. `end`: nothing can be fetched behind `bytes`.
+fn decode_run(block: &mut Block, bytes: &[u8], max_insns: usize, end: bool) -> bool {
     let mut d = Decoder::with_ip(block.mode.bitness(), bytes, block.end.get(), options());
     let mut at = 0;
     while block.insns.len() < max_insns {
         let i = d.decode();
-        if d.last_error() == DecoderError::NoMoreBytes && bytes.len() - at < MAX_INSN_LEN && !is_invalid_prefix(block.mode, &bytes[at..]) {
+        let short = d.last_error() == DecoderError::NoMoreBytes && bytes.len() - at < MAX_INSN_LEN;
+        if short && !(end && is_invalid_prefix(block.mode, &bytes[at..])) {
             return true;
         }
         at = d.position();
@@ -205,6 +215,33 @@ mod tests {
         assert_eq!((b.insns.len(), b.flow()), (1, Flow::Next));
         assert_eq!(block(&[0xe8, 0, 0]), Err(GuestAddr::new(0x1003)));
         assert_eq!(block(&[]), Err(GuestAddr::new(0x1000)));
+    }
+
+    /// Wherever the bytes are cut, no valid instruction becomes an invalid one.
+    #[test]
+    fn a_cut_instruction_is_not_invalid() {
+        let all: [&[u8]; 8] = [
+            &[0x66, 0x0f, 0x72, 0xf1, 0x0d],
+            &[0xf3, 0x0f, 0x7e, 0x50, 0xbc],
+            &[0x66, 0x0f, 0x3a, 0x0f, 0xc1, 5],
+            &[0x0f, 0xc7, 0x0f],
+            &[0x0f, 0xae, 0x14, 0x24],
+            &[0xc4, 0xe2, 0x79, 0x18, 0xc0],
+            &[0xc5, 0xf9, 0x72, 0xf1, 0x0d],
+            &[0x66, 0x0f, 0xf7, 0xc1],
+        ];
+        for insn in all {
+            for n in 1..insn.len() {
+                assert!(!is_invalid_prefix(Mode::Bits64, &insn[..n]), "{:02x?}", &insn[..n]);
+                assert_eq!(block(&insn[..n]), Err(GuestAddr::new(0x1000 + n as u64)));
+            }
+            for before in 256 - insn.len()..256 {
+                let code = [&vec![0x90; before], insn, &[0xf4]].concat();
+                let b = decode_block(&mut Bytes(0x1000, code), GuestAddr::new(0x1000), Mode::Bits64, 1000).unwrap();
+                assert_eq!((b.insns.len(), b.insns[before].len()), (before + 2, insn.len()), "cut behind {}", 256 - before);
+            }
+        }
+        assert!(is_invalid_prefix(Mode::Bits64, &[0x06]) && is_invalid_prefix(Mode::Bits64, &[0x0f, 0x04]));
     }
 
     #[test]
