@@ -1,6 +1,6 @@
 //! The JIT of one guest process.
 
-use core::sync::atomic::{AtomicBool, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -288,6 +288,11 @@ impl Jit {
     /// To be held across a fork, so that the child finds everything consistent and unlocked.
     pub fn before_fork(&self) -> ForkGuard<'_> {
         ForkGuard { _compiler: self.write(), _threads: lock(&self.threads) }
+    }
+
+    /// How often everything has been thrown away. Once the number is seen to have changed, nothing that was compiled before the change runs any more.
+    pub fn flushes(&self) -> u64 {
+        self.counters.flushes.load(Ordering::SeqCst)
     }
 
     /// What has been done so far.

@@ -271,5 +271,5 @@ impl Drop for Thread {
 fn usable(cpu: &CpuState) -> bool {
     const MASKS: u32 = 0x1f80;
     let flat = cpu.mode == Mode::Bits64 || [Seg::Es, Seg::Cs, Seg::Ss, Seg::Ds].iter().all(|s| cpu.seg_base[s.index()] == 0);
-    flat && cpu.mxcsr & MASKS == MASKS
+    flat && cpu.segmented == 0 && cpu.mxcsr & MASKS == MASKS
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use forklift_interp::{Descriptor, Memory};
-use forklift_x86::{Mode, Seg};
+use forklift_x86::{Seg, SegCache};
 
 use crate::guest_struct;
 use crate::task::Task;
@@ -88,16 +88,12 @@ impl Task {
     /// Loads a segment register as the kernel does, which has checked what matters: an unusable selector becomes null.
     pub(crate) fn load_segment(&mut self, seg: Seg, selector: u16) {
         let found = if selector & !3 == 0 { None } else { self.mem.descriptor(selector) };
-        let (sel, base) = match found {
-            Some(d) if d.is_present() => (selector, d.base),
+        let (sel, base, cache) = match found {
+            Some(d) if d.is_present() => (selector, d.base, d.cache()),
             _ if matches!(seg, Seg::Cs | Seg::Ss) => return,
-            _ => (0, 0),
+            _ => (0, 0, SegCache::default()),
         };
-        let cpu = self.cpu_mut();
-        cpu.seg_sel[seg.index()] = sel;
-        if cpu.mode == Mode::Bits32 || matches!(seg, Seg::Fs | Seg::Gs) {
-            cpu.seg_base[seg.index()] = base;
-        }
+        self.cpu_mut().set_segment(seg, sel, base, cache);
     }
 
     /// Reloads the registers that hold `selector`, whose descriptor has changed.

@@ -18,6 +18,7 @@ mod op;
 mod ops;
 mod place;
 mod run;
+mod segmented;
 #[cfg(test)]
 mod testing;
 mod vector;

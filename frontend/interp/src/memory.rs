@@ -1,6 +1,6 @@
 //! What a processor asks of the machine around it.
 
-use forklift_x86::{CodeFetch, Exit, Fault, GuestAddr};
+use forklift_x86::{CodeFetch, Exit, Fault, GuestAddr, SegCache};
 
 use crate::Prim;
 
@@ -51,6 +51,11 @@ impl Descriptor {
             0x30 => Some(Self::USER_CODE64),
             _ => None,
         }
+    }
+
+    /// What a segment register keeps of it.
+    pub const fn cache(self) -> SegCache {
+        SegCache { limit: self.limit, access: self.access }
     }
 
     /// Whether it is a code segment.
@@ -132,6 +137,11 @@ pub trait Memory: CodeFetch + 'static {
     /// Called before a block of `[start, end)` is kept: from now on a write there must give `CodeWrite`. Returns true if the block must compare
     /// its bytes at every entry instead.
     fn watch_code(&mut self, start: GuestAddr, end: GuestAddr) -> bool;
+
+    /// Whether there is an LDT, as Linux lets SLDT tell.
+    fn has_ldt(&self) -> bool {
+        false
+    }
 
     /// The descriptor that `selector` names, its RPL (bits 0–1) ignored: one of the fixed ones, a TLS entry (set_thread_area), or one of the LDT
     /// (bit 2 set; modify_ldt). `None`: beyond the table, or empty. Never called for a null selector (0–3).

@@ -12,7 +12,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, Gpr, GuestAddr, Mode, bits, decode_block};
 
 use crate::fuse::fuse;
-use crate::{Exec, Memory, Op, compile_op};
+use crate::{Exec, Memory, Op, compile_op, segmented};
 
 /// Unit: guest instructions. The longest block that is kept; longer straight runs are rare.
 pub const MAX_BLOCK: usize = 64;
@@ -167,6 +167,12 @@ impl<M: Memory> Interp<M> {
             if cpu.flags.rest & bits::TF != 0 {
                 return Stop::Exit(self.trap_step(cpu, mem));
             }
+            if cpu.segmented != 0 {
+                match self.step(cpu, mem) {
+                    Ok(()) => continue,
+                    Err(exit) => return Stop::Exit(exit),
+                }
+            }
             at = match self.successor(at, cpu, mem) {
                 Ok(found) => found,
                 Err(exit) => return Stop::Exit(exit),
@@ -191,6 +197,10 @@ impl<M: Memory> Interp<M> {
 
     /// Runs exactly one instruction (one iteration of a repeated one may be all it does), with no regard to the trap flag.
     pub fn step(&mut self, cpu: &mut CpuState, mem: &mut M) -> Result<(), Exit> {
+        if cpu.segmented != 0 {
+            self.executed += 1;
+            return segmented::step(cpu, mem, self.model);
+        }
         let block = fetch_block(cpu, mem, 1)?;
         let op = compile_op(&block.insns[0], cpu.mode);
         self.executed += 1;

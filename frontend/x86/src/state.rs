@@ -5,7 +5,7 @@
 //! 2. In 32-bit mode the upper halves of `gpr`, `rip` and `seg_base` are zero whenever an instruction ends.
 //! 3. `gpr[CpuState::ZERO]` and `seg_base[CpuState::FLAT]` are always 0: an absent base, index or segment reads there without a branch.
 
-use crate::{Flags, Gpr, GuestAddr, Mode};
+use crate::{Flags, Gpr, GuestAddr, Mode, SegCache};
 
 /// A vector register of 512 bits, least significant byte first. Its low 128 bits are an XMM, its low 256 bits a YMM register.
 ///
@@ -183,6 +183,10 @@ pub struct CpuState {
     pub vec: [Vec512; 32],
     /// Mask registers k0–k7.
     pub opmask: [u64; 8],
+    /// What is kept of the loaded segments, in the order of `seg_sel`.
+    pub seg_cache: [SegCache; 6],
+    /// 1 if segments restrict accesses, in 32-bit mode: nothing but the interpreter's checked step may run then.
+    pub segmented: u32,
 }
 
 impl CpuState {
@@ -199,6 +203,9 @@ impl CpuState {
             Mode::Bits64 => [0, 0x33, 0x2b, 0, 0, 0],
             Mode::Bits32 => [0x2b, 0x23, 0x2b, 0x2b, 0, 0],
         };
+        let none = SegCache::default();
+        let data = if mode == Mode::Bits32 { SegCache::DATA } else { none };
+        let seg_cache = [data, SegCache::CODE, SegCache::DATA, data, none, none];
         Self {
             gpr: [0; 17],
             rip: 0,
@@ -213,6 +220,8 @@ impl CpuState {
             x87: X87::default(),
             vec: [Vec512::default(); 32],
             opmask: [0; 8],
+            seg_cache,
+            segmented: 0,
         }
     }
 

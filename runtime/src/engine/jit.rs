@@ -24,9 +24,29 @@ const MAX_INSNS: usize = 32;
 /// The JIT of a process and the operations that its code steps through.
 pub(crate) struct ProcessJit {
     pub jit: Arc<Jit>,
-    /// Tokens are addresses of these. They stay as long as the process: dead blocks may still be running.
-    #[expect(clippy::vec_box, reason = "the addresses must stay when the vector grows")]
-    steps: Mutex<Vec<Box<Op<CpuMem>>>>,
+    steps: Mutex<Steps>,
+}
+
+/// The operations that emitted code steps through: tokens are addresses of these, which must not move.
+type Ops = Vec<Box<Op<CpuMem>>>;
+
+/// Those of all blocks since the last flush: a dead block may still be running until then. So they are bounded as the arena is.
+#[derive(Default)]
+struct Steps {
+    ops: Ops,
+    /// [`Jit::flushes`] when the first of them was added.
+    flushes: u64,
+}
+
+impl Steps {
+    /// Keeps the operations of a block that has been compiled just now. Whoever is the first to do so after a flush drops those from before it: they
+    /// were added by compilations that saw a smaller number, so their blocks are gone.
+    fn keep(&mut self, ops: Ops, flushes: u64) {
+        if flushes > self.flushes {
+            *self = Self { ops: Vec::new(), flushes };
+        }
+        self.ops.extend(ops);
+    }
 }
 
 // SAFETY: operations are not changed once made, and hold function pointers and numbers.
@@ -111,8 +131,8 @@ extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
 /// What the lifter is given.
 struct Env<'a> {
     mem: &'a GuestMem,
-    #[expect(clippy::vec_box, reason = "the addresses must stay when the vector grows")]
-    steps: &'a Mutex<Vec<Box<Op<CpuMem>>>>,
+    /// The operations of this block.
+    steps: Ops,
     mode: Mode,
     /// The block's own bytes, which it compares itself if it is checked.
     own: (GuestAddr, GuestAddr),
@@ -135,7 +155,7 @@ impl LiftEnv for Env<'_> {
     fn token(&mut self, i: &Instruction) -> u64 {
         let op = Box::new(compile_op(i, self.mode));
         let token = core::ptr::from_ref(&*op) as u64;
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(op);
+        self.steps.push(op);
         token
     }
 }
@@ -157,8 +177,12 @@ impl Task {
         let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
         let checked = self.process.space().watch_code(block.start, block.end);
         self.process.config.dump.block(&block);
-        let mut env = Env { mem: &self.mem, steps: &p.steps, mode, own: (block.start, block.end), checked };
+        let mut env = Env { mem: &self.mem, steps: Ops::new(), mode, own: (block.start, block.end), checked };
         let compiled = p.jit.compile(pc, checked, &mut env).is_ok();
+        if compiled {
+            // The number is read after the block was made, see `keep`.
+            p.steps.lock().unwrap_or_else(PoisonError::into_inner).keep(env.steps, p.jit.flushes());
+        }
         compiled && (self.jit.is_some() || self.enter_jit(&p))
     }
 

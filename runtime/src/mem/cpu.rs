@@ -230,6 +230,10 @@ impl Memory for CpuMem {
         self.space.watch_code(start, end)
     }
 
+    fn has_ldt(&self) -> bool {
+        !self.space.ldt().is_empty()
+    }
+
     fn descriptor(&mut self, selector: u16) -> Option<Descriptor> {
         let index = selector >> 3;
         match selector & 4 {

@@ -165,8 +165,9 @@ impl Task {
         fpstate::reset(cpu);
         let fresh = CpuState::new(cpu.mode);
         for s in [Seg::Cs, Seg::Ss, Seg::Ds, Seg::Es] {
-            cpu.seg_sel[s.index()] = if cpu.mode == Mode::Bits64 && matches!(s, Seg::Ds | Seg::Es) { cpu.seg_sel[s.index()] } else { fresh.seg_sel[s.index()] };
-            cpu.seg_base[s.index()] = 0;
+            if cpu.mode == Mode::Bits32 || matches!(s, Seg::Cs | Seg::Ss) {
+                cpu.set_segment(s, fresh.seg_sel[s.index()], 0, fresh.segment(s));
+            }
         }
         Ok(())
     }

@@ -51,6 +51,7 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             segments::far::table(),
             segments::privileged::table(),
             segments::query::table(),
+            segments::umip::table(),
             state::table(),
             string::table(),
             x87::arith::table(),

@@ -1,7 +1,7 @@
 //! Transfers of control to a code segment: far JMP, CALL and RET, IRET. SDM vol. 2, "JMP", "CALL", "RET", "IRET"; vol. 3A, 5.8.
 //!
 //! Linux has no call gates and no tasks for programs, so that a target is a code segment of privilege level 3. One whose bit L differs from the
-//! present mode switches it. What this processor can't run — 16-bit code and code segments with a base — is refused with #GP(selector).
+//! present mode switches it.
 
 use forklift_x86::{Exit, Fault, Gpr, Mode, Seg, bits};
 use iced_x86::{Code, Instruction, Mnemonic, OpKind};
@@ -26,8 +26,16 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
 /// Bit D of a code segment's access rights: 32-bit operands.
 const DEFAULT_32: u32 = 1 << 22;
 
-/// Checks a code segment and an offset in it as the target of a transfer; returns the mode that it runs in.
-fn check<M: Memory>(cx: &mut Exec<'_, M>, selector: u16, offset: u64) -> Result<Mode, Exit> {
+/// A target that has passed.
+#[derive(Clone, Copy)]
+struct Checked {
+    mode: Mode,
+    selector: u16,
+    descriptor: Descriptor,
+}
+
+/// Checks a code segment and an offset in it as the target of a transfer; returns it and the mode that it runs in.
+fn check<M: Memory>(cx: &mut Exec<'_, M>, selector: u16, offset: u64) -> Result<Checked, Exit> {
     if is_null(selector) {
         return Err(cx.general_protection(0));
     }
@@ -42,21 +50,21 @@ fn check<M: Memory>(cx: &mut Exec<'_, M>, selector: u16, offset: u64) -> Result<
         Mode::Bits64 => (offset as i64) << 16 >> 16 == offset as i64,
         Mode::Bits32 => offset <= u64::from(d.limit),
     };
-    if inside { Ok(mode) } else { Err(cx.general_protection(0)) }
+    if inside { Ok(Checked { mode, selector, descriptor: d }) } else { Err(cx.general_protection(0)) }
 }
 
 /// Whether it is a code segment for programs that can be run.
 fn is_target(d: Descriptor) -> bool {
     let (long, wide) = (d.is_long(), d.access & DEFAULT_32 != 0);
-    d.is_code() && (d.is_conforming() || d.dpl() == 3) && long != wide && d.base == 0
+    d.is_code() && (d.is_conforming() || d.dpl() == 3) && !(long && wide)
 }
 
 /// Goes to a target that [`check`] has let pass.
-fn enter<M: Memory>(cx: &mut Exec<'_, M>, mode: Mode, selector: u16, offset: u64) {
-    if mode != cx.cpu.mode {
-        switch_mode(cx, mode);
+fn enter<M: Memory>(cx: &mut Exec<'_, M>, to: Checked, offset: u64) {
+    if to.mode != cx.cpu.mode {
+        switch_mode(cx, to.mode);
     }
-    set(cx, Seg::Cs, selector & !3 | USER, 0);
+    set(cx, Seg::Cs, to.selector & !3 | USER, Some(to.descriptor));
     cx.cpu.rip = offset;
 }
 
@@ -118,38 +126,38 @@ fn pick_ret<M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
 /// Far JMP.
 fn jmp<T: Int, G: Target, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let (offset, selector) = G::get::<T, M>(cx, op)?;
-    let mode = check(cx, selector, offset.to_u64())?;
-    enter(cx, mode, selector, offset.to_u64());
+    let to = check(cx, selector, offset.to_u64())?;
+    enter(cx, to, offset.to_u64());
     Ok(())
 }
 
 /// Far CALL: pushes CS and the address of the next instruction, each of the operand's size.
 fn call<T: Int, G: Target, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let (offset, selector) = G::get::<T, M>(cx, op)?;
-    let mode = check(cx, selector, offset.to_u64())?;
+    let to = check(cx, selector, offset.to_u64())?;
     let (sp, cs) = (cx.cpu.get(Gpr::Rsp), cx.cpu.seg_sel[Seg::Cs.index()]);
     cx.push(T::from_u64(cs.into()))?;
     cx.push(T::from_u64(op.next_ip())).inspect_err(|_| cx.cpu.set(Gpr::Rsp, sp))?;
-    enter(cx, mode, selector, offset.to_u64());
+    enter(cx, to, offset.to_u64());
     Ok(())
 }
 
 /// The address and code segment on the stack, checked: a return doesn't gain privilege.
-fn returned<T: Int, M: Memory>(cx: &mut Exec<'_, M>) -> Result<(Mode, u64, u16), Exit> {
+fn returned<T: Int, M: Memory>(cx: &mut Exec<'_, M>) -> Result<(Checked, u64), Exit> {
     let offset: T = cx.peek(0)?;
     let selector: u16 = cx.peek(T::BYTES as u64)?;
     if !is_null(selector) && selector & 3 != USER {
         return Err(selector_fault(cx, Fault::GeneralProtection, selector));
     }
-    let mode = check(cx, selector, offset.to_u64())?;
-    Ok((mode, offset.to_u64(), selector))
+    let to = check(cx, selector, offset.to_u64())?;
+    Ok((to, offset.to_u64()))
 }
 
 /// Far RET, with the bytes of arguments to drop in the immediate.
 fn ret<T: Int, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
-    let (mode, offset, selector) = returned::<T, M>(cx)?;
+    let (to, offset) = returned::<T, M>(cx)?;
     cx.drop_stack(2 * T::BYTES as u64 + (op.imm & 0xffff));
-    enter(cx, mode, selector, offset);
+    enter(cx, to, offset);
     Ok(())
 }
 
@@ -159,19 +167,19 @@ fn iret<T: Int, M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
         return Err(cx.general_protection(0));
     }
     let item = T::BYTES as u64;
-    let (mode, offset, selector) = returned::<T, M>(cx)?;
+    let (to, offset) = returned::<T, M>(cx)?;
     let flags: T = cx.peek(2 * item)?;
     if cx.cpu.mode == Mode::Bits64 {
         let sp: T = cx.peek(3 * item)?;
         let ss: u16 = cx.peek(4 * item)?;
-        let base = stack_segment(cx, ss)?.base;
-        set(cx, Seg::Ss, ss, base);
+        let d = stack_segment(cx, ss)?;
+        set(cx, Seg::Ss, ss, Some(d));
         cx.cpu.set(Gpr::Rsp, sp.to_u64());
     } else {
         cx.drop_stack(3 * item);
     }
     let mask = bits::POPF_USER | bits::RF;
     cx.cpu.flags.set_rflags(flags.to_u64(), if T::BITS == 16 { mask & 0xffff } else { mask });
-    enter(cx, mode, selector, offset);
+    enter(cx, to, offset);
     Ok(())
 }

@@ -1,15 +1,16 @@
 //! Segment registers. SDM vol. 3A, chapters 3 and 5; vol. 2, "MOV", "POP", "LDS/LES/LFS/LGS/LSS".
 //!
-//! Programs run at privilege level 3. Limits are not enforced and expand-down and 16-bit segments are not told apart: all that a segment does to an
-//! access is its base. Descriptors come from [`Memory::descriptor`]. Invariants:
+//! Programs run at privilege level 3. All that a segment does to an access here is its base; where one does more, [`crate::segmented`] looks before.
+//! Descriptors come from [`Memory::descriptor`]. Invariants:
 //! 1. In 64-bit mode the bases of ES, CS, SS and DS are 0, whatever their selectors; a switch to 32-bit code looks them up again.
-//! 2. The base of CS is 0: [`far`] refuses other code segments.
+//! 2. Instruction pointers are offsets in CS. Its base is 0 unless [`CpuState::segmented`](forklift_x86::CpuState::segmented).
 
 pub(super) mod far;
 pub(super) mod privileged;
 pub(super) mod query;
 #[cfg(test)]
 mod tests;
+pub(super) mod umip;
 
 use forklift_x86::{Exit, Fault, Gpr, Mode, Seg};
 use iced_x86::{Instruction, Mnemonic};
@@ -49,20 +50,18 @@ fn selector_fault<M: Memory>(cx: &mut Exec<'_, M>, fault: Fault, selector: u16) 
 
 /// Loads a data segment register with all checks of MOV.
 fn load<M: Memory>(cx: &mut Exec<'_, M>, seg: Seg, selector: u16) -> Step {
-    let base = match seg {
+    let d = match seg {
         Seg::Cs => return Err(Exit::Fault(Fault::InvalidOpcode)),
-        Seg::Ss => stack_segment(cx, selector)?.base,
-        _ if is_null(selector) => 0,
-        _ => data_segment(cx, selector)?.base,
+        Seg::Ss => Some(stack_segment(cx, selector)?),
+        _ if is_null(selector) => None,
+        _ => Some(data_segment(cx, selector)?),
     };
-    set(cx, seg, selector, base);
+    set(cx, seg, selector, d);
     Ok(())
 }
 
-fn set<M: Memory>(cx: &mut Exec<'_, M>, seg: Seg, selector: u16, base: u64) {
-    cx.cpu.seg_sel[seg.index()] = selector;
-    let used = cx.cpu.mode == Mode::Bits32 || matches!(seg, Seg::Fs | Seg::Gs);
-    cx.cpu.seg_base[seg.index()] = if used { base } else { 0 };
+fn set<M: Memory>(cx: &mut Exec<'_, M>, seg: Seg, selector: u16, d: Option<Descriptor>) {
+    cx.cpu.set_segment(seg, selector, d.map_or(0, |d| d.base), d.map(Descriptor::cache).unwrap_or_default());
 }
 
 /// A descriptor that may be loaded into SS.
@@ -216,8 +215,8 @@ fn switch_mode<M: Memory>(cx: &mut Exec<'_, M>, mode: Mode) {
     cx.cpu.mode = mode;
     for seg in [Seg::Es, Seg::Ss, Seg::Ds] {
         let selector = cx.cpu.seg_sel[seg.index()];
-        let base = if is_null(selector) { None } else { cx.mem.descriptor(selector).map(|d| d.base) };
-        set(cx, seg, selector, base.unwrap_or(0));
+        let d = if is_null(selector) { None } else { cx.mem.descriptor(selector) };
+        set(cx, seg, selector, d);
     }
     if mode == Mode::Bits32 {
         for r in &Gpr::ALL[..8] {

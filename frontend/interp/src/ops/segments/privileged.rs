@@ -1,6 +1,6 @@
 //! Instructions that the kernel alone may use: #GP(0) for a program. SDM vol. 3A, 5.9; UMIP: 2.5; ICEBP.
 //!
-//! SGDT, SIDT, SLDT, STR and SMSW are among them: Linux sets CR4.UMIP where there is UMIP, and then emulates them itself.
+//! SGDT, SIDT, SLDT, STR and SMSW would be among them (UMIP), but Linux answers in the processor's place: [`super::umip`].
 
 use forklift_x86::{Exit, Fault};
 use iced_x86::Mnemonic;
@@ -16,11 +16,6 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Sti, Pick::One(refuse)),
             (Mnemonic::In, Pick::One(refuse)),
             (Mnemonic::Out, Pick::One(refuse)),
-            (Mnemonic::Sgdt, Pick::One(refuse)),
-            (Mnemonic::Sidt, Pick::One(refuse)),
-            (Mnemonic::Sldt, Pick::One(refuse)),
-            (Mnemonic::Str, Pick::One(refuse)),
-            (Mnemonic::Smsw, Pick::One(refuse)),
             (Mnemonic::Lgdt, Pick::One(refuse)),
             (Mnemonic::Lidt, Pick::One(refuse)),
             (Mnemonic::Lldt, Pick::One(refuse)),
