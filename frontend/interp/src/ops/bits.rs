@@ -1,9 +1,10 @@
 //! Bit tests, bit scans, population count and CRC32. SDM vol. 1, 7.3.6; vol. 2.
 
-use forklift_x86::{CcKind, bits};
+use forklift_x86::{CcKind, CpuState, Exit, Gpr, bits};
 use iced_x86::{Instruction, Mnemonic};
 
 use crate::build::{Form, Pick, Table, form};
+use crate::exec::stack_fault;
 use crate::place::{Imm, Lock, Mem, Place, Reg, Source, by_width};
 use crate::{Exec, Int, Memory, Op, RunFn, Step};
 
@@ -115,10 +116,17 @@ fn string_bit<T: Int, M: Memory>(cx: &Exec<'_, M>, op: &Op<M>) -> (u64, u64) {
     (cx.linear(op, at), 1 << (offset & i64::from(T::BITS - 1)))
 }
 
+/// What an access to a bit string ends with: through rsp or rbp, #SS where the bit's own address isn't canonical.
+#[cold]
+fn string_fault<M: Memory>(op: &Op<M>, exit: Exit) -> Exit {
+    let of_stack = [Gpr::Rsp as u8, Gpr::Rbp as u8].contains(&op.base) && usize::from(op.seg) == CpuState::FLAT;
+    if of_stack { stack_fault(exit) } else { exit }
+}
+
 /// The same in a bit string in memory. SDM vol. 1, 3.1.1.9 of vol. 2A, "Bit(BitBase, BitOffset)".
 fn bit_string<T: Int, A: Action, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let (addr, mask) = string_bit::<T, M>(cx, op);
-    let old: T = cx.load(addr)?;
+    let old: T = cx.load(addr).map_err(|e| string_fault(op, e))?;
     if A::WRITES {
         cx.store(addr, T::from_u64(A::apply(old.to_u64(), mask)))?;
     }
@@ -128,7 +136,7 @@ fn bit_string<T: Int, A: Action, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) ->
 
 fn bit_string_locked<T: Int, A: Action, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let (addr, mask) = string_bit::<T, M>(cx, op);
-    let old: T = cx.atomic_update(addr, |v: T| T::from_u64(A::apply(v.to_u64(), mask)))?;
+    let old: T = cx.atomic_update(addr, |v: T| T::from_u64(A::apply(v.to_u64(), mask))).map_err(|e| string_fault(op, e))?;
     set_cf(cx, old.to_u64() & mask != 0);
     Ok(())
 }
