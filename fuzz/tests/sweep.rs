@@ -188,7 +188,7 @@ fn input(mode: Mode, i: &Instruction, code: &[u8], rng: &mut Rng) -> Input {
         input.cpu.set_xmm(x, u128::from(rng.next()) | u128::from(rng.next()) << 64);
     }
     for r in &mut input.cpu.x87.regs {
-        r.sign_exp = 0x3fff - 30 + rng.below(60) as u16 | if rng.chance(2) { 0x8000 } else { 0 };
+        r.sign_exp = (0x3fff - 30 + rng.below(60) as u16) | if rng.chance(2) { 0x8000 } else { 0 };
         r.mantissa = 1 << 63 | rng.next();
     }
     input.cpu.x87.top = rng.below(8) as u32;
