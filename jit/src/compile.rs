@@ -63,7 +63,7 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     pub(crate) fn new(isa: OwnedTargetIsa) -> Self {
-        Self { isa, context: Context::new(), lifter: Lifter::new(), dump: false }
+        Self { isa, context: Context::new(), lifter: Lifter::new(crate::host::X87_STUBS), dump: false }
     }
 
     /// Lifts and compiles the block `key`.

@@ -282,6 +282,12 @@ impl Jit {
             cx.leave();
             return HostFault::Left(pc);
         }
+        if host::in_x87_stub(cx.pc()) {
+            // SAFETY: as above. The block has stored `cpu.rip`.
+            let rip = unsafe { (*state).cpu.rip };
+            cx.leave();
+            return HostFault::Left(GuestAddr::new(rip));
+        }
         if self.disarmed(&mut cx) { HostFault::Resumed } else { HostFault::Elsewhere }
     }
 

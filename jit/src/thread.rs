@@ -88,8 +88,9 @@ impl Thread {
             helpers: jit.helpers.as_ptr() as u64,
             helper_return: 0,
             interrupt: 0,
-            pad: 0,
+            x87_live: 0,
             step: step as usize as u64,
+            x87_scratch: 0,
             owner: 0,
         });
         let state = NonNull::from(Box::leak(state));
@@ -142,6 +143,7 @@ impl Thread {
         let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr(), stale: None };
         let exit = if usable(d.cpu()) { d.run() } else { JitExit::Barred };
         let stale = d.stale;
+        host::x87_take(self.state_mut());
         self.shared.active.store(false, Ordering::Release);
         if let Some(block) = stale {
             // Not earlier: it takes the lock. A flush since then does no harm but that another block goes.
@@ -267,9 +269,9 @@ impl Drop for Thread {
     }
 }
 
-/// Whether blocks may run in this state: they are compiled for flat segments and masked SSE exceptions.
+/// Whether blocks may run in this state: they are compiled for flat segments and masked exceptions, of the x87 only where it is the host's.
 fn usable(cpu: &CpuState) -> bool {
     const MASKS: u32 = 0x1f80;
     let flat = cpu.mode == Mode::Bits64 || [Seg::Es, Seg::Cs, Seg::Ss, Seg::Ds].iter().all(|s| cpu.seg_base[s.index()] == 0);
-    flat && cpu.segmented == 0 && cpu.mxcsr & MASKS == MASKS
+    flat && cpu.segmented == 0 && cpu.mxcsr & MASKS == MASKS && (!host::X87_STUBS || cpu.x87.cw & 0x3f == 0x3f)
 }

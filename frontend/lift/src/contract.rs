@@ -68,10 +68,41 @@ pub enum Helper {
     Status = 1,
     /// `fn(&JitState, cond: u64) -> u64`: 1 if the condition (as encoded) holds, `cpu.flags.cond(..)`, else 0.
     Cond = 2,
+    /// Not a function, but the first of the [`X87`] stubs, on hosts that have them.
+    X87 = 3,
 }
 
 /// Number of entries of the table of helpers.
-pub const HELPERS: usize = 3;
+pub const HELPERS: usize = 4;
+
+/// On hosts with an x87 unit: stubs that run one x87 instruction of the guest on it. While emitted code runs, the unit may hold the guest's registers
+/// ([`JitState::x87_live`](crate::JitState::x87_live)); the first stub brings them there, [`Helper::Step`] and leaving emitted code take them back.
+///
+/// A stub is called by `CallConv::PreserveAll`, with one i64 argument: the host address of the operand, for those that have one in memory. If the operand
+/// faults, nothing has happened, and the block is left at `cpu.rip`, which the caller has stored. All exceptions must be masked in the guest's control
+/// word; with one unmasked, blocks must be interpreted.
+#[derive(Clone, Copy, Debug)]
+pub struct X87;
+
+impl X87 {
+    /// Distance of the stubs. Unit: bytes.
+    pub const SIZE: usize = 32;
+    /// Entry of a stub, behind its first byte, for callers who know that the unit holds the guest's registers.
+    pub const LIVE_ENTRY: usize = 16;
+    /// Number of the first stub with an operand in memory.
+    pub const MEMORY: usize = 512;
+
+    /// Number of the stub for opcode `D8 + escape` with the ModRM byte `C0 + rest`. FCOMI and its kin leave the host's flags in
+    /// [`JitState::x87_scratch`](crate::JitState::x87_scratch); all FCMOVs move if the argument isn't zero.
+    pub const fn register(escape: u8, rest: u8) -> usize {
+        (escape as usize & 7) * 64 + (rest as usize & 63)
+    }
+
+    /// Number of the stub for opcode `D8 + escape` with `reg` in its ModRM byte, and an operand in memory.
+    pub const fn memory(escape: u8, reg: u8) -> usize {
+        Self::MEMORY + (escape as usize & 7) * 8 + (reg as usize & 7)
+    }
+}
 
 /// What the lifter asks its caller for.
 pub trait LiftEnv {

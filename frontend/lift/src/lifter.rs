@@ -17,15 +17,15 @@ pub fn signature() -> Signature {
 }
 
 /// Lifts blocks; keeps its allocations from one to the next.
-#[derive(Default)]
 pub struct Lifter {
     builder: FunctionBuilderContext,
+    x87: bool,
 }
 
 impl Lifter {
-    /// A new one.
-    pub fn new() -> Self {
-        Self::default()
+    /// A new one. `x87`: there are [`X87`](crate::X87) stubs.
+    pub fn new(x87: bool) -> Self {
+        Self { builder: FunctionBuilderContext::new(), x87 }
     }
 
     /// Builds the function of the block `key` into `func`, which must be empty.
@@ -33,7 +33,7 @@ impl Lifter {
         let trace = trace(env, key)?;
         let shape = if key.checked || !trace.is_loop() { None } else { self.probe(target, key, env, &trace) };
         func.signature = signature();
-        let mut cx = Lift::new(FunctionBuilder::new(func, &mut self.builder), key, env);
+        let mut cx = Lift::new(FunctionBuilder::new(func, &mut self.builder), key, env, self.x87);
         if key.checked {
             check_source(&mut cx, trace.ranges[0]);
         }
@@ -51,7 +51,7 @@ impl Lifter {
     /// Finds out what a round of the loop `trace` carries to the next.
     fn probe(&mut self, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv, trace: &Trace) -> Option<Shape> {
         let mut scratch = Function::with_name_signature(UserFuncName::default(), signature());
-        let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env);
+        let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env, self.x87);
         cx.probe();
         lift_insns(&mut cx, trace);
         let shape = cx.take_shape();

@@ -2,7 +2,7 @@
 
 use core::mem::{offset_of, size_of};
 
-use forklift_x86::{CpuState, Flags, Gpr, Seg, Vec512};
+use forklift_x86::{CpuState, Flags, Gpr, Seg, Vec512, X87};
 
 /// The guest registers that travel between blocks as parameters, in the order of the parameters.
 ///
@@ -33,10 +33,12 @@ pub struct JitState {
     pub helper_return: u64,
     /// Not 0: leave emitted code at the end of the running block. Set by a kick (see the crate jit), looked at by the entry trampoline.
     pub interrupt: u32,
-    /// Keeps the layout explicit.
-    pub pad: u32,
+    /// Not 0: the host's x87 unit holds the guest's, and what `cpu.x87` has of registers, tags, control and status word is stale. Only while emitted code runs.
+    pub x87_live: u32,
     /// Address of the function behind [`Helper::Step`](crate::Helper::Step), which the thunk of that helper calls.
     pub step: u64,
+    /// A place for operands of the x87 stubs: see [`X87`](crate::X87).
+    pub x87_scratch: u64,
     /// For whoever owns the state; the JIT leaves it alone.
     pub owner: u64,
 }
@@ -115,6 +117,20 @@ pub mod offset {
     pub const HELPER_RETURN: i32 = disp(offset_of!(JitState, helper_return));
     /// `interrupt`, 32 bits.
     pub const INTERRUPT: i32 = disp(offset_of!(JitState, interrupt));
+    /// `x87_live`, 32 bits.
+    pub const X87_LIVE: i32 = disp(offset_of!(JitState, x87_live));
+    /// `x87_scratch`.
+    pub const X87_SCRATCH: i32 = disp(offset_of!(JitState, x87_scratch));
+    /// `cpu.x87.sw`, and behind it `fop`, `fcs` and `fds`, 16 bits each.
+    pub const X87_SW: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, x87) + offset_of!(X87, sw));
+    /// `cpu.x87.fip`.
+    pub const X87_FIP: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, x87) + offset_of!(X87, fip));
+    /// `cpu.x87.fdp`.
+    pub const X87_FDP: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, x87) + offset_of!(X87, fdp));
+    /// The selector of a segment, 16 bits.
+    pub const fn seg_sel(s: Seg) -> i32 {
+        disp(offset_of!(JitState, cpu) + offset_of!(CpuState, seg_sel) + 2 * s.index())
+    }
     /// `step`.
     pub const STEP: i32 = disp(offset_of!(JitState, step));
     /// `cpu.mxcsr`, 32 bits.

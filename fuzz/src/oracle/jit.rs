@@ -109,7 +109,7 @@ impl Host {
         for _ in 0..LEAVE_LIMIT {
             let exit = thread.run();
             let pc = thread.cpu().pc();
-            if exit == JitExit::Step && self.is_int3(pc) {
+            if matches!(exit, JitExit::Step | JitExit::Barred) && self.is_int3(pc) {
                 return End::Done;
             }
             let exit = match exit {

@@ -24,6 +24,11 @@ mod aarch64;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::*;
 
+#[cfg(not(target_arch = "x86_64"))]
+mod no_x87;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use no_x87::*;
+
 use forklift_lift::JitState;
 use forklift_x86::Cond;
 

@@ -3,10 +3,14 @@
 //! A patched jump's four bytes lie in one cache line, so that one store changes all of them at once for whoever fetches them (`strip` places them so).
 //! This architecture needs no cache maintenance.
 
+mod x87;
+
 use core::arch::{asm, global_asm};
 
 use forklift_lift::{HELPERS, Helper, JitState, PARAM_REGS, offset};
 use libc::{REG_RAX, REG_RIP, REG_RSP, ucontext_t};
+
+pub(crate) use x87::{X87_STUBS, in_x87_stub, x87_take};
 
 use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB};
 
@@ -73,6 +77,10 @@ global_asm!(
     "mov [r15 + {helper_return}], rax",
     "stmxcsr [r15 + {mxcsr}]",
     "ldmxcsr [rbp - 48]",
+    "cmp dword ptr [r15 + {x87_live}], 0",
+    "je 3f",
+    "call forklift_jit_x87_take",
+    "3:",
     "sub rsp, 8",
     "call [r15 + {step}]",
     "add rsp, 8",
@@ -101,9 +109,7 @@ global_asm!(
     "add rsp, 8",
     "mov qword ptr [r15 + {helper_return}], 0",
     "ret",
-    ".hidden forklift_jit_thunks_end",
-    ".globl forklift_jit_thunks_end",
-    "forklift_jit_thunks_end:",
+    // More of them, and their end, in `x87`.
     ".popsection",
     // Five pushes leave rsp at 8 modulo 16.
     frame = const FRAME_ROOM + 8,
@@ -111,6 +117,7 @@ global_asm!(
     interrupt = const offset::INTERRUPT,
     helper_return = const offset::HELPER_RETURN,
     step = const offset::STEP,
+    x87_live = const offset::X87_LIVE,
     p0 = const offset::gpr(PARAM_REGS[0]),
     p1 = const offset::gpr(PARAM_REGS[1]),
     p2 = const offset::gpr(PARAM_REGS[2]),
@@ -148,6 +155,7 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
     let mut table = [0; HELPERS];
     table[Helper::Step as usize] = &raw const forklift_jit_step as u64;
     table[Helper::Status as usize] = &raw const forklift_jit_status as u64;
+    table[Helper::X87 as usize] = x87::stubs();
     table[Helper::Cond as usize] = &raw const forklift_jit_cond as u64;
     table
 }

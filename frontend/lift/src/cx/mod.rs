@@ -58,6 +58,8 @@ pub(crate) struct Lift<'a, 'b> {
     /// Number of the current instruction.
     index: u32,
     env: &'a mut dyn LiftEnv,
+    /// There are [`X87`](crate::X87) stubs.
+    pub x87_stubs: bool,
     state: Value,
     known: Known,
     closed: bool,
@@ -76,6 +78,7 @@ struct Known {
     xmm: Xmms,
     flags: FlagState,
     mem_base: Option<Value>,
+    x87: crate::ops::X87Known,
     seg_base: [Option<Value>; 6],
     /// Values that were found to be `n` modulo 16.
     aligned: Vec<(Value, i32)>,
@@ -87,7 +90,7 @@ struct Known {
 
 impl<'a, 'b> Lift<'a, 'b> {
     /// Starts a block: `b` is at the beginning of an empty function of the right signature.
-    pub fn new(mut b: FunctionBuilder<'b>, key: BlockKey, env: &'a mut dyn LiftEnv) -> Self {
+    pub fn new(mut b: FunctionBuilder<'b>, key: BlockKey, env: &'a mut dyn LiftEnv, x87_stubs: bool) -> Self {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
@@ -99,6 +102,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             xmm: Xmms::default(),
             flags: FlagState::MEMORY,
             mem_base: None,
+            x87: crate::ops::X87Known::default(),
             seg_base: [None; 6],
             aligned: Vec::new(),
             resume: 0,
@@ -111,6 +115,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             last: false,
             index: 0,
             env,
+            x87_stubs,
             state,
             known,
             closed: false,
@@ -159,7 +164,7 @@ impl<'a, 'b> Lift<'a, 'b> {
         let string = i.is_string_instruction();
         match flow(i) {
             Flow::Next | Flow::Barrier if string => self.step(i),
-            Flow::Next if !crate::ops::changes_mode(i) => self.step(i),
+            Flow::Next if !crate::ops::changes_mode(i, self.x87_stubs) => self.step(i),
             _ => self.leave(LiftedExit::Step(GuestAddr::new(i.ip()))),
         }
     }
@@ -185,6 +190,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             }
         }
         self.known.xmm = Xmms::default();
+        self.known.x87.forget();
         self.known.seg_base = [None; 6];
         // A rotation through CF by the whole width shows no change, but processors set OF.
         if i.rflags_modified() != 0 || matches!(i.mnemonic(), Mnemonic::Rcl | Mnemonic::Rcr) {
@@ -197,8 +203,7 @@ impl<'a, 'b> Lift<'a, 'b> {
         let n = usize::from(arg.is_some());
         let sig = self.helper_sigs[n].unwrap_or_else(|| self.b.import_signature(helper_signature(1 + n)));
         self.helper_sigs[n] = Some(sig);
-        let table = self.load_state(I64, offset::HELPERS);
-        let f = self.b.ins().load(I64, STATE, table, 8 * h as i32);
+        let f = self.helper_address(h);
         let args = [self.state, arg.unwrap_or(self.state)];
         let call = self.b.ins().call_indirect(sig, f, &args[..=n]);
         self.b.inst_results(call)[0]
@@ -233,13 +238,40 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.known = known;
     }
 
-    fn load_state(&mut self, ty: Type, offset: i32) -> Value {
+    pub(crate) fn load_state(&mut self, ty: Type, offset: i32) -> Value {
         self.b.ins().load(ty, STATE, self.state, offset)
     }
 
-    fn store_state(&mut self, v: Value, offset: i32) {
+    pub(crate) fn store_state(&mut self, v: Value, offset: i32) {
         self.known.moved = true;
         self.b.ins().store(STATE, v, self.state, offset);
+    }
+
+    /// Host address of a field of the state.
+    pub fn state_address(&mut self, offset: i32) -> Value {
+        self.b.ins().iadd_imm_s(self.state, i64::from(offset))
+    }
+
+    /// The entry of the table of helpers.
+    pub fn helper_address(&mut self, h: Helper) -> Value {
+        let table = self.load_state(I64, offset::HELPERS);
+        self.b.ins().load(I64, STATE, table, 8 * h as i32)
+    }
+
+    /// What is known about the x87.
+    pub fn known_x87(&mut self) -> &mut crate::ops::X87Known {
+        &mut self.known.x87
+    }
+
+    /// Something has happened that can't be done again.
+    pub fn note_change(&mut self) {
+        self.known.moved = true;
+    }
+
+    /// Before a call that may fault by itself: interpretation would resume at the current instruction.
+    pub fn resume_here(&mut self) {
+        self.known.moved = true;
+        self.guard(true);
     }
 
     /// Brings the state in memory up to date.

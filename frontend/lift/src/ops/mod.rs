@@ -13,12 +13,14 @@ mod sse_int;
 mod sse_move;
 mod sse_shuffle;
 mod stack;
+mod x87;
 
 use std::sync::OnceLock;
 
 use iced_x86::{Instruction, Mnemonic};
 
 use crate::cx::Lift;
+pub(crate) use x87::X87Known;
 
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.
 pub(crate) type LiftFn = fn(&mut Lift<'_, '_>, &Instruction) -> Option<()>;
@@ -37,6 +39,7 @@ const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
     sse_int::OPS,
     sse_move::OPS,
     sse_shuffle::OPS,
+    x87::OPS,
 ];
 
 /// The function that lifts a mnemonic.
@@ -60,9 +63,10 @@ pub fn lifted_mnemonics() -> impl Iterator<Item = Mnemonic> {
 }
 
 /// Whether `i`, which isn't lifted, changes or reads what the host's processor keeps while emitted code runs, or what blocks are selected by.
-pub(crate) fn changes_mode(i: &Instruction) -> bool {
+pub(crate) fn changes_mode(i: &Instruction, x87_stubs: bool) -> bool {
     use Mnemonic as M;
-    matches!(
+    let x87 = x87_stubs && matches!(i.mnemonic(), M::Fldcw | M::Fldenv | M::Frstor);
+    x87 || matches!(
         i.mnemonic(),
         M::Ldmxcsr
             | M::Stmxcsr
