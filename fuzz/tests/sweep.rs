@@ -148,9 +148,7 @@ fn find(c: Code, mode: Mode, rng: &mut Rng) -> Option<(Instruction, Vec<u8>)> {
             || matches!(i.code(), Code::Retnq | Code::Retnq_imm16 | Code::Jmp_rm64 | Code::Call_rm64);
         // Vendors differ on those with an operand size prefix.
         let branch = near && b[..i.len()].contains(&0x66);
-        // The real CPU exchanges rax and r8; the decoder makes PAUSE of it.
-        let pause = c == Code::Pause && i.len() > 2;
-        (!null && !branch && !pause).then(|| (i, b[..i.len()].to_vec()))
+        (!null && !branch).then(|| (i, b[..i.len()].to_vec()))
     })
 }
 

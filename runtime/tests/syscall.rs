@@ -3,7 +3,6 @@
 //!
 //! `FORKLIFT_TEST_NATIVE=1` runs them on real Linux only. A program that says it can't run here (status 77) is ignored.
 
-use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,8 +25,8 @@ struct Program {
     name: String,
     source: PathBuf,
     abis: Vec<u32>,
-    /// ABIs that forklift is known to fail.
-    missing: Vec<u32>,
+    /// ABIs that forklift is known to fail, and why.
+    missing: Vec<(u32, String)>,
     is_static: bool,
 }
 
@@ -35,7 +34,8 @@ impl Program {
     fn read(source: PathBuf) -> std::io::Result<Self> {
         let text = std::fs::read_to_string(&source)?;
         let abis: Vec<u32> = text.lines().filter_map(|l| l.strip_prefix("// abi: ")?.trim().parse().ok()).collect();
-        let missing = text.lines().filter_map(|l| l.strip_prefix("// missing: ")?.split(' ').next()?.parse().ok()).collect();
+        let missing = text.lines().filter_map(|l| l.strip_prefix("// missing: ")?.split_once(' '));
+        let missing = missing.filter_map(|(abi, why)| Some((abi.parse().ok()?, why.to_owned()))).collect();
         Ok(Self {
             missing,
             name: source.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -121,7 +121,9 @@ fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
     let program = p.build(abi)?;
     let native = run(Way::Native, &program)?;
     if native.status.code() == Some(SKIPPED) {
-        writeln!(std::io::stderr(), "{}.{abi}: {}", p.name, text(&native))?;
+        // In the list of what was skipped, with its reason, though the test itself has to pass.
+        let why = text(&native);
+        println!("test [{}] {}::{abi} ... ignored", why.trim().trim_start_matches("skipped: "), p.name);
         return Ok(());
     }
     if !native.status.success() {
@@ -150,8 +152,12 @@ fn main() -> std::io::Result<()> {
         for abi in Program::read(source.clone())?.abis {
             for &(way, how) in ways {
                 let p = Program::read(source.clone())?;
-                let ignored = way != Way::Native && p.missing.contains(&abi);
-                trials.push(Trial::test(format!("{}::{abi}::{how}", p.name), move || test(&p, abi, way)).with_ignored_flag(ignored));
+                let why = p.missing.iter().find(|m| way != Way::Native && m.0 == abi).map(|m| m.1.clone());
+                let trial = Trial::test(format!("{}::{abi}::{how}", p.name), move || test(&p, abi, way));
+                trials.push(match why {
+                    Some(why) => trial.with_kind(why).with_ignored_flag(true),
+                    None => trial,
+                });
             }
         }
     }

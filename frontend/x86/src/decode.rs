@@ -3,7 +3,7 @@
 //! A block is a straight run of instructions: it ends behind the first instruction that may change the flow, before the first that can't be
 //! fetched, or at a limit of length. An invalid instruction is kept as the block's last one; executing it raises the fault.
 
-use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic};
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic, Register};
 
 use crate::{GuestAddr, Mode};
 
@@ -115,12 +115,30 @@ fn options() -> u32 {
     DecoderOptions::NONE
 }
 
+/// `F3 REX.B 90` is no PAUSE, as iced-x86 has it, but XCHG of r8 and rax, as on CPUs. `bytes` are those of `i`, and perhaps more.
+fn mend_pause(i: Instruction, bytes: &[u8]) -> Instruction {
+    let rex = if i.code() == Code::Pause { bytes.get(i.len().wrapping_sub(2)).copied().unwrap_or(0) } else { 0 };
+    if rex & 0xf1 != 0x41 || i.len() < 3 {
+        return i;
+    }
+    let wide = bytes[..i.len() - 2].contains(&0x66);
+    let (code, r, a) = match (rex & 8 != 0, wide) {
+        (true, _) => (Code::Xchg_r64_RAX, Register::R8, Register::RAX),
+        (false, true) => (Code::Xchg_r16_AX, Register::R8W, Register::AX),
+        (false, false) => (Code::Xchg_r32_EAX, Register::R8D, Register::EAX),
+    };
+    let Ok(mut new) = Instruction::with2(code, r, a) else { return i };
+    new.set_len(i.len());
+    new.set_next_ip(i.next_ip());
+    new
+}
+
 /// Decodes one instruction from `bytes`, which lies at `addr`. `None` if `bytes` end before the instruction does.
 ///
 /// The result may be invalid (`Code::INVALID`), of a length of at least 1: undefined, or too long.
 pub fn decode_one(mode: Mode, addr: GuestAddr, bytes: &[u8]) -> Option<Instruction> {
     let mut d = Decoder::with_ip(mode.bitness(), bytes, addr.get(), options());
-    let i = d.decode();
+    let i = mend_pause(d.decode(), bytes);
     (d.last_error() != DecoderError::NoMoreBytes || bytes.len() >= MAX_INSN_LEN || is_invalid_prefix(mode, bytes)).then_some(i)
 }
 
@@ -172,6 +190,7 @@ fn decode_run(block: &mut Block, bytes: &[u8], max_insns: usize, end: bool) -> b
         if short && !(end && is_invalid_prefix(block.mode, &bytes[at..])) {
             return true;
         }
+        let i = if i.code() == Code::Pause && block.mode == Mode::Bits64 { mend_pause(i, &bytes[at..]) } else { i };
         at = d.position();
         block.end = GuestAddr::new(d.ip() & block.mode.addr_mask());
         block.insns.push(i);
@@ -242,6 +261,17 @@ mod tests {
             }
         }
         assert!(is_invalid_prefix(Mode::Bits64, &[0x06]) && is_invalid_prefix(Mode::Bits64, &[0x0f, 0x04]));
+    }
+
+    #[test]
+    fn pause_with_rex_b_exchanges() {
+        let text = |bytes: &[u8]| decode_one(Mode::Bits64, GuestAddr::new(0), bytes).unwrap().to_string();
+        assert_eq!(text(&[0xf3, 0x90]), "pause");
+        assert_eq!(text(&[0xf3, 0x48, 0x90]), "pause");
+        assert_eq!(text(&[0xf3, 0x41, 0x90]), "xchg r8d,eax");
+        assert_eq!(text(&[0xf3, 0x49, 0x90]), "xchg r8,rax");
+        let i = block(&[0xf3, 0x66, 0x41, 0x90, 0xf4]).unwrap().insns;
+        assert_eq!((i[0].to_string().as_str(), i[0].len(), i[0].next_ip(), i[1].code()), ("xchg r8w,ax", 4, 0x1004, Code::Hlt));
     }
 
     #[test]
