@@ -12,7 +12,6 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use forklift_lift::{EXIT_NAMESPACE, INDIRECT_ENTRIES, JitState, Lifted, LiftedExit, TRAP_MEMORY, offset, signature};
 use forklift_x86::{CpuState, Gpr, GuestAddr, Mode};
 
-use crate::jit::cpu_time;
 use crate::{Config, HostFault, Jit, JitExit, Thread};
 
 const A: u64 = 0x40_1000;
