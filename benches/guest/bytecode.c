@@ -1,4 +1,4 @@
-// A register machine with computed goto, 60 million instructions: indirect branches.
+// A register machine with computed goto, 400 million instructions: indirect branches.
 #include <stdint.h>
 #include <stdio.h>
 enum { ADD, SUB, MUL, XOR, SHR, LOAD, STORE, LT, JNZ, DEC, END };
@@ -8,7 +8,7 @@ int main(void) {
                              {SUB, 9, 8, 1}, {LT, 10, 9, 5}, {ADD, 2, 2, 10}, {DEC, 0, 0, 0}, {JNZ, 0, 0, 0}, {END, 0, 0, 0}};
     static void *const to[] = {&&add, &&sub, &&mul, &&xor, &&shr, &&load, &&store, &&lt, &&jnz, &&dec, &&end};
     static uint32_t mem[256];
-    uint32_t r[16] = {[0] = 6000000, [2] = 1, [4] = 2654435761u, [7] = 7};
+    uint32_t r[16] = {[0] = 40000000, [2] = 1, [4] = 2654435761u, [7] = 7};
     const I *p = prog;
 #define NEXT do { I i_ = *p++; x = i_; goto *to[i_.op]; } while (0)
     I x;

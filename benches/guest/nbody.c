@@ -1,4 +1,4 @@
-// Five bodies under gravity, 2 million steps: scalar doubles, square roots, divisions.
+// Five bodies under gravity, 8 million steps: scalar doubles, square roots, divisions.
 #include <math.h>
 #include <stdio.h>
 typedef struct { double p[3], v[3], m; } Body;
@@ -8,7 +8,7 @@ int main(void) {
         for (int k = 0; k < 3; k++) b[i].p[k] = i * 3.7 + k * 1.3 * (i % 2 ? -1 : 1), b[i].v[k] = 0.1 * (i - 2) * (k + 1);
         b[i].m = i ? 0.01 * i : 39.4;
     }
-    for (int n = 0; n < 2000000; n++) {
+    for (int n = 0; n < 8000000; n++) {
         for (int i = 0; i < 5; i++)
             for (int j = i + 1; j < 5; j++) {
                 double d[3], r = 0;

@@ -6,7 +6,7 @@ int main(void) {
     static char a[1 << 16], b[1 << 16];
     unsigned long s = 0;
     for (int i = 0; i < 65535; i++) a[i] = 'a' + i * 7 % 23;
-    for (int n = 0; n < 30000; n++) {
+    for (int n = 0; n < 600000; n++) {
         int o = n % 61, l = 20 + n * 37 % 3000;
         memcpy(b, a + o, l);
         b[l] = 0;

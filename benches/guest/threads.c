@@ -8,7 +8,7 @@ static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t own[4][16];
 static void *work(void *arg) {
     uint32_t id = (uint32_t)(uintptr_t)arg, x = id + 1;
-    for (int n = 0; n < 400000; n++) {
+    for (int n = 0; n < 1600000; n++) {
         for (int i = 0; i < 40; i++) x = x * 1664525 + 1013904223 + (x >> 13);
         __atomic_fetch_add(&sum, n, __ATOMIC_SEQ_CST);
         uint32_t old = __atomic_load_n(&cas, __ATOMIC_RELAXED);

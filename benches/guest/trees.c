@@ -9,6 +9,6 @@ int main(void) {
     long s = 0;
     T *keep = make(18);
     for (int d = 4; d <= 16; d += 4)
-        for (int n = 0; n < 1 << (18 - d); n++) { T *t = make(d); s += count(t); drop(t); }
+        for (int n = 0; n < 1 << (22 - d); n++) { T *t = make(d); s += count(t); drop(t); }
     printf("%ld %d\n", s, count(keep));
 }

@@ -20,7 +20,7 @@ int main() {
         default: v.push_back(new S<7>); break;
         }
     }
-    for (int n = 0; n < 60000; n++)
+    for (int n = 0; n < 240000; n++)
         for (auto *s : v) x = s->step(x);
     std::printf("%08x\n", x);
 }

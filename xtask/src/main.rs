@@ -1,6 +1,7 @@
 //! Project tasks, run as `cargo xtask TASK`: tests, dependency rules, blessing, the aarch64 leg.
 
 mod aarch64;
+mod bench;
 mod bless;
 mod deps;
 mod packages;
@@ -18,6 +19,8 @@ cargo xtask TASK
   bless     rewrite the blessed outputs under tests/; review the diff
   aarch64 setup|build|test|run ARGS
             the other host, under an emulator; setup takes 0.9 GB in ~/.cache/forklift-aarch64
+  bench [--peers A,B] [--filter NAME] [--reps N] [--options OPTIONS]
+            processor time of guests under forklift and peers, as ratios to native, into benches/results
   packages  install the packages that tests need, or name them
 ";
 
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args[..] {
         ["test", ..] => test::test(&args[1..]),
+        ["bench", ..] => bench::bench(&args[1..]),
         ["deps"] => deps::check(),
         ["bless"] => bless::bless(),
         ["aarch64", "setup"] => aarch64::setup(),
