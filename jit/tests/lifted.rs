@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv};
-use forklift_x86::{CpuState, Gpr, GuestAddr, Mode};
+use forklift_x86::{CcOp, CpuModel, CpuState, Gpr, GuestAddr, Mode};
 use iced_x86::Instruction;
 use iced_x86::code_asm::*;
 
@@ -52,6 +52,14 @@ impl LiftEnv for &Guest {
 
     fn token(&mut self, i: &Instruction) -> u64 {
         i.ip()
+    }
+
+    fn model(&self) -> CpuModel {
+        CpuModel::V2
+    }
+
+    fn flags_op(&self) -> CcOp {
+        CcOp::RAW
     }
 }
 

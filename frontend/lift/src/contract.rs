@@ -13,7 +13,7 @@
 //! host's MXCSR or FPCR and with all exceptions masked: with an exception unmasked in the guest's MXCSR, blocks must be interpreted.
 
 use cranelift_codegen::ir::TrapCode;
-use forklift_x86::{CodeFetch, GuestAddr, Mode};
+use forklift_x86::{CcOp, CodeFetch, CpuModel, GuestAddr, Mode};
 use iced_x86::Instruction;
 
 /// Namespace of the external names that stand for exits.
@@ -111,6 +111,12 @@ pub trait LiftEnv {
 
     /// The token by which [`Helper::Step`] knows this instruction. It must stay valid as long as the block.
     fn token(&mut self, i: &Instruction) -> u64;
+
+    /// The processor that the guest sees.
+    fn model(&self) -> CpuModel;
+
+    /// What set the status flags that the guest has now, where a block is likely to be entered soon: a guess, which emitted code checks.
+    fn flags_op(&self) -> CcOp;
 }
 
 /// An environment as the source of code.

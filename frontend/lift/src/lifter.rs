@@ -4,6 +4,7 @@ use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types::
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use forklift_x86::{Flow, GuestAddr, flow};
+use iced_x86::{Instruction, Mnemonic};
 
 use crate::cx::{Lift, Shape};
 use crate::trace::{Trace, trace};
@@ -78,6 +79,7 @@ fn check_source(cx: &mut Lift<'_, '_>, (start, end): (GuestAddr, GuestAddr)) {
 fn lift_insns(cx: &mut Lift<'_, '_>, trace: &Trace) {
     let live = liveness(cx, trace);
     let last = trace.insns.len() - 1;
+    cx.scalar = trace.insns.iter().any(computes_scalar);
     for (n, (i, live)) in trace.insns.iter().zip(live).enumerate() {
         (cx.live, cx.last) = (live, n == last);
         cx.insn(n as u32, i);
@@ -86,6 +88,11 @@ fn lift_insns(cx: &mut Lift<'_, '_>, trace: &Trace) {
         }
     }
     cx.leave_to(trace.end);
+}
+
+fn computes_scalar(i: &Instruction) -> bool {
+    use Mnemonic as M;
+    matches!(i.mnemonic(), M::Addsd | M::Subsd | M::Mulsd | M::Divsd | M::Sqrtsd | M::Cvtsi2sd | M::Cvtss2sd | M::Ucomisd | M::Comisd)
 }
 
 /// The flags that are live behind each instruction.

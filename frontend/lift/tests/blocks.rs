@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use forklift_lift::{BlockKey, LiftEnv, Lifter, signature};
-use forklift_x86::{GuestAddr, Mode};
+use forklift_x86::{CcKind, CcOp, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::Instruction;
 use iced_x86::code_asm::*;
 
@@ -27,6 +27,14 @@ impl LiftEnv for Code {
 
     fn token(&mut self, i: &Instruction) -> u64 {
         0xf00_0000 | i.ip() & 0xffff
+    }
+
+    fn model(&self) -> CpuModel {
+        CpuModel::V2
+    }
+
+    fn flags_op(&self) -> CcOp {
+        CcOp::new(CcKind::Sub, Width::B4)
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use forklift_interp::{FlatMemory, Interp, Perm};
 use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv, WINDOW_SLACK};
-use forklift_x86::{CpuModel, CpuState, Exit, GuestAddr, Mode};
+use forklift_x86::{CcOp, CpuModel, CpuState, Exit, GuestAddr, Mode};
 use iced_x86::Instruction;
 use libc::{c_int, c_void, siginfo_t};
 
@@ -136,7 +136,9 @@ impl Host {
         if self.jit.has(pc) {
             return false;
         }
-        let mut env = Env { mem_base: self.mem_base, tokens: &mut running.tokens };
+        // SAFETY: no emitted code runs.
+        let flags_op = unsafe { (*running.state).cpu.flags.op };
+        let mut env = Env { mem_base: self.mem_base, tokens: &mut running.tokens, flags_op };
         self.jit.compile(pc, false, &mut env).is_ok() && self.jit.has(pc)
     }
 }
@@ -144,6 +146,11 @@ impl Host {
 struct Env<'a> {
     mem_base: u64,
     tokens: &'a mut Vec<Instruction>,
+    flags_op: CcOp,
+}
+
+fn newest() -> CpuModel {
+    CpuModel::ALL[CpuModel::ALL.len() - 1]
 }
 
 impl LiftEnv for Env<'_> {
@@ -158,6 +165,14 @@ impl LiftEnv for Env<'_> {
         self.tokens.push(*i);
         self.tokens.len() as u64 - 1
     }
+
+    fn model(&self) -> CpuModel {
+        newest()
+    }
+
+    fn flags_op(&self) -> CcOp {
+        self.flags_op
+    }
 }
 
 /// Runs the instruction at `cpu.rip` by interpretation.
@@ -166,8 +181,7 @@ fn interpret(cpu: &mut CpuState, mem_base: u64) -> Result<(), Exit> {
     mem.map(CODE, copy_out(mem_base + CODE, CODE_SIZE), Perm::RX);
     mem.map(DATA, copy_out(mem_base + DATA, DATA_SIZE), Perm::RW);
     mem.map(RODATA, copy_out(mem_base + RODATA, RODATA_SIZE), Perm::R);
-    let newest = CpuModel::ALL[CpuModel::ALL.len() - 1];
-    let result = Interp::new(newest, u32::MAX).step(cpu, &mut mem);
+    let result = Interp::new(newest(), u32::MAX).step(cpu, &mut mem);
     if let Some(data) = mem.peek(DATA, DATA_SIZE) {
         copy_in(mem_base + DATA, &data);
     }

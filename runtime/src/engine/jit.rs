@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use forklift_interp::{Exec, Op, compile_op, run_op};
 use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv};
-use forklift_x86::{CodeFetch, CpuModel, Exit, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
+use forklift_x86::{CcOp, CodeFetch, CpuModel, Exit, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
 use iced_x86::Instruction;
 
 use crate::error::Error;
@@ -134,6 +134,8 @@ struct Env<'a> {
     /// The operations of this block.
     steps: Ops,
     mode: Mode,
+    model: CpuModel,
+    flags_op: CcOp,
     /// The block's own bytes, which it compares itself if it is checked.
     own: (GuestAddr, GuestAddr),
     checked: bool,
@@ -158,6 +160,14 @@ impl LiftEnv for Env<'_> {
         self.steps.push(op);
         token
     }
+
+    fn model(&self) -> CpuModel {
+        self.model
+    }
+
+    fn flags_op(&self) -> CcOp {
+        self.flags_op
+    }
 }
 
 /// Reads code page by page, watching nothing: to find out how long a block is.
@@ -177,7 +187,7 @@ impl Task {
         let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
         let checked = self.process.space().watch_code(block.start, block.end);
         self.process.config.dump.block(&block);
-        let mut env = Env { mem: &self.mem, steps: Ops::new(), mode, own: (block.start, block.end), checked };
+        let mut env = Env { mem: &self.mem, steps: Ops::new(), mode, model: self.process.config.model, flags_op: self.cpu.flags.op, own: (block.start, block.end), checked };
         let compiled = p.jit.compile(pc, checked, &mut env).is_ok();
         if compiled {
             // The number is read after the block was made, see `keep`.

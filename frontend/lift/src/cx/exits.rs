@@ -103,6 +103,11 @@ impl Lift<'_, '_> {
         self.env.fetch(addr, buf)
     }
 
+    /// As [`LiftEnv::model`](crate::LiftEnv::model).
+    pub fn model(&self) -> forklift_x86::CpuModel {
+        self.env.model()
+    }
+
     /// Which status flags may be read at `addr` before they are set.
     pub fn live_at(&mut self, addr: GuestAddr) -> u32 {
         self.lookahead.live_at(&mut Fetch(self.env), self.key.mode, addr)

@@ -7,6 +7,7 @@ use cranelift_codegen::ir::{
 };
 use forklift_x86::{CcKind, CcOp, Cond, Width, bits};
 
+use super::later::Later;
 use super::{Lift, int};
 use crate::{Helper, offset};
 
@@ -37,31 +38,52 @@ impl Lazy {
         Self { c: Some(c), ..self }
     }
 
+    /// The width.
+    pub const fn width(&self) -> Width {
+        self.w
+    }
+
+    /// Whether ZF, SF and PF come from a result, and AF is clear, or may be.
+    pub const fn has_plain_result(&self, any_af: bool) -> bool {
+        match self.kind {
+            CcKind::Raw => false,
+            CcKind::Logic | CcKind::Shl | CcKind::Shr | CcKind::Sar | CcKind::Result => true,
+            _ => any_af,
+        }
+    }
+
     /// The result, if there is a value with it already.
     pub const fn r(self, r: Value) -> Self {
         Self { r: Some(r), ..self }
     }
 }
 
-#[derive(Clone, Copy)]
-enum Source {
+#[derive(Clone)]
+pub(super) enum Source {
     /// What memory has (or nobody cares).
     Memory,
     Lazy(Lazy),
     /// The result of COMISS and the like.
     Float(Value, Value),
+    /// Not computed yet, and what was there before.
+    Later(Later, Box<FlagState>),
 }
 
 /// Where the status flags are.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct FlagState {
-    source: Source,
+    pub(super) source: Source,
     synced: bool,
 }
 
 impl FlagState {
     /// They are in memory.
     pub const MEMORY: Self = Self { source: Source::Memory, synced: true };
+
+    /// They are not in memory.
+    pub(super) const fn new(source: Source) -> Self {
+        Self { source, synced: false }
+    }
 }
 
 impl Lift<'_, '_> {
@@ -76,22 +98,12 @@ impl Lift<'_, '_> {
     }
 
     fn set_source(&mut self, source: Source) {
-        self.known.flags = if self.live == 0 { FlagState::MEMORY } else { FlagState { source, synced: false } };
+        self.known.flags = if self.live == 0 { FlagState::MEMORY } else { FlagState::new(source) };
     }
 
     /// Records a setter that counts only if `cond` is not zero.
     pub fn set_flags_if(&mut self, cond: Value, lazy: Lazy) {
-        if self.live == 0 {
-            return;
-        }
-        self.sync_flags();
-        let (set, next) = (self.b.create_block(), self.b.create_block());
-        self.b.ins().brif(cond, set, &[] as &[BlockArg], next, &[] as &[BlockArg]);
-        self.b.switch_to_block(set);
-        self.store_lazy(lazy);
-        self.b.ins().jump(next, &[] as &[BlockArg]);
-        self.b.switch_to_block(next);
-        self.known.flags = FlagState::MEMORY;
+        self.set_flags_later(Later::If(cond, lazy));
     }
 
     /// Sets the flags in `mask` and leaves the others; `values` gives the new ones as bits of RFLAGS, and is not asked if nobody reads them.
@@ -123,6 +135,7 @@ impl Lift<'_, '_> {
 
     /// All six flags as bits of RFLAGS, 32 bits wide.
     pub fn status(&mut self) -> Value {
+        self.force_flags();
         if let Source::Lazy(Lazy { kind: CcKind::Raw, a, .. }) = self.known.flags.source {
             return self.zext(a, I32);
         }
@@ -136,8 +149,9 @@ impl Lift<'_, '_> {
         if self.known.flags.synced {
             return;
         }
+        self.force_flags();
         match self.known.flags.source {
-            Source::Memory => {}
+            Source::Memory | Source::Later(..) => {}
             Source::Lazy(lazy) => self.store_lazy(lazy),
             Source::Float(a, b) => {
                 let raw = self.float_status(a, b);
@@ -147,7 +161,7 @@ impl Lift<'_, '_> {
         self.known.flags.synced = true;
     }
 
-    fn store_lazy(&mut self, f: Lazy) {
+    pub(super) fn store_lazy(&mut self, f: Lazy) {
         // An operation that memory has already (by way of a loop) is not known here: always stored.
         let op = self.b.ins().iconst(I32, i64::from(CcOp::new(f.kind, f.w).0));
         self.store_state(op, offset::CC_OP);
@@ -174,14 +188,59 @@ impl Lift<'_, '_> {
 
     /// 1 if the condition holds, else 0, 8 bits wide.
     pub fn cond(&mut self, cond: Cond) -> Value {
+        if let Some(v) = self.later_cond(cond) {
+            return v;
+        }
+        self.force_flags();
         match self.known.flags.source {
-            Source::Memory => {
-                let c = self.b.ins().iconst(I64, cond as i64);
-                let v = self.call_helper(Helper::Cond, Some(c));
-                self.b.ins().ireduce(I8, v)
-            }
+            Source::Memory | Source::Later(..) => self.memory_cond(cond),
             Source::Float(a, b) => self.float_cond(cond, a, b),
             Source::Lazy(f) => self.lazy_cond(cond, f),
+        }
+    }
+
+    /// A condition on flags in memory: computed here if they come from what was guessed, else by a helper.
+    fn memory_cond(&mut self, cond: Cond) -> Value {
+        let guess = self.env.flags_op();
+        let (kind, w) = (guess.kind(), guess.width());
+        if !matches!(kind, CcKind::Raw | CcKind::Add | CcKind::Sub | CcKind::Logic | CcKind::Result) {
+            return self.cond_by_helper(cond);
+        }
+        let op = self.load_state(I32, offset::CC_OP);
+        let hit = self.b.ins().icmp_imm_u(IntCC::Equal, op, i64::from(guess.0));
+        let (fast, slow, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(slow);
+        let result = self.b.append_block_param(next, I8);
+        self.b.ins().brif(hit, fast, &[] as &[BlockArg], slow, &[] as &[BlockArg]);
+        self.b.switch_to_block(fast);
+        let f = self.load_lazy(kind, w);
+        let v = self.lazy_cond(cond, f);
+        self.b.ins().jump(next, &[BlockArg::from(v)]);
+        self.b.switch_to_block(slow);
+        let v = self.cond_by_helper(cond);
+        self.b.ins().jump(next, &[BlockArg::from(v)]);
+        self.b.switch_to_block(next);
+        result
+    }
+
+    fn cond_by_helper(&mut self, cond: Cond) -> Value {
+        let c = self.b.ins().iconst(I64, cond as i64);
+        let v = self.call_helper(Helper::Cond, Some(c));
+        self.b.ins().ireduce(I8, v)
+    }
+
+    /// The setter in memory, which is known to be of this kind.
+    fn load_lazy(&mut self, kind: CcKind, w: Width) -> Lazy {
+        let a = self.load_state(if kind == CcKind::Raw { I32 } else { int(w) }, offset::CC_A);
+        let f = Lazy::new(kind, w, a);
+        match kind {
+            CcKind::Add | CcKind::Sub => f.b(self.load_state(int(w), offset::CC_B)),
+            CcKind::Result => {
+                let b = self.load_state(I8, offset::CC_B);
+                let b = self.b.ins().band_imm_u(b, 1);
+                f.b(b).c(self.load_state(I8, offset::CC_C))
+            }
+            _ => f,
         }
     }
 
@@ -290,7 +349,7 @@ impl Lift<'_, '_> {
     }
 
     /// The result of the setter.
-    fn result(&mut self, f: Lazy) -> Value {
+    pub(super) fn result(&mut self, f: Lazy) -> Value {
         if let Some(r) = f.r {
             return r;
         }

@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types::I64};
 use forklift_x86::{Gpr, Seg, Width};
 use iced_x86::{Instruction, Register};
 
-use super::{Lift, int};
+use super::{Access, Lift, int};
 use crate::contract::WINDOW_SLACK;
 use crate::{TRAP_MEMORY, offset};
 
@@ -17,6 +17,8 @@ use crate::{TRAP_MEMORY, offset};
 pub(crate) struct Addr {
     base: Value,
     disp: i32,
+    /// Relative to rSP: on the guest's stack.
+    stack: bool,
 }
 
 /// An effective address of a guest, before the segment's base: a value of 32 or 64 bits and a displacement still to be added (modulo the width).
@@ -31,25 +33,25 @@ const GUEST: MemFlagsData = MemFlagsData::new().with_trap_code(Some(TRAP_MEMORY)
 impl Lift<'_, '_> {
     /// Loads from guest memory.
     pub fn load(&mut self, ty: Type, a: Addr) -> Value {
-        self.guard(false);
+        self.guard(Access::Load);
         self.b.ins().load(ty, GUEST, a.base, a.disp)
     }
 
     /// Loads 32 bits as a value of 64.
     pub fn load_u32(&mut self, a: Addr) -> Value {
-        self.guard(false);
+        self.guard(Access::Load);
         self.b.ins().uload32(GUEST, a.base, a.disp)
     }
 
     /// Stores to guest memory.
     pub fn store(&mut self, v: Value, a: Addr) {
-        self.guard(true);
+        self.guard(if a.stack { Access::StackStore } else { Access::Other });
         self.b.ins().store(GUEST, v, a.base, a.disp);
     }
 
     /// Flags and address for an atomic access.
     pub fn atomic(&mut self, a: Addr) -> (MemFlagsData, Value) {
-        self.guard(true);
+        self.guard(Access::Other);
         (GUEST, self.host_value(a))
     }
 
@@ -73,7 +75,8 @@ impl Lift<'_, '_> {
     pub fn addr(&mut self, i: &Instruction) -> Option<Addr> {
         let e = self.effective(i)?;
         let seg = self.segment_base(Seg::from_iced(i.memory_segment())?);
-        Some(self.host(e, seg))
+        let stack = seg.is_none() && i.memory_index() == Register::None && Gpr::from_iced(i.memory_base()) == Some(Gpr::Rsp);
+        Some(Addr { stack, ..self.host(e, seg) })
     }
 
     /// The address in DS that `v`, of the mode's width, gives.
@@ -100,7 +103,8 @@ impl Lift<'_, '_> {
     pub fn stack_addr(&mut self, r: Gpr, disp: i64) -> Addr {
         let sum = self.reg_word(r);
         let seg = self.segment_base(Seg::Ss);
-        self.host(Effective { sum: Some(sum), disp, w: self.word() }, seg)
+        let stack = seg.is_none() && r == Gpr::Rsp;
+        Addr { stack, ..self.host(Effective { sum: Some(sum), disp, w: self.word() }, seg) }
     }
 
     fn effective(&mut self, i: &Instruction) -> Option<Effective> {
@@ -111,12 +115,10 @@ impl Lift<'_, '_> {
         }
         let w = self.address_width(i)?;
         let part = |cx: &mut Self, r| Gpr::from_iced(r).map(|g| cx.reg(g, w));
-        let index = part(self, index).map(|v| match i.memory_index_scale() {
-            1 => v,
-            s => self.b.ins().ishl_imm_u(v, i64::from(s.trailing_zeros())),
-        });
-        let sum = match (part(self, base), index) {
-            (Some(b), Some(x)) => Some(self.b.ins().iadd(b, x)),
+        let shift = i.memory_index_scale().trailing_zeros();
+        let sum = match (part(self, base), part(self, index)) {
+            (Some(b), Some(x)) => Some(self.sum(b, x, shift)),
+            (None, Some(x)) if shift != 0 => Some(self.b.ins().ishl_imm_u(x, i64::from(shift))),
             (b, x) => b.or(x),
         };
         Some(Effective { sum, disp: w.sign_extend(i.memory_displacement64()), w })
@@ -183,25 +185,41 @@ impl Lift<'_, '_> {
         let small = e.disp.unsigned_abs() < WINDOW_SLACK;
         let sum = if small { sum } else { self.add_const(sum, e.disp) };
         let wide = self.widen(sum);
-        let base = self.b.ins().iadd(base, wide);
-        Addr { base, disp: if small { e.disp as i32 } else { 0 } }
+        let base = self.sum(base, wide, 0);
+        Addr { base, disp: if small { e.disp as i32 } else { 0 }, stack: false }
     }
 
     /// `v` zero-extended to 64 bits: the whole register if `v` is the low half of one (32-bit mode).
     fn widen(&mut self, v: Value) -> Value {
-        match self.register_with_low(v) {
-            Some(r) => self.reg64(r),
-            None => self.zext(v, I64),
+        if let Some(r) = self.register_with_low(v) {
+            return self.reg64(r);
         }
+        if let Some((_, wide)) = self.known.widened.iter().find(|(narrow, _)| *narrow == v) {
+            return *wide;
+        }
+        let wide = self.zext(v, I64);
+        self.known.widened.push((v, wide));
+        wide
+    }
+
+    /// `a + (b << shift)`, computed once: so the same address is the same value.
+    fn sum(&mut self, a: Value, b: Value, shift: u32) -> Value {
+        if let Some((_, sum)) = self.known.sums.iter().find(|(of, _)| *of == (a, b, shift)) {
+            return *sum;
+        }
+        let x = if shift == 0 { b } else { self.b.ins().ishl_imm_u(b, i64::from(shift)) };
+        let sum = self.b.ins().iadd(a, x);
+        self.known.sums.push(((a, b, shift), sum));
+        sum
     }
 
     fn with_disp(&mut self, sum: Option<Value>, disp: i64) -> Addr {
         match (sum, i32::try_from(disp)) {
-            (Some(base), Ok(disp)) => Addr { base, disp },
-            (None, _) => Addr { base: self.b.ins().iconst(I64, disp), disp: 0 },
+            (Some(base), Ok(disp)) => Addr { base, disp, stack: false },
+            (None, _) => Addr { base: self.b.ins().iconst(I64, disp), disp: 0, stack: false },
             (Some(v), Err(_)) => {
                 let d = self.b.ins().iconst(I64, disp);
-                Addr { base: self.b.ins().iadd(v, d), disp: 0 }
+                Addr { base: self.b.ins().iadd(v, d), disp: 0, stack: false }
             }
         }
     }

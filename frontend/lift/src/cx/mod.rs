@@ -5,11 +5,12 @@
 //! 2. Cached values dominate the current point: code in a side path ([`Lift::side_path`]) works on a copy of the caches that is dropped with it.
 //! 3. An instruction changes the caches only behind its last access that may fault.
 //! 4. At anything that may fault, memory has the state from before one of the block's instructions, the *resume point*, and nothing that happened since
-//!    can't be done again (no store, no helper): the instruction that faults is found by interpretation from there on. [`Lift::guard`] sees to that, and
+//!    can't be done again (no helper, no store but on the stack and before any load): the instruction that faults is found by interpretation from there on. [`Lift::guard`] sees to that, and
 //!    gives the access the source location of the resume point. So a block without stores needs nothing stored before its loads.
 
 mod exits;
 mod flags;
+mod later;
 mod loops;
 mod mem;
 mod operand;
@@ -27,6 +28,7 @@ use iced_x86::{Instruction, Mnemonic, OpAccess};
 use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, LiftedExit, PARAM_REGS, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
+pub(crate) use later::Later;
 pub(crate) use loops::Shape;
 pub(crate) use mem::Addr;
 pub(crate) use operand::Place;
@@ -55,6 +57,8 @@ pub(crate) struct Lift<'a, 'b> {
     pub live: u32,
     /// The current instruction is the last of the trace.
     pub last: bool,
+    /// The trace computes with scalar doubles: registers are copied in halves.
+    pub scalar: bool,
     /// Number of the current instruction.
     index: u32,
     env: &'a mut dyn LiftEnv,
@@ -82,10 +86,27 @@ struct Known {
     seg_base: [Option<Value>; 6],
     /// Values that were found to be `n` modulo 16.
     aligned: Vec<(Value, i32)>,
+    /// Sums of addresses: `a + (b << shift)`.
+    sums: Vec<((Value, Value, u32), Value)>,
+    /// Zero extensions of addresses.
+    widened: Vec<(Value, Value)>,
     /// Number of the instruction that interpretation resumes at after a fault.
     resume: u32,
     /// Something has happened since that can't be done again, or the state in memory is not that of the resume point any more.
     moved: bool,
+    /// Guest memory has been read since.
+    loaded: bool,
+}
+
+/// What may fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Can be done again.
+    Load,
+    /// A store on the stack: can be done again as well, if nothing was read before that it may have overwritten.
+    StackStore,
+    /// Can't.
+    Other,
 }
 
 impl<'a, 'b> Lift<'a, 'b> {
@@ -105,14 +126,18 @@ impl<'a, 'b> Lift<'a, 'b> {
             x87: crate::ops::X87Known::default(),
             seg_base: [None; 6],
             aligned: Vec::new(),
+            sums: Vec::new(),
+            widened: Vec::new(),
             resume: 0,
             moved: false,
+            loaded: false,
         };
         Self {
             b,
             key,
             live: 0,
             last: false,
+            scalar: false,
             index: 0,
             env,
             x87_stubs,
@@ -281,14 +306,18 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.sync_flags();
     }
 
-    /// Before an access that may fault: see invariant 4. `for_good`: it can't be done again.
-    fn guard(&mut self, for_good: bool) {
+    /// Before an access that may fault: see invariant 4.
+    fn guard(&mut self, access: Access) {
         if self.known.moved {
             self.sync();
-            (self.known.resume, self.known.moved) = (self.index, false);
+            (self.known.resume, self.known.moved, self.known.loaded) = (self.index, false, false);
         }
         self.b.set_srcloc(SourceLoc::new(self.known.resume));
-        self.known.moved |= for_good;
+        match access {
+            Access::Load => self.known.loaded = true,
+            Access::StackStore if !self.known.loaded => {}
+            _ => self.known.moved = true,
+        }
     }
 
     /// The same, except for the flags.

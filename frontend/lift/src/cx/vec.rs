@@ -257,6 +257,10 @@ impl Lift<'_, '_> {
             LOW | HIGH
         } else if s.single.is_some() && s.second_zero && s.high.is_some() {
             SINGLE | SECOND | HIGH
+        } else if self.scalar && s.single.is_none() {
+            self.xmm_low(from);
+            self.xmm_high(from);
+            LOW | HIGH
         } else {
             self.xmm(from, I8X16);
             WHOLE
@@ -285,7 +289,13 @@ impl Lift<'_, '_> {
     }
 
     /// Stores the dirty pieces.
+    ///
+    /// Both halves are stored as a whole: a load of the whole that follows need not wait until two stores have reached memory.
     fn sync_slot(&mut self, n: usize) {
+        if self.slot(n).dirty & (LOW | HIGH) == LOW | HIGH {
+            let v = self.xmm(n, I8X16);
+            *self.slot(n) = Slot { whole: Some(v), dirty: WHOLE, ..*self.slot(n) };
+        }
         let s = *self.slot(n);
         let at = offset::xmm(n);
         let pieces = [(WHOLE, s.whole, 0), (LOW, s.low, 0), (HIGH, s.high, 8), (SINGLE, s.single, 0)];

@@ -1,11 +1,11 @@
 //! Single bits and bit counts. SDM vol. 1, 5.1.6.
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC};
-use forklift_x86::{CcKind, Gpr, Width, bits};
+use forklift_x86::{CcKind, CpuModel, Gpr, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::LiftFn;
-use crate::cx::{Lazy, Lift, int};
+use crate::cx::{Later, Lazy, Lift, int};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Bt, bt),
@@ -14,6 +14,8 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Btc, btc),
     (Mnemonic::Bsf, bsf),
     (Mnemonic::Bsr, bsr),
+    (Mnemonic::Tzcnt, tzcnt),
+    (Mnemonic::Lzcnt, lzcnt),
     (Mnemonic::Popcnt, popcnt),
 ];
 
@@ -63,13 +65,9 @@ fn bit_number(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<Value> {
     cx.read(i, 1)
 }
 
+/// CF = bit `n` of `a`. ZF stays; the other flags are undefined.
 fn set_carry_to_bit(cx: &mut Lift<'_, '_>, w: Width, a: Value, n: Value) {
-    cx.merge_flags(bits::CF, |cx| {
-        let n = cx.b.ins().band_imm_u(n, i64::from(w.bits() - 1));
-        let v = cx.b.ins().ushr(a, n);
-        let v = cx.zext(v, int(Width::B4));
-        cx.b.ins().band_imm_u(v, i64::from(bits::CF))
-    });
+    cx.set_flags_later(Later::Bit { w, a, n });
 }
 
 /// BSF: the lowest set bit; ZF if there is none, and then the destination stays.
@@ -83,6 +81,16 @@ fn bsr(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         let n = cx.b.ins().clz(v);
         cx.b.ins().bxor_imm_u(n, i64::from(w.bits() - 1))
     })
+}
+
+/// TZCNT: BSF on processors without BMI1, which ignore the prefix.
+fn tzcnt(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    (cx.model() <= CpuModel::V2).then(|| bsf(cx, i))?
+}
+
+/// LZCNT: BSR on processors without it, which ignore the prefix.
+fn lzcnt(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    (cx.model() <= CpuModel::V2).then(|| bsr(cx, i))?
 }
 
 fn scan(cx: &mut Lift<'_, '_>, i: &Instruction, f: fn(&mut Lift<'_, '_>, Width, Value) -> Value) -> Option<()> {

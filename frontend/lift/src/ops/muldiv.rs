@@ -12,7 +12,7 @@ use iced_x86::{Instruction, Mnemonic};
 
 use super::LiftFn;
 use crate::LiftedExit;
-use crate::cx::{Lazy, Lift, int};
+use crate::cx::{Later, Lazy, Lift, int};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[(Mnemonic::Mul, mul), (Mnemonic::Imul, imul), (Mnemonic::Div, div), (Mnemonic::Idiv, idiv)];
 
@@ -31,11 +31,7 @@ fn imul(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let (w, a, b) = (cx.width(i, 0)?, cx.read(i, x)?, cx.read(i, y)?);
     let r = cx.b.ins().imul(a, b);
     cx.write(i, 0, r)?;
-    if cx.live != 0 {
-        let high = high_half(cx, w, a, b, true);
-        let sign = cx.b.ins().sshr_imm_u(r, i64::from(w.bits() - 1));
-        set_product_flags(cx, w, r, high, sign);
-    }
+    cx.set_flags_later(Later::Product { w, a, b, r, signed: true });
     Some(())
 }
 
@@ -43,30 +39,14 @@ fn multiply(cx: &mut Lift<'_, '_>, i: &Instruction, signed: bool) -> Option<()> 
     let (w, b) = (cx.width(i, 0)?, cx.read(i, 0)?);
     let a = cx.reg(Gpr::Rax, w);
     let low = cx.b.ins().imul(a, b);
-    let high = high_half(cx, w, a, b, signed);
+    let high = cx.high_half(w, a, b, signed);
     set_pair(cx, w, low, high);
     if cx.live != 0 {
         let expected = if signed { cx.b.ins().sshr_imm_u(low, i64::from(w.bits() - 1)) } else { cx.iconst(w, 0) };
-        set_product_flags(cx, w, low, high, expected);
+        let lost = cx.b.ins().icmp(IntCC::NotEqual, high, expected);
+        cx.set_flags(Lazy::new(CcKind::Result, w, low).b(lost).c(lost).r(low));
     }
     Some(())
-}
-
-fn high_half(cx: &mut Lift<'_, '_>, w: Width, a: Value, b: Value, signed: bool) -> Value {
-    if w == Width::B8 {
-        return if signed { cx.b.ins().smulhi(a, b) } else { cx.b.ins().umulhi(a, b) };
-    }
-    let extend = |cx: &mut Lift<'_, '_>, v| if signed { cx.sext(v, I64) } else { cx.zext(v, I64) };
-    let (a, b) = (extend(cx, a), extend(cx, b));
-    let product = cx.b.ins().imul(a, b);
-    let high = cx.b.ins().ushr_imm_u(product, i64::from(w.bits()));
-    cx.zext(high, int(w))
-}
-
-/// CF = OF = the high half isn't what the low one extends to. ZF, SF, PF and AF are undefined.
-fn set_product_flags(cx: &mut Lift<'_, '_>, w: Width, low: Value, high: Value, expected: Value) {
-    let lost = cx.b.ins().icmp(IntCC::NotEqual, high, expected);
-    cx.set_flags(Lazy::new(CcKind::Result, w, low).b(lost).c(lost).r(low));
 }
 
 /// Sets AX, DX:AX, EDX:EAX or RDX:RAX.

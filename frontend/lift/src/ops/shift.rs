@@ -7,7 +7,7 @@ use forklift_x86::{CcKind, Gpr, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::LiftFn;
-use crate::cx::{Lazy, Lift, int};
+use crate::cx::{Later, Lazy, Lift, int};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Shl, shl),
@@ -99,36 +99,15 @@ const ROTATED: u32 = bits::CF | bits::OF;
 
 /// ROL: CF = the lowest bit of the result; OF = CF xor the highest (for a count of 1).
 fn rol(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    rotate(
-        cx,
-        i,
-        |cx, a, n| cx.b.ins().rotl(a, n),
-        |cx, w, r| {
-            let (low, high) = (low_bit(cx, r), high_bit(cx, w, r));
-            (low, cx.b.ins().bxor(low, high))
-        },
-    )
+    rotate(cx, i, true)
 }
 
 /// ROR: CF = the highest bit of the result; OF = the two highest differ (for a count of 1).
 fn ror(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    rotate(
-        cx,
-        i,
-        |cx, a, n| cx.b.ins().rotr(a, n),
-        |cx, w, r| {
-            let high = high_bit(cx, w, r);
-            let doubled = cx.b.ins().ishl_imm_u(r, 1);
-            let next = high_bit(cx, w, doubled);
-            (high, cx.b.ins().bxor(high, next))
-        },
-    )
+    rotate(cx, i, false)
 }
 
-type Rotate = fn(&mut Lift<'_, '_>, Value, Value) -> Value;
-type Carries = fn(&mut Lift<'_, '_>, Width, Value) -> (Value, Value);
-
-fn rotate(cx: &mut Lift<'_, '_>, i: &Instruction, f: Rotate, carries: Carries) -> Option<()> {
+fn rotate(cx: &mut Lift<'_, '_>, i: &Instruction, left: bool) -> Option<()> {
     let w = cx.width(i, 0)?;
     let c = count(cx, i, 1, w);
     let variable = matches!(c, Count::Variable(_));
@@ -136,9 +115,9 @@ fn rotate(cx: &mut Lift<'_, '_>, i: &Instruction, f: Rotate, carries: Carries) -
         return None;
     }
     let n = count_value(cx, &c);
-    let (_, r) = cx.rmw(i, None, |cx, a| f(cx, a, n))?;
+    let (_, r) = cx.rmw(i, None, |cx, a| if left { cx.b.ins().rotl(a, n) } else { cx.b.ins().rotr(a, n) })?;
     if !variable && !matches!(c, Count::Const(0)) {
-        merge_carries(cx, |cx| carries(cx, w, r));
+        cx.set_flags_later(Later::Rotation { left, r });
     }
     Some(())
 }
@@ -233,19 +212,7 @@ fn double(cx: &mut Lift<'_, '_>, i: &Instruction, kind: CcKind, f: Double) -> Op
     let shifted = f(cx, a, b, n, back);
     let r = if variable { cx.b.ins().select(n, shifted, a) } else { shifted };
     cx.put(place, r)?;
-    set_double_flags(cx, kind, w, a, n, r);
+    // A count of 0 has been refused if the flags are live.
+    cx.set_flags_later(Later::Double { left: kind == CcKind::Shl, w, a, n, r });
     Some(())
-}
-
-/// CF = the last bit shifted out; OF = the sign changed (for a count of 1).
-fn set_double_flags(cx: &mut Lift<'_, '_>, kind: CcKind, w: Width, a: Value, n: Value, r: Value) {
-    if cx.live == 0 {
-        return;
-    }
-    let last = if kind == CcKind::Shl { cx.b.ins().ineg(n) } else { cx.add_const(n, -1) };
-    let out = cx.b.ins().ushr(a, last);
-    let cf = low_bit(cx, out);
-    let changed = cx.b.ins().bxor(a, r);
-    let of = high_bit(cx, w, changed);
-    cx.set_flags(Lazy::new(CcKind::Result, w, r).b(of).c(cf).r(r));
 }
