@@ -250,7 +250,7 @@ mod faults {
 
         b.guest.put(0x100, |a| {
             a.mov(eax, 0x1111).unwrap();
-            a.mov(qword_ptr(rsp), rax).unwrap();
+            a.mov(qword_ptr(rbp), rax).unwrap();
             a.mov(edi, 0x10).unwrap();
             a.sub(edi, 0x20).unwrap();
             a.mov(rdi, qword_ptr(rdi + 8)).unwrap();
@@ -259,11 +259,40 @@ mod faults {
         });
         let at = b.guest.at(0x100);
         b.thread.cpu().rip = at.get();
+        let stack = b.thread.cpu().get(Gpr::Rsp);
+        b.thread.cpu().set(Gpr::Rbp, stack - 64);
         assert_eq!(b.run(), JitExit::Fault);
         assert_eq!(b.offset() - 0x100, 5 + 4 + 5 + 3);
         let cpu = b.thread.cpu();
         assert_eq!((cpu.get(Gpr::Rax), cpu.get(Gpr::Rdi)), (0x1111, 0xffff_fff0));
         assert_eq!(cpu.flags.status(), 0x81 | 4, "CF, SF and PF");
+
+        stack_stores(&mut b);
+    }
+
+    /// Stores on the stack can be done again, unless something was read before that they may have overwritten.
+    fn stack_stores(b: &mut Bench) {
+        let stack = b.thread.cpu().get(Gpr::Rsp);
+        b.guest.put(0x200, |a| {
+            a.push(rax).unwrap();
+            a.mov(qword_ptr(rsp + 8), rax).unwrap();
+            a.mov(ecx, dword_ptr(rsp)).unwrap();
+            a.mov(rdi, qword_ptr(0x10)).unwrap();
+            a.hlt().unwrap();
+        });
+        b.thread.cpu().rip = b.guest.at(0x200).get();
+        assert_eq!(b.run(), JitExit::Fault);
+        assert_eq!((b.offset(), b.thread.cpu().get(Gpr::Rsp)), (0x200, stack));
+
+        b.guest.put(0x300, |a| {
+            a.mov(ecx, dword_ptr(rsp)).unwrap();
+            a.push(rax).unwrap();
+            a.mov(rdi, qword_ptr(0x10)).unwrap();
+            a.hlt().unwrap();
+        });
+        b.thread.cpu().rip = b.guest.at(0x300).get();
+        assert_eq!(b.run(), JitExit::Fault);
+        assert_eq!((b.offset(), b.thread.cpu().get(Gpr::Rsp)), (0x304, stack - 8));
     }
 }
 

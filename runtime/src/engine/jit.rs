@@ -187,7 +187,15 @@ impl Task {
         let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
         let checked = self.process.space().watch_code(block.start, block.end);
         self.process.config.dump.block(&block);
-        let mut env = Env { mem: &self.mem, steps: Ops::new(), mode, model: self.process.config.model, flags_op: self.cpu.flags.op, own: (block.start, block.end), checked };
+        let mut env = Env {
+            mem: &self.mem,
+            steps: Ops::new(),
+            mode,
+            model: self.process.config.model,
+            flags_op: self.cpu.flags.op,
+            own: (block.start, block.end),
+            checked,
+        };
         let compiled = p.jit.compile(pc, checked, &mut env).is_ok();
         if compiled {
             // The number is read after the block was made, see `keep`.

@@ -296,7 +296,7 @@ impl<'a, 'b> Lift<'a, 'b> {
     /// Before a call that may fault by itself: interpretation would resume at the current instruction.
     pub fn resume_here(&mut self) {
         self.known.moved = true;
-        self.guard(true);
+        self.guard(Access::Other);
     }
 
     /// Brings the state in memory up to date.
