@@ -7,7 +7,7 @@
 //!
 //! All signals are blocked from before the copy is made until both sides are consistent again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::sync::mpsc::sync_channel;
 
 use forklift_x86::{GuestAddr, Seg};
@@ -142,6 +142,7 @@ impl Task {
             let mut child = child;
             // The C library's thread start leaves signal 32 unblocked; the guest's mask comes with `run`.
             host::set_sigmask(u64::MAX);
+            FIRST_THREAD.call_once(|| child.process.actions.reassert(SIGSETXID));
             // SAFETY: no arguments.
             child.tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
             let unshare = [(flag::FS, libc::CLONE_FS), (flag::FILES, libc::CLONE_FILES)];
@@ -227,6 +228,12 @@ impl Task {
         Ok(pid as u64)
     }
 }
+
+/// The C library's signal for setuid(2) of all threads. The first thread that it starts makes it take the disposition, which is the guest's.
+const SIGSETXID: i32 = 33;
+
+/// Done when [`SIGSETXID`] is the guest's again.
+static FIRST_THREAD: Once = Once::new();
 
 /// What a vfork child starts with. Lies on the parent's stack.
 struct Start {

@@ -113,12 +113,15 @@ impl Actions {
     /// Those of the host.
     pub fn set(&self, sig: i32, new: Action) -> SysResult<Action> {
         let mut all = self.lock();
-        if !is_ours(sig) {
-            let flags = new.flags & (sa::NOCLDSTOP | sa::NOCLDWAIT);
-            let handler = if new.handler > IGN { super::host::handler() } else { new.handler };
-            host::set_disposition(sig, handler, flags)?;
-        }
+        tell_host(sig, &new)?;
         Ok(core::mem::replace(&mut all[sig as usize], new))
+    }
+
+    /// Sets the host's disposition of a valid signal once more, which something other than the guest has changed.
+    pub(crate) fn reassert(&self, sig: i32) {
+        let all = self.lock();
+        // It has been set so before.
+        let _ = tell_host(sig, &all[sig as usize]);
     }
 
     /// The action of a signal that is about to be delivered; SA_RESETHAND takes effect.
@@ -129,6 +132,16 @@ impl Actions {
         }
         action
     }
+}
+
+/// Gives the host the disposition that follows from an action.
+fn tell_host(sig: i32, action: &Action) -> SysResult<()> {
+    if is_ours(sig) {
+        return Ok(());
+    }
+    let flags = action.flags & (sa::NOCLDSTOP | sa::NOCLDWAIT);
+    let handler = if action.handler > IGN { super::host::handler() } else { action.handler };
+    host::set_disposition(sig, handler, flags)
 }
 
 /// EINVAL unless `sig` is a signal.
