@@ -7,8 +7,8 @@
 //!
 //! All signals are blocked from before the copy is made until both sides are consistent again.
 
-use std::sync::{Arc, Once};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Once};
 
 use forklift_x86::{GuestAddr, Seg};
 

@@ -155,9 +155,12 @@ impl AddressSpace {
             }
             return Ok(req.addr);
         }
-        let (low, high) = if req.flags & MAP_32BIT != 0 && self.mode() == Mode::Bits64 { (0x4000_0000, 0x8000_0000) } else { (MIN_ADDR, self.mmap_base()) };
+        if req.flags & MAP_32BIT != 0 && self.mode() == Mode::Bits64 {
+            return place_32bit(map, req.addr, len).ok_or(Errno::ENOMEM);
+        }
+        let (low, high) = (MIN_ADDR, self.mmap_base());
         let hint = page_up(req.addr).unwrap_or(0);
-        if hint >= MIN_ADDR && req.flags & MAP_32BIT == 0 && hint <= limit.saturating_sub(len) && !map.any(hint, hint + len) {
+        if hint >= MIN_ADDR && hint <= limit.saturating_sub(len) && !map.any(hint, hint + len) {
             return Ok(hint);
         }
         let fallback = if self.mode() == Mode::Bits32 { limit } else { high };
@@ -452,4 +455,15 @@ impl GuestMem {
             self.space().announce();
         }
     }
+}
+
+/// Where MAP_32BIT puts a mapping: at the hint, if that is free and below 2 GiB, else as low as possible in the second GiB.
+fn place_32bit(map: &VmaMap, hint: u64, len: u64) -> Option<u64> {
+    const LOW: u64 = 0x4000_0000;
+    const HIGH: u64 = 0x8000_0000;
+    let hint = page_up(hint)?;
+    if hint >= MIN_ADDR && hint <= HIGH.checked_sub(len)? && !map.any(hint, hint + len) {
+        return Some(hint);
+    }
+    map.find_low_gap(len, LOW, HIGH)
 }

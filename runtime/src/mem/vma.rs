@@ -218,6 +218,18 @@ impl VmaMap {
         }
         fit(len, low, top, align)
     }
+
+    /// The lowest free range of `len` bytes in `[low, high)`. All are page addresses.
+    pub fn find_low_gap(&self, len: u64, low: u64, high: u64) -> Option<u64> {
+        let mut at = low;
+        for (start, area) in self.overlapping(low, high) {
+            if start >= at && start - at >= len {
+                break;
+            }
+            at = area.end;
+        }
+        (at <= high && high - at >= len).then_some(at)
+    }
 }
 
 fn fit(len: u64, low: u64, top: u64, align: u64) -> Option<u64> {
@@ -263,5 +275,17 @@ mod tests {
         assert_eq!(m.find_gap(0x1000, 0x1000, 0xa000, 0x1000), Some(0x9000));
         assert_eq!(m.find_gap(0x2000, 0x1000, 0xa000, 0x1000), Some(0x6000));
         assert_eq!(m.find_gap(0x9000, 0x1000, 0xa000, 0x1000), None);
+    }
+
+    #[test]
+    fn gaps_from_the_bottom() {
+        let mut m = VmaMap::default();
+        m.insert(0x2000, area(0x3000, 3));
+        m.insert(0x4000, area(0x6000, 3));
+        assert_eq!(m.find_low_gap(0x1000, 0x1000, 0x9000), Some(0x1000));
+        assert_eq!(m.find_low_gap(0x1000, 0x2000, 0x9000), Some(0x3000));
+        assert_eq!(m.find_low_gap(0x2000, 0x2000, 0x9000), Some(0x6000));
+        assert_eq!(m.find_low_gap(0x4000, 0x2000, 0x9000), None);
+        assert_eq!(m.find_low_gap(0x1000, 0x5000, 0x6000), None);
     }
 }
