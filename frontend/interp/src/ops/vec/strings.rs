@@ -54,7 +54,10 @@ struct Explicit<const BITS: u32>;
 
 impl Length for Implicit {
     fn length<M: Memory>(_: &Exec<'_, M>, s: &Text, _: bool) -> usize {
-        (0..s.capacity).find(|&i| s.at(i) == 0).unwrap_or(s.capacity)
+        match s.capacity {
+            16 => equal_bytes(s.bytes, 0).trailing_zeros().min(16) as usize,
+            n => (0..n).find(|&i| s.at(i) == 0).unwrap_or(n),
+        }
     }
 }
 
@@ -66,27 +69,45 @@ impl<const BITS: u32> Length for Explicit<BITS> {
     }
 }
 
-/// The elements of an operand: bits 0–1 of the immediate say whether they are words and whether they are signed.
+/// An operand. Its elements: bits 0–1 of the immediate say whether they are words and whether they are signed.
 struct Text {
-    elements: [i32; 16],
-    /// 8 or 16.
+    bytes: u128,
+    signed: bool,
+    /// 8 words or 16 bytes.
     capacity: usize,
 }
 
 impl Text {
     fn new(v: V<16>, imm: u8) -> Self {
-        let mut elements = [0; 16];
-        match imm & 3 {
-            0 => (0..16).for_each(|i| elements[i] = i32::from(v.lane::<u8>(i))),
-            1 => (0..8).for_each(|i| elements[i] = i32::from(v.lane::<u16>(i))),
-            2 => (0..16).for_each(|i| elements[i] = i32::from(v.lane::<i8>(i))),
-            _ => (0..8).for_each(|i| elements[i] = i32::from(v.lane::<i16>(i))),
-        }
-        Self { elements, capacity: if imm & 1 != 0 { 8 } else { 16 } }
+        Self { bytes: v.bits(), signed: imm & 2 != 0, capacity: if imm & 1 != 0 { 8 } else { 16 } }
     }
 
     fn at(&self, i: usize) -> i32 {
-        self.elements[i & 15]
+        match (self.capacity, self.signed) {
+            (8, false) => i32::from((self.bytes >> (16 * (i & 7))) as u16),
+            (8, true) => i32::from((self.bytes >> (16 * (i & 7))) as i16),
+            (_, false) => i32::from((self.bytes >> (8 * (i & 15))) as u8),
+            (_, true) => i32::from((self.bytes >> (8 * (i & 15))) as i8),
+        }
+    }
+}
+
+/// A bit for each of the 16 bytes in which `a` and `b` are equal.
+fn equal_bytes(a: u128, b: u128) -> u32 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let half = |x: u64| {
+        // The high bit of each byte that is zero; the multiplication collects them in the highest byte.
+        let zero = !((x & LOW) + LOW | x | LOW);
+        ((zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
+    };
+    half((a ^ b) as u64) | half(((a ^ b) >> 64) as u64) << 8
+}
+
+/// A bit for each byte of `s` that is the element `e`.
+fn equal_to(s: &Text, e: i32) -> u32 {
+    match s.capacity {
+        16 => equal_bytes(s.bytes, u128::from(e as u8) * 0x0101_0101_0101_0101_0101_0101_0101_0101),
+        _ => matches(s, |x| x == e),
     }
 }
 
@@ -117,7 +138,7 @@ fn memory<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Result<V<16>, Exit> {
 fn aggregate(first: &Text, second: &Text, (len1, len2): (usize, usize), imm: u8) -> u32 {
     let valid = (1 << len2) - 1;
     match imm >> 2 & 3 {
-        0 => valid & (0..len1).fold(0, |r, i| r | matches(second, |e| e == first.at(i))),
+        0 => valid & (0..len1).fold(0, |r, i| r | equal_to(second, first.at(i))),
         1 => valid & (0..len1 / 2).fold(0, |r, i| r | matches(second, |e| first.at(2 * i) <= e && e <= first.at(2 * i + 1))),
         2 => each(first, second, len1, len2),
         _ => ordered(first, second, len1, len2),
@@ -126,21 +147,26 @@ fn aggregate(first: &Text, second: &Text, (len1, len2): (usize, usize), imm: u8)
 
 /// A bit for each element that `f` holds for.
 fn matches(s: &Text, f: impl Fn(i32) -> bool) -> u32 {
-    (0..16).fold(0, |r, j| r | u32::from(f(s.elements[j])) << j)
+    (0..s.capacity).fold(0, |r, j| r | u32::from(f(s.at(j))) << j)
 }
 
 /// Equal each: two invalid elements count as equal.
 fn each(first: &Text, second: &Text, len1: usize, len2: usize) -> u32 {
-    let (both, all) = ((1 << len1.min(len2)) - 1, (1 << first.capacity) - 1);
-    let equal = (0..16).fold(0, |r, j| r | u32::from(first.elements[j] == second.elements[j]) << j);
+    let n = first.capacity;
+    let (both, all) = ((1 << len1.min(len2)) - 1, (1 << n) - 1);
+    let equal = match n {
+        16 => equal_bytes(first.bytes, second.bytes),
+        _ => (0..n).fold(0, |r, j| r | u32::from(first.at(j) == second.at(j)) << j),
+    };
     equal & both | all & !((1 << len1.max(len2)) - 1)
 }
 
 /// Equal ordered: where the first operand begins in the second, or in what can be seen of it.
 fn ordered(first: &Text, second: &Text, len1: usize, len2: usize) -> u32 {
     let n = first.capacity;
-    let begins = |j: usize| (0..len1.min(n - j)).all(|i| j + i < len2 && first.at(i) == second.at(j + i));
-    (0..n).fold(0, |r, j| r | u32::from(begins(j)) << j)
+    let (valid, all) = ((1u32 << len2) - 1, (1u32 << n) - 1);
+    // Element i of the first must be at j + i; behind the end nothing is asked.
+    (0..len1).fold(all, |r, i| r & ((equal_to(second, first.at(i)) & valid) >> i | all & !(all >> i)))
 }
 
 /// IntRes2: bits 4–5 of the immediate negate all bits, or those of valid elements.
