@@ -70,10 +70,16 @@ pub enum Helper {
     Cond = 2,
     /// Not a function, but the first of the [`X87`] stubs, on hosts that have them.
     X87 = 3,
+    /// Not a function, but 128 of them at a distance of [`COMPARE_STRINGS_SIZE`], one for each immediate of PCMPISTRI, on x86-64 hosts with SSE4.2:
+    /// `fn(a: I8X16, b: I8X16) -> u64`, which leaves the index in the low half of the result and the flags in the high one. They don't get the state.
+    CompareStrings = 4,
 }
 
+/// Distance of the functions at [`Helper::CompareStrings`]. Unit: bytes.
+pub const COMPARE_STRINGS_SIZE: usize = 32;
+
 /// Number of entries of the table of helpers.
-pub const HELPERS: usize = 4;
+pub const HELPERS: usize = 5;
 
 /// On hosts with an x87 unit: stubs that run one x87 instruction of the guest on it. While emitted code runs, the unit may hold the guest's registers
 /// ([`JitState::x87_live`](crate::JitState::x87_live)); the first stub brings them there, [`Helper::Step`] and leaving emitted code take them back.

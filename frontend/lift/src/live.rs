@@ -51,7 +51,9 @@ fn kills(i: &Instruction) -> Option<u32> {
     use Mnemonic as M;
     Some(match i.mnemonic() {
         M::Add | M::Adc | M::Sub | M::Sbb | M::Cmp | M::Neg | M::And | M::Or | M::Xor | M::Test | M::Xadd | M::Cmpxchg => bits::STATUS,
-        M::Imul | M::Mul | M::Popcnt | M::Bsf | M::Bsr | M::Tzcnt | M::Lzcnt | M::Comiss | M::Comisd | M::Ucomiss | M::Ucomisd | M::Ptest => bits::STATUS,
+        M::Imul | M::Mul | M::Popcnt | M::Bsf | M::Bsr | M::Tzcnt | M::Lzcnt | M::Comiss | M::Comisd | M::Ucomiss | M::Ucomisd | M::Ptest | M::Pcmpistri => {
+            bits::STATUS
+        }
         M::Inc | M::Dec => bits::STATUS & !bits::CF,
         M::Shl | M::Shr | M::Sar | M::Shld | M::Shrd => shift_kills(i),
         M::Clc | M::Stc | M::Cmc | M::Bt | M::Bts | M::Btr | M::Btc => bits::CF,

@@ -109,6 +109,24 @@ global_asm!(
     "add rsp, 8",
     "mov qword ptr [r15 + {helper_return}], 0",
     "ret",
+    // PCMPISTRI xmm0, xmm1, each immediate: the index in the low half of rax, CF, ZF, SF and OF in the high one.
+    ".hidden forklift_jit_compare_strings",
+    ".globl forklift_jit_compare_strings",
+    ".p2align 5, 0xcc",
+    "forklift_jit_compare_strings:",
+    ".set forklift_imm, 0",
+    ".rept 128",
+    ".p2align 5, 0xcc",
+    "pcmpistri xmm0, xmm1, forklift_imm",
+    "pushfq",
+    "pop rax",
+    "and eax, 0x8c1",
+    "shl rax, 32",
+    "mov ecx, ecx",
+    "or rax, rcx",
+    "ret",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
     // More of them, and their end, in `x87`.
     ".popsection",
     // Five pushes leave rsp at 8 modulo 16.
@@ -138,6 +156,7 @@ unsafe extern "C" {
     static forklift_jit_step: u8;
     static forklift_jit_status: u8;
     static forklift_jit_cond: u8;
+    static forklift_jit_compare_strings: u8;
     static forklift_jit_thunks_end: u8;
 }
 
@@ -157,6 +176,7 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
     table[Helper::Status as usize] = &raw const forklift_jit_status as u64;
     table[Helper::X87 as usize] = x87::stubs();
     table[Helper::Cond as usize] = &raw const forklift_jit_cond as u64;
+    table[Helper::CompareStrings as usize] = &raw const forklift_jit_compare_strings as u64;
     table
 }
 

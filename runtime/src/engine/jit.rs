@@ -184,6 +184,10 @@ impl Task {
     pub(super) fn compile(&mut self) -> bool {
         let Some(p) = self.process_jit() else { return false };
         let (pc, mode) = (self.cpu.pc(), self.cpu.mode);
+        // It is there already, and the interpreter came upon it from a block that isn't.
+        if p.jit.has(pc) {
+            return self.jit.is_some() || self.enter_jit(&p);
+        }
         let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
         let checked = self.process.space().watch_code(block.start, block.end);
         self.process.config.dump.block(&block);

@@ -12,6 +12,7 @@ mod sse_float;
 mod sse_int;
 mod sse_move;
 mod sse_shuffle;
+mod sse_string;
 mod stack;
 mod x87;
 
@@ -39,6 +40,7 @@ const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
     sse_int::OPS,
     sse_move::OPS,
     sse_shuffle::OPS,
+    sse_string::OPS,
     x87::OPS,
 ];
 

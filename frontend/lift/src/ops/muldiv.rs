@@ -108,7 +108,7 @@ fn idiv_narrow(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, d: Value) -> Op
     let back = cx.sext(narrow, I32);
     let overflow = cx.b.ins().icmp(IntCC::NotEqual, q, back);
     interpret_if(cx, i, overflow);
-    let r = cx.b.ins().srem(dividend, divisor);
+    let r = remainder(cx, dividend, divisor, q);
     let r = cx.zext(r, int(w));
     set_pair(cx, w, narrow, r);
     Some(())
@@ -142,9 +142,16 @@ fn interpret_if(cx: &mut Lift<'_, '_>, i: &Instruction, cond: Value) {
     cx.side_path(cond, |cx| cx.leave(LiftedExit::Step(pc)));
 }
 
+/// What is left of `a`, `q` times `d` taken off: one division costs more than the rest together.
+fn remainder(cx: &mut Lift<'_, '_>, a: Value, d: Value, q: Value) -> Value {
+    let product = cx.b.ins().imul(q, d);
+    cx.b.ins().isub(a, product)
+}
+
 fn divide(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, bad: Value, a: Value, d: Value, signed: bool) -> Option<()> {
     interpret_if(cx, i, bad);
-    let (q, r) = if signed { (cx.b.ins().sdiv(a, d), cx.b.ins().srem(a, d)) } else { (cx.b.ins().udiv(a, d), cx.b.ins().urem(a, d)) };
+    let q = if signed { cx.b.ins().sdiv(a, d) } else { cx.b.ins().udiv(a, d) };
+    let r = remainder(cx, a, d, q);
     let (q, r) = (cx.zext(q, int(w)), cx.zext(r, int(w)));
     set_pair(cx, w, q, r);
     Some(())
