@@ -28,6 +28,8 @@ struct Program {
     /// ABIs that forklift is known to fail, and why.
     missing: Vec<(u32, String)>,
     is_static: bool,
+    /// The CPU model, if not the default one.
+    cpu: Option<String>,
 }
 
 impl Program {
@@ -41,6 +43,7 @@ impl Program {
             name: source.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             source,
             abis: if abis.is_empty() { vec![64, 32] } else { abis },
+            cpu: text.lines().find_map(|l| Some(l.strip_prefix("// cpu: ")?.trim().to_owned())),
             is_static: !text.lines().any(|l| l.trim() == "// link: dynamic"),
         })
     }
@@ -82,16 +85,19 @@ enum Way {
     Jit,
 }
 
-fn run(way: Way, program: &Path) -> Result<Output, Failed> {
+fn run(way: Way, program: &Path, cpu: Option<&str>) -> Result<Output, Failed> {
     let mut c = match way {
         Way::Native => Command::new(program),
         _ => Command::new(env!("CARGO_BIN_EXE_forklift")),
     };
-    match way {
-        Way::Native => &mut c,
-        Way::Interp => c.arg("run").arg("--interp").arg(program),
-        Way::Jit => c.arg("run").arg(program),
-    };
+    if way != Way::Native {
+        c.arg("run");
+        cpu.into_iter().for_each(|model| _ = c.args(["--cpu", model]));
+        if way == Way::Interp {
+            c.arg("--interp");
+        }
+        c.arg(program);
+    }
     let mut child = c.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let end = Instant::now() + Duration::from_secs(LIMIT);
     while child.try_wait()?.is_none() {
@@ -119,7 +125,7 @@ fn status(o: &Output) -> String {
 
 fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
     let program = p.build(abi)?;
-    let native = run(Way::Native, &program)?;
+    let native = run(Way::Native, &program, None)?;
     if native.status.code() == Some(SKIPPED) {
         // In the list of what was skipped, with its reason, though the test itself has to pass.
         let why = text(&native);
@@ -132,7 +138,7 @@ fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
     if way == Way::Native {
         return Ok(());
     }
-    let ours = run(way, &program)?;
+    let ours = run(way, &program, p.cpu.as_deref())?;
     if status(&ours) != status(&native) || ours.stdout != native.stdout || ours.stderr != native.stderr {
         return Err(format!("{}\n{}", status(&ours), text(&ours)).into());
     }

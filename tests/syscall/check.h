@@ -4,6 +4,7 @@
 // Comments that runtime/tests/syscall.rs reads, each on a line of its own near the top:
 //   // abi: 64        only this ABI (64 or 32); both without it
 //   // missing: 32 …  under forklift this ABI doesn't pass, and why: not run there
+//   // cpu: x86-64-v3 the CPU model under forklift, if not the default one
 //   // link: dynamic  linked dynamically; statically without it
 #ifndef CHECK_H
 #define CHECK_H

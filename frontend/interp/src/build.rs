@@ -2,9 +2,11 @@
 //!
 //! The operands are decoded alike for all instructions; the family tables in `ops/` only pick the semantic function for width and form.
 
-use forklift_x86::{CpuState, Gpr, Mode, Seg};
-use iced_x86::{Instruction, Mnemonic, OpKind, Register};
+use forklift_x86::{CpuModel, CpuState, Gpr, Mode, Seg};
+use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, Register};
 
+use crate::op::Ext;
+use crate::ops::vex;
 use crate::{Memory, Op, RunFn, ops};
 
 /// How a table entry finds the function for an instruction; `None`: this form isn't there (#UD).
@@ -71,10 +73,13 @@ pub(crate) fn operand_bytes(i: &Instruction, k: u32) -> usize {
 
 /// Whether the interpreter has this instruction (in this form).
 pub fn is_interpreted<M: Memory>(i: &Instruction) -> bool {
-    lookup::<M>(i).is_some()
+    vex::analogue(i).map_or_else(|| lookup::<M>(i).is_some(), |a| lookup::<M>(&a.insn).is_some())
 }
 
 fn lookup<M: Memory>(i: &Instruction) -> Option<(RunFn<M>, bool)> {
+    if !matches!(i.code().op_code().encoding(), EncodingKind::Legacy | EncodingKind::VEX | EncodingKind::D3NOW) {
+        return None;
+    }
     ops::table::<M>()[i.mnemonic() as usize].iter().flatten().find_map(|entry| match entry {
         Pick::One(run) => Some((*run, false)),
         Pick::By(pick) => pick(i).map(|run| (run, false)),
@@ -82,16 +87,35 @@ fn lookup<M: Memory>(i: &Instruction) -> Option<(RunFn<M>, bool)> {
     })
 }
 
-/// Pre-decodes one instruction for `mode`. One that isn't interpreted becomes an operation that raises #UD.
-pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
+/// Pre-decodes one instruction for `mode`. One that isn't interpreted, or that the model doesn't have, becomes an operation that raises #UD.
+pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op<M> {
+    if !model.permits(i.code()) {
+        return operands(i, mode, ops::invalid::<M>, None);
+    }
+    let ext = |parts| Some(Box::new(Ext { insn: *i, parts, vector_bytes: vex::vector_bytes(i) }));
+    if let Some(a) = vex::analogue(i) {
+        let Some((run, slow)) = lookup(&a.insn) else { return operands(i, mode, ops::invalid::<M>, None) };
+        let parts = (0..2).map(|lane| {
+            let ext = slow.then(|| Box::new(Ext { insn: a.insn, parts: Vec::new(), vector_bytes: 16 }));
+            let mut part = operands(&a.insn, mode, run, ext);
+            part.imm = vex::lane_immediate(&a, part.imm, lane);
+            part
+        });
+        return operands(i, mode, vex::runner(a.shape), ext(parts.collect()));
+    }
     let (run, slow) = lookup(i).unwrap_or((ops::invalid::<M>, false));
+    operands(i, mode, run, if slow { ext(Vec::new()) } else { None })
+}
+
+/// An operation with the operands of `i`.
+fn operands<M: Memory>(i: &Instruction, mode: Mode, run: RunFn<M>, ext: Option<Box<Ext<M>>>) -> Op<M> {
     let mut op = Op {
         run,
         ip: i.ip(),
         imm: 0,
         disp: 0,
         target: 0,
-        ext: slow.then(|| Box::new(*i)),
+        ext,
         reg: [0; 4],
         base: CpuState::ZERO as u8,
         index: CpuState::ZERO as u8,

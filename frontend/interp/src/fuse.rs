@@ -4,21 +4,21 @@
 //! 1. Only what comes before the flags can fault, so `ip` of the pair is that of the first instruction, and it is so also for [`crate::run`].
 //! 2. The branch's target is a possible `rip`: otherwise there is no pair.
 
-use forklift_x86::{CcKind, Cond, Mode};
+use forklift_x86::{CcKind, Cond, CpuModel, Mode};
 use iced_x86::{Instruction, Mnemonic};
 
 use crate::place::{Place, Source, by_form, by_place, by_width};
 use crate::{Exec, Int, Memory, Op, RunFn, Step, compile_op};
 
 /// The pair of these neighbours, if it is one that is worth it.
-pub(crate) fn fuse<M: Memory>(first: &Instruction, branch: &Instruction, mode: Mode) -> Option<Op<M>> {
+pub(crate) fn fuse<M: Memory>(first: &Instruction, branch: &Instruction, mode: Mode, model: CpuModel) -> Option<Op<M>> {
     let cond = Cond::from_iced(branch.condition_code()).filter(|_| branch.is_jcc_short_or_near())?;
     let target = branch.near_branch_target();
     if first.has_lock_prefix() || (target as i64) << 16 >> 16 != target as i64 {
         return None;
     }
     let run = pick::<M>(first, cond)?;
-    let mut op = compile_op(first, mode);
+    let mut op = compile_op(first, mode, model);
     (op.run, op.target, op.cond) = (run, target, cond as u8);
     Some(op)
 }

@@ -131,6 +131,11 @@ pub trait Memory: CodeFetch + 'static {
     /// The time stamp counter and the processor number as RDTSCP gives them (TSC, TSC_AUX).
     fn timestamp(&mut self) -> (u64, u32);
 
+    /// A random number for RDRAND and RDSEED; `None` if there is none now, which programs must expect.
+    fn random(&mut self) -> Option<u64> {
+        None
+    }
+
     /// Whether the runner must return to its caller before the next block: a signal is pending, or translations were invalidated. Called once a block.
     fn attention(&self) -> bool;
 

@@ -27,8 +27,8 @@ pub struct Op<M: Memory> {
     pub disp: u64,
     /// Where the branch of a pair goes ([`crate::fuse`]).
     pub(crate) target: u64,
-    /// The instruction itself, for operations that need more than is here.
-    pub ext: Option<Box<Instruction>>,
+    /// What operations have that need more than is here.
+    pub(crate) ext: Option<Box<Ext<M>>>,
     /// Slots of the register operands, by operand number: GPR 0–15 (AH, CH, DH, BH in a byte operand: 16–19), vector, MMX, x87, segment number.
     pub reg: [u8; 4],
     /// Memory operand: GPR slot of the base ([`CpuState::ZERO`](forklift_x86::CpuState::ZERO) if absent).
@@ -49,6 +49,15 @@ pub struct Op<M: Memory> {
     pub(crate) cond: u8,
 }
 
+/// The instruction itself, and more.
+pub(crate) struct Ext<M: Memory> {
+    pub(crate) insn: Instruction,
+    /// Operations that this one is made of, one a lane or one for all.
+    pub(crate) parts: Vec<Op<M>>,
+    /// Size of the vectors. Unit: bytes.
+    pub(crate) vector_bytes: usize,
+}
+
 impl<M: Memory> Op<M> {
     /// Address of the next instruction.
     pub fn next_ip(&self) -> u64 {
@@ -59,7 +68,17 @@ impl<M: Memory> Op<M> {
     /// The decoded instruction. Kept for those whose table entry is `Pick::SlowBy`; others see an invalid one.
     pub fn insn(&self) -> &Instruction {
         static NONE: std::sync::LazyLock<Instruction> = std::sync::LazyLock::new(Instruction::default);
-        self.ext.as_deref().unwrap_or(&NONE)
+        self.ext.as_deref().map_or(&NONE, |e| &e.insn)
+    }
+
+    /// The operations that this one is made of.
+    pub(crate) fn parts(&self) -> &[Self] {
+        self.ext.as_deref().map_or(&[], |e| &e.parts)
+    }
+
+    /// Size of the instruction's vectors, 16 or 32.
+    pub(crate) fn vector_bytes(&self) -> usize {
+        self.ext.as_deref().map_or(16, |e| e.vector_bytes)
     }
 }
 

@@ -202,7 +202,7 @@ impl<M: Memory> Interp<M> {
             return segmented::step(cpu, mem, self.model);
         }
         let block = fetch_block(cpu, mem, 1)?;
-        let op = compile_op(&block.insns[0], cpu.mode);
+        let op = compile_op(&block.insns[0], cpu.mode, self.model);
         self.executed += 1;
         run_block(&mut Exec { cpu, mem, model: self.model }, core::slice::from_ref(&op), block.end.get())
     }
@@ -300,7 +300,7 @@ impl<M: Memory> Interp<M> {
             runs: 0,
             insns: block.insns.len() as u32,
             next: [NONE; 2],
-            ops: compile_block(&block),
+            ops: compile_block(&block, self.model),
             start,
             mode: block.mode,
             live: true,
@@ -322,15 +322,15 @@ impl<M: Memory> Interp<M> {
     }
 }
 
-fn compile_block<M: Memory>(block: &Block) -> Box<[Op<M>]> {
+fn compile_block<M: Memory>(block: &Block, model: CpuModel) -> Box<[Op<M>]> {
     let mut ops: Vec<Op<M>> = Vec::with_capacity(block.insns.len());
     if let [body @ .., first, branch] = &block.insns[..]
-        && let Some(pair) = fuse(first, branch, block.mode)
+        && let Some(pair) = fuse(first, branch, block.mode, model)
     {
-        ops.extend(body.iter().map(|i| compile_op(i, block.mode)));
+        ops.extend(body.iter().map(|i| compile_op(i, block.mode, model)));
         ops.push(pair);
     } else {
-        ops.extend(block.insns.iter().map(|i| compile_op(i, block.mode)));
+        ops.extend(block.insns.iter().map(|i| compile_op(i, block.mode, model)));
     }
     ops.into()
 }

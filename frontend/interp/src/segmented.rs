@@ -87,10 +87,10 @@ fn is_idle_repeat(cpu: &CpuState, i: &Instruction) -> bool {
 /// Runs the operation; of a repeated instruction, one iteration.
 fn run_one<M: Memory>(cx: &mut Exec<'_, M>, i: &Instruction) -> Result<(), Exit> {
     if !is_repeated(i) || is_idle_repeat(cx.cpu, i) {
-        return run_op(cx, &compile_op(i, Mode::Bits32));
+        return run_op(cx, &compile_op(i, Mode::Bits32, cx.model));
     }
     let until_zero = i.has_repne_prefix();
-    run_op(cx, &compile_op(&once(i), Mode::Bits32))?;
+    run_op(cx, &compile_op(&once(i), Mode::Bits32, cx.model))?;
     let mask = count_mask(i);
     let count = cx.cpu.get(Gpr::Rcx);
     let left = count.wrapping_sub(1) & mask;

@@ -28,7 +28,7 @@ impl Rig {
         let mut cpu = CpuState::new(mode);
         cpu.rip = CODE;
         cpu.set(Gpr::Rsp, STACK);
-        Self { cpu, mem, interp: Interp::new(CpuModel::V2, u32::MAX) }
+        Self { cpu, mem, interp: Interp::new(CpuModel::Max, u32::MAX) }
     }
 
     pub(crate) fn new64(code: &[u8]) -> Self {

@@ -1,6 +1,7 @@
 //! Every instruction of every CPUID feature that a CPU model has is interpreted, and none of them panics.
 //!
-//! The instructions come out of the decoder: each opcode of the four legacy maps with each mandatory prefix, REX.W and ModRM byte, in both modes.
+//! The instructions come out of the decoder: each opcode of the four legacy maps with each mandatory prefix, REX.W and ModRM byte, each of the VEX maps with all
+//! fields, and 3DNow!'s, in both modes.
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,31 @@ fn is_advertised(f: CpuidFeature) -> bool {
             | F::XSAVEOPT
             | F::SYSCALL
             | F::RDTSCP
+            | F::XSAVEC
+            | F::AVX
+            | F::AVX2
+            | F::FMA
+            | F::F16C
+            | F::BMI1
+            | F::BMI2
+            | F::LZCNT
+            | F::ADX
+            | F::AES
+            | F::PCLMULQDQ
+            | F::VAES
+            | F::VPCLMULQDQ
+            | F::SHA
+            | F::GFNI
+            | F::RDRAND
+            | F::RDSEED
+            | F::RDPID
+            | F::FSGSBASE
+            | F::CLFLUSHOPT
+            | F::CLWB
+            | F::SSE4A
+            | F::D3NOW
+            | F::D3NOWEXT
+            | F::PREFETCHW
     )
 }
 
@@ -60,16 +86,31 @@ fn is_exempt(c: Code) -> bool {
 fn instructions(mode: Mode) -> Vec<(Vec<u8>, Instruction)> {
     let mut found = BTreeMap::new();
     let rex: &[&[u8]] = if mode == Mode::Bits64 { &[&[], &[0x48]] } else { &[&[]] };
+    // The first instruction found of each code and shape.
+    let mut add = |bytes: Vec<u8>| {
+        let Some(i) = decode_one(mode, GuestAddr::new(CODE), &bytes) else { return };
+        if !i.is_invalid() && i.code().cpuid_features().iter().all(|&f| is_advertised(f)) && !is_exempt(i.code()) {
+            let shape: Vec<OpKind> = (0..i.op_count()).map(|k| i.op_kind(k)).collect();
+            let lock = (i.has_lock_prefix(), i.has_rep_prefix(), i.has_repne_prefix());
+            found.entry((i.code() as usize, format!("{shape:?}{lock:?}"))).or_insert((bytes, i));
+        }
+    };
     for (map, prefix, rex) in product(&[&[], &[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]], &[&[], &[0x66], &[0xf2], &[0xf3], &[0x67], &[0xf0]], rex) {
         for (opcode, modrm) in (0..=255u8).flat_map(|o| (0..=255u8).map(move |m| (o, m))) {
             let bytes = [prefix, rex, map, &[opcode, modrm, 0x10, 0, 0x60, 0, 0, 0, 0, 0, 0, 0][..]].concat();
-            let Some(i) = decode_one(mode, GuestAddr::new(CODE), &bytes) else { continue };
-            if !i.is_invalid() && i.code().cpuid_features().iter().all(|&f| is_advertised(f)) && !is_exempt(i.code()) {
-                let shape: Vec<OpKind> = (0..i.op_count()).map(|k| i.op_kind(k)).collect();
-                let lock = (i.has_lock_prefix(), i.has_rep_prefix(), i.has_repne_prefix());
-                found.entry((i.code() as usize, format!("{shape:?}{lock:?}"))).or_insert((bytes, i));
+            add(bytes);
+        }
+    }
+    // Third VEX byte: W, vvvv (none, or xmm1), L, pp. A memory operand and a register one for each ModRM.reg; an index that is no other operand.
+    for (map, third) in (1..4u8).flat_map(|m| (0..32u8).map(move |f| (m, (f & 0x10) << 3 | if f & 8 != 0 { 0x78 } else { 0x70 } | f & 7))) {
+        for (opcode, reg) in (0..=255u8).flat_map(|o| (0..8u8).map(move |r| (o, r << 3))) {
+            for modrm in [0xc2 | reg, 0x04 | reg] {
+                add(vec![0xc4, 0xe0 | map, third, opcode, modrm, 0x38, 0, 0, 0, 0]);
             }
         }
+    }
+    for (opcode, modrm) in (0..=255u8).flat_map(|o| [0xc1, 0x00].map(|m| (o, m))) {
+        add(vec![0x0f, 0x0f, modrm, opcode, 0, 0]);
     }
     found.into_values().collect()
 }
@@ -117,7 +158,7 @@ fn none_panics_and_faults_leave_rip() {
             mem.map(CODE, bytes.clone(), Perm::RX);
             mem.map(DATA, (0..0x1000).map(|k| (k * 13) as u8).collect(), Perm::RW);
             let mut cpu = processor(mode, data);
-            let end = Interp::new(CpuModel::V2, u32::MAX).step(&mut cpu, &mut mem);
+            let end = Interp::new(CpuModel::Max, u32::MAX).step(&mut cpu, &mut mem);
             let is_trap = matches!(end, Err(Exit::Fault(Fault::Breakpoint | Fault::Debug | Fault::Overflow)));
             if let Err(Exit::Fault(_)) = end
                 && !is_trap

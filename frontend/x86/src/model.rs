@@ -5,6 +5,10 @@
 use core::fmt;
 use core::str::FromStr;
 
+use iced_x86::{Code, CpuidFeature, Mnemonic};
+
+use crate::xstate::{self, component};
+
 /// What CPUID returns for one leaf.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct CpuidLeaf {
@@ -45,11 +49,37 @@ pub enum Feature {
     Lahf64,
     Rdtscp,
     Nx,
+    Pclmulqdq,
+    Fma,
+    Aes,
+    Avx,
+    F16c,
+    Rdrand,
+    Fsgsbase,
+    Bmi1,
+    Avx2,
+    Bmi2,
+    Rdseed,
+    Adx,
+    Clflushopt,
+    Clwb,
+    Sha,
+    Gfni,
+    Vaes,
+    Vpclmulqdq,
+    Rdpid,
+    Lzcnt,
+    Sse4a,
+    Prefetchw,
+    D3now,
+    D3nowext,
+    Xsaveopt,
+    Xsavec,
 }
 
 impl Feature {
     /// All features, in the order of the table below.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 49] = [
         Self::Fpu,
         Self::Tsc,
         Self::Cx8,
@@ -73,12 +103,38 @@ impl Feature {
         Self::Lahf64,
         Self::Rdtscp,
         Self::Nx,
+        Self::Pclmulqdq,
+        Self::Fma,
+        Self::Aes,
+        Self::Avx,
+        Self::F16c,
+        Self::Rdrand,
+        Self::Fsgsbase,
+        Self::Bmi1,
+        Self::Avx2,
+        Self::Bmi2,
+        Self::Rdseed,
+        Self::Adx,
+        Self::Clflushopt,
+        Self::Clwb,
+        Self::Sha,
+        Self::Gfni,
+        Self::Vaes,
+        Self::Vpclmulqdq,
+        Self::Rdpid,
+        Self::Lzcnt,
+        Self::Sse4a,
+        Self::Prefetchw,
+        Self::D3now,
+        Self::D3nowext,
+        Self::Xsaveopt,
+        Self::Xsavec,
     ];
 
     /// Where CPUID shows the feature, its name in /proc/cpuinfo, and the first model that has it.
     const fn info(self) -> (Place, &'static str, CpuModel) {
         use CpuModel as M;
-        use Place::{C1, CX, D1, DX};
+        use Place::{A13, B7, C1, C7, CX, D1, DX};
         match self {
             Self::Fpu => (D1(0), "fpu", M::I486),
             Self::Tsc => (D1(4), "tsc", M::I686),
@@ -103,7 +159,84 @@ impl Feature {
             Self::Rdtscp => (DX(27), "rdtscp", M::V2),
             Self::LongMode => (DX(29), "lm", M::Core2),
             Self::Lahf64 => (CX(0), "lahf_lm", M::Core2),
+            Self::Pclmulqdq => (C1(1), "pclmulqdq", M::V3),
+            Self::Fma => (C1(12), "fma", M::V3),
+            Self::Aes => (C1(25), "aes", M::V3),
+            Self::Avx => (C1(28), "avx", M::V3),
+            Self::F16c => (C1(29), "f16c", M::V3),
+            Self::Rdrand => (C1(30), "rdrand", M::V3),
+            Self::Fsgsbase => (B7(0), "fsgsbase", M::V3),
+            Self::Bmi1 => (B7(3), "bmi1", M::V3),
+            Self::Avx2 => (B7(5), "avx2", M::V3),
+            Self::Bmi2 => (B7(8), "bmi2", M::V3),
+            Self::Rdseed => (B7(18), "rdseed", M::V3),
+            Self::Adx => (B7(19), "adx", M::V3),
+            Self::Clflushopt => (B7(23), "clflushopt", M::V3),
+            Self::Clwb => (B7(24), "clwb", M::Max),
+            Self::Sha => (B7(29), "sha_ni", M::Max),
+            Self::Gfni => (C7(8), "gfni", M::Max),
+            Self::Vaes => (C7(9), "vaes", M::Max),
+            Self::Vpclmulqdq => (C7(10), "vpclmulqdq", M::Max),
+            Self::Rdpid => (C7(22), "rdpid", M::Max),
+            Self::Lzcnt => (CX(5), "abm", M::V3),
+            Self::Sse4a => (CX(6), "sse4a", M::Max),
+            Self::Prefetchw => (CX(8), "3dnowprefetch", M::V3),
+            Self::D3nowext => (DX(30), "3dnowext", M::Max),
+            Self::D3now => (DX(31), "3dnow", M::Max),
+            Self::Xsaveopt => (A13(0), "xsaveopt", M::V3),
+            Self::Xsavec => (A13(1), "xsavec", M::V3),
         }
+    }
+
+    /// The feature that iced calls `f`, if it is one that a model may lack.
+    const fn from_iced(f: CpuidFeature) -> Option<Self> {
+        Some(match f {
+            CpuidFeature::FPU => Self::Fpu,
+            CpuidFeature::TSC => Self::Tsc,
+            CpuidFeature::CX8 => Self::Cx8,
+            CpuidFeature::CMOV => Self::Cmov,
+            CpuidFeature::MMX => Self::Mmx,
+            CpuidFeature::FXSR => Self::Fxsr,
+            CpuidFeature::SSE => Self::Sse,
+            CpuidFeature::SSE2 => Self::Sse2,
+            CpuidFeature::SEP => Self::Sysenter,
+            CpuidFeature::CLFSH => Self::Clflush,
+            CpuidFeature::SSE3 => Self::Sse3,
+            CpuidFeature::SSSE3 => Self::Ssse3,
+            CpuidFeature::SSE4_1 => Self::Sse41,
+            CpuidFeature::SSE4_2 => Self::Sse42,
+            CpuidFeature::POPCNT => Self::Popcnt,
+            CpuidFeature::CMPXCHG16B => Self::Cx16,
+            CpuidFeature::MOVBE => Self::Movbe,
+            CpuidFeature::XSAVE => Self::Xsave,
+            CpuidFeature::RDTSCP => Self::Rdtscp,
+            CpuidFeature::PCLMULQDQ => Self::Pclmulqdq,
+            CpuidFeature::FMA => Self::Fma,
+            CpuidFeature::AES => Self::Aes,
+            CpuidFeature::AVX => Self::Avx,
+            CpuidFeature::F16C => Self::F16c,
+            CpuidFeature::RDRAND => Self::Rdrand,
+            CpuidFeature::FSGSBASE => Self::Fsgsbase,
+            CpuidFeature::BMI1 => Self::Bmi1,
+            CpuidFeature::AVX2 => Self::Avx2,
+            CpuidFeature::BMI2 => Self::Bmi2,
+            CpuidFeature::RDSEED => Self::Rdseed,
+            CpuidFeature::ADX => Self::Adx,
+            CpuidFeature::CLFLUSHOPT => Self::Clflushopt,
+            CpuidFeature::CLWB => Self::Clwb,
+            CpuidFeature::SHA => Self::Sha,
+            CpuidFeature::GFNI => Self::Gfni,
+            CpuidFeature::VAES => Self::Vaes,
+            CpuidFeature::VPCLMULQDQ => Self::Vpclmulqdq,
+            CpuidFeature::RDPID => Self::Rdpid,
+            CpuidFeature::LZCNT => Self::Lzcnt,
+            CpuidFeature::SSE4A => Self::Sse4a,
+            CpuidFeature::D3NOW => Self::D3now,
+            CpuidFeature::D3NOWEXT => Self::D3nowext,
+            CpuidFeature::XSAVEOPT => Self::Xsaveopt,
+            CpuidFeature::XSAVEC => Self::Xsavec,
+            _ => return None,
+        })
     }
 
     /// The name that Linux gives the feature in /proc/cpuinfo.
@@ -112,9 +245,12 @@ impl Feature {
     }
 }
 
-/// Register and bit of a feature: leaf 1 ECX/EDX, leaf 0x8000_0001 ECX/EDX.
+/// Register and bit of a feature: leaf 1 ECX/EDX, leaf 7 EBX/ECX, leaf 0xd (subleaf 1) EAX, leaf 0x8000_0001 ECX/EDX.
 #[derive(Clone, Copy)]
 enum Place {
+    B7(u32),
+    C7(u32),
+    A13(u32),
     C1(u32),
     D1(u32),
     CX(u32),
@@ -134,11 +270,15 @@ pub enum CpuModel {
     Core2,
     /// x86-64-v2: SSE4.2, POPCNT; and MOVBE, XSAVE.
     V2,
+    /// x86-64-v3: AVX2, FMA, BMI; and what the CPUs of that time have besides: AES, PCLMULQDQ, RDRAND, ADX, FSGSBASE, XSAVEC.
+    V3,
+    /// All that there is, whoever made it: SHA, VAES, GFNI, SSE4a, 3DNow!.
+    Max,
 }
 
 impl CpuModel {
     /// All models, oldest first.
-    pub const ALL: [Self; 5] = [Self::I486, Self::I686, Self::X64, Self::Core2, Self::V2];
+    pub const ALL: [Self; 7] = [Self::I486, Self::I686, Self::X64, Self::Core2, Self::V2, Self::V3, Self::Max];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -148,6 +288,8 @@ impl CpuModel {
             Self::X64 => "x86-64",
             Self::Core2 => "core2",
             Self::V2 => "x86-64-v2",
+            Self::V3 => "x86-64-v3",
+            Self::Max => "max",
         }
     }
 
@@ -168,17 +310,31 @@ impl CpuModel {
             Self::X64 => 0xf34,
             Self::Core2 => 0x6f6,
             Self::V2 => 0x106a5,
+            Self::V3 | Self::Max => 0x506e3,
         }
     }
 
-    /// XCR0: x87 and SSE, where XSAVE exists.
+    /// Whether the instruction exists: all features that it is of are there. Hints, and F3 prefixes that older CPUs ignore, exist everywhere.
+    pub fn permits(self, code: Code) -> bool {
+        let m = code.mnemonic();
+        let ignored =
+            matches!(m, Mnemonic::Tzcnt | Mnemonic::Lzcnt | Mnemonic::Prefetchnta | Mnemonic::Prefetcht0 | Mnemonic::Prefetcht1 | Mnemonic::Prefetcht2)
+                || matches!(m, Mnemonic::Prefetch | Mnemonic::Prefetchw);
+        ignored || code.cpuid_features().iter().all(|&f| Feature::from_iced(f).is_none_or(|f| self.has(f)))
+    }
+
+    /// XCR0: x87, SSE and AVX, as far as they exist; 0 without XSAVE.
     pub fn xcr0(self) -> u64 {
-        if self.has(Feature::Xsave) { 3 } else { 0 }
+        match (self.has(Feature::Xsave), self.has(Feature::Avx)) {
+            (false, _) => 0,
+            (true, false) => component::X87 | component::SSE,
+            (true, true) => component::X87 | component::SSE | component::AVX,
+        }
     }
 
     /// The bytes that XSAVE needs for all of `xcr0` (SDM vol. 1, 13.4).
-    pub const fn xsave_size(self) -> u32 {
-        576
+    pub fn xsave_size(self) -> u32 {
+        xstate::size(self.xcr0()) as u32
     }
 
     /// The brand string, 48 bytes, padded with zeroes.
@@ -190,6 +346,8 @@ impl CpuModel {
             Self::X64 => "forklift x86-64",
             Self::Core2 => "forklift core2",
             Self::V2 => "forklift x86-64-v2",
+            Self::V3 => "forklift x86-64-v3",
+            Self::Max => "forklift max",
         };
         b[..text.len()].copy_from_slice(text.as_bytes());
         b
@@ -201,6 +359,11 @@ impl CpuModel {
             0 => CpuidLeaf { eax: if self.has(Feature::Xsave) { 0xd } else { 1 }, ebx: 0x756e_6547, edx: 0x4965_6e69, ecx: 0x6c65_746e },
             1 => self.leaf1(),
             7 | 0xd if !self.has(Feature::Xsave) => CpuidLeaf::default(),
+            7 if subleaf == 0 => CpuidLeaf {
+                ebx: self.bits(|p| if let Place::B7(b) = p { Some(b) } else { None }),
+                ecx: self.bits(|p| if let Place::C7(b) = p { Some(b) } else { None }),
+                ..CpuidLeaf::default()
+            },
             0xd => self.leaf_xsave(subleaf),
             0x8000_0000 => CpuidLeaf { eax: 0x8000_0008, ..CpuidLeaf::default() },
             0x8000_0001 => CpuidLeaf {
@@ -238,6 +401,13 @@ impl CpuModel {
         let size = self.xsave_size();
         match subleaf {
             0 => CpuidLeaf { eax: self.xcr0() as u32, ebx: size, ecx: size, edx: 0 },
+            // XGETBV with ecx = 1 comes with XSAVEC; ebx is the size of the compact form.
+            1 => {
+                let compact = if self.has(Feature::Xsavec) { 1 << 2 } else { 0 };
+                let eax = self.bits(|p| if let Place::A13(b) = p { Some(b) } else { None }) | compact;
+                CpuidLeaf { eax, ebx: if eax != 0 { size } else { 0 }, ..CpuidLeaf::default() }
+            }
+            2 if self.has(Feature::Avx) => CpuidLeaf { eax: xstate::AVX_SIZE as u32, ebx: xstate::AVX_OFFSET as u32, ..CpuidLeaf::default() },
             _ => CpuidLeaf::default(),
         }
     }
@@ -291,5 +461,15 @@ mod tests {
         }
         assert!(!CpuModel::X64.has(Feature::Sse3));
         assert!(CpuModel::V2.has(Feature::Sse42));
+        assert!(CpuModel::V3.has(Feature::Avx2) && !CpuModel::V3.has(Feature::Sha) && CpuModel::Max.has(Feature::Sha));
+    }
+
+    #[test]
+    fn instructions_are_of_their_model() {
+        assert!(!CpuModel::V2.permits(Code::VEX_Vpaddb_ymm_ymm_ymmm256) && CpuModel::V3.permits(Code::VEX_Vpaddb_ymm_ymm_ymmm256));
+        assert!(!CpuModel::V3.permits(Code::VEX_Vaesenc_ymm_ymm_ymmm256) && CpuModel::Max.permits(Code::VEX_Vaesenc_ymm_ymm_ymmm256));
+        assert!(CpuModel::I486.permits(Code::Add_rm8_r8) && CpuModel::V2.permits(Code::Tzcnt_r32_rm32));
+        assert_eq!((CpuModel::V2.xsave_size(), CpuModel::V3.xsave_size()), (576, 832));
+        assert_eq!(CpuModel::V3.cpuid(0xd, 2).ebx, 576);
     }
 }

@@ -21,7 +21,24 @@ pub mod component {
     pub const X87: u64 = 1;
     /// XMM registers; MXCSR in part.
     pub const SSE: u64 = 2;
+    /// The upper halves of YMM registers; MXCSR in part.
+    pub const AVX: u64 = 4;
 }
+
+/// Where the upper halves of the YMM registers are, in the standard form, and in the compact one without other components.
+pub const AVX_OFFSET: usize = LEGACY_SIZE + HEADER_SIZE;
+/// Unit: bytes.
+pub const AVX_SIZE: usize = 256;
+/// Bit of XCOMP_BV that tells the compact form.
+pub const COMPACT: u64 = 1 << 63;
+
+/// Size of an image in the standard form that has room for these components.
+pub const fn size(components: u64) -> usize {
+    if components & component::AVX != 0 { AVX_OFFSET + AVX_SIZE } else { AVX_OFFSET }
+}
+
+/// The upper halves of the YMM registers.
+pub type Upper = [u8; AVX_SIZE];
 
 /// A legacy region.
 pub type Legacy = [u8; LEGACY_SIZE];
@@ -119,11 +136,28 @@ pub fn read_xmm(cpu: &mut CpuState, image: &Legacy) {
     }
 }
 
+/// Writes the upper halves of the YMM registers that the state's mode has.
+pub fn write_upper(cpu: &CpuState, image: &mut Upper) {
+    for (i, v) in cpu.vec.iter().enumerate().take(xmm_count(cpu.mode)) {
+        image[16 * i..16 * i + 16].copy_from_slice(&v.0[16..32]);
+    }
+}
+
+/// Sets the upper halves of the YMM registers that the state's mode has.
+pub fn read_upper(cpu: &mut CpuState, image: &Upper) {
+    let count = xmm_count(cpu.mode);
+    for (i, v) in cpu.vec.iter_mut().enumerate().take(count) {
+        v.0[16..32].copy_from_slice(&image[16 * i..16 * i + 16]);
+    }
+}
+
 /// The components that are not in their initial state (XINUSE): among XMM registers, those of the state's mode.
 pub fn in_use(cpu: &CpuState) -> u64 {
     let x87 = if cpu.x87 == X87::default() { 0 } else { component::X87 };
     let sse = if (0..xmm_count(cpu.mode)).all(|i| cpu.xmm(i) == 0) { 0 } else { component::SSE };
-    x87 | sse
+    let upper = |v: &crate::Vec512| v.0[16..32] != [0; 16];
+    let avx = if cpu.vec.iter().take(xmm_count(cpu.mode)).any(upper) { component::AVX } else { 0 };
+    x87 | sse | avx
 }
 
 /// Sets components to their initial state; MXCSR is not among them.
@@ -133,6 +167,9 @@ pub fn init(cpu: &mut CpuState, components: u64) {
     }
     if components & component::SSE != 0 {
         (0..xmm_count(cpu.mode)).for_each(|i| cpu.set_xmm(i, 0));
+    }
+    if components & component::AVX != 0 {
+        read_upper(cpu, &[0; AVX_SIZE]);
     }
 }
 

@@ -74,6 +74,9 @@ pub fn different(want: &Output, got: &Output, flags: u32, x87: bool) -> String {
         if w.xmm(i) != g.xmm(i) {
             line(&format!("Xmm{i}"), &w.xmm(i), &g.xmm(i));
         }
+        if w.vec[i].0[16..32] != g.vec[i].0[16..32] {
+            line(&format!("upper half of Ymm{i}"), &hex(&w.vec[i].0[16..32]), &hex(&g.vec[i].0[16..32]));
+        }
     }
     let (wf, gf) = (w.flags.rflags() as u32 & flags, g.flags.rflags() as u32 & flags);
     if wf != gf {

@@ -20,6 +20,7 @@ pub fn fill(group: &Group, case: &Case, got: &Output) -> String {
     let mut words = vec![end];
     words.extend(gprs(input, got));
     words.extend(rip(super::check::expected_rip(got.end, input), got));
+    words.extend(vectors(input, got));
     words.extend(data(input, got));
     words.join(" ")
 }
@@ -45,13 +46,28 @@ fn results(insn: &Instruction, input: &Input, got: &Output) -> String {
     let mut words = gprs(input, got);
     words.extend(rip(super::check::expected_rip(got.end, input), got));
     words.extend(flags(insn, input, got));
-    words.extend((0..16).filter(|&i| input.cpu.xmm(i) != got.cpu.xmm(i)).map(|i| format!("xmm{i}={:#x}", got.cpu.xmm(i))));
+    words.extend(vectors(input, got));
     if input.cpu.mxcsr != got.cpu.mxcsr {
         words.push(format!("mxcsr={:#x}", got.cpu.mxcsr));
     }
     words.extend(x87(insn, input, got));
     words.extend(data(input, got));
     words.join(" ")
+}
+
+/// The vector registers that changed.
+fn vectors(input: &Input, got: &Output) -> Vec<String> {
+    let low = |c: &forklift_x86::CpuState, i: usize| c.vec[i].low::<32>();
+    (0..16).filter(|&i| low(&input.cpu, i) != low(&got.cpu, i)).map(|i| vector(input, got, i)).collect()
+}
+
+/// A vector register, its upper half if that counts.
+fn vector(input: &Input, got: &Output, i: usize) -> String {
+    let upper = |c: &forklift_x86::CpuState| u128::from_le_bytes(std::array::from_fn(|b| c.vec[i].0[16 + b]));
+    match (upper(&input.cpu), upper(&got.cpu)) {
+        (0, 0) => format!("xmm{i}={:#x}", got.cpu.xmm(i)),
+        (_, u) => format!("ymm{i}=u128({:#x},{u:#x})", got.cpu.xmm(i)),
+    }
 }
 
 fn gprs(input: &Input, got: &Output) -> Vec<String> {

@@ -11,7 +11,7 @@
 //! A header has the mode, the text (compared with what the decoder makes of the bytes, but for blanks and case) and the bytes. A case has what it
 //! starts from, `=>`, and what must have changed. Everything starts as zero, but for the stack pointer ([`STACK`](crate::machine::STACK)).
 //!
-//! Places: registers of any width (`al`, `r8d`; as a result in 64-bit mode `eax=v` means that all of `rax` is `v`), `cf pf af zf sf of df ac id`, `xmm0`, `mm0`,
+//! Places: registers of any width (`al`, `r8d`; as a result in 64-bit mode `eax=v` means that all of `rax` is `v`), `cf pf af zf sf of df ac id`, `xmm0`, `ymm0`, `mm0`,
 //! `st0`, `top`, `fcw`, `fsw` (without TOP), `used` (abridged tag word), `mxcsr`, `fsbase`, `gsbase`, `rip`, and data by offset: `d8[0x10]`, `d16 d32 d64 d80 d128`.
 //!
 //! Values: `1`, `-1`, `~0`, `0xff`; `data`, `ro`, `code`, `stack` and `none` (unmapped), with `+n` or `-n`; lanes from the lowest, `u8(…) u16 u32 u64 f32 f64`;

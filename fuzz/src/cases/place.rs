@@ -16,6 +16,8 @@ pub enum Place {
     /// One bit of RFLAGS, as its mask.
     Flag(u32),
     Xmm(usize),
+    /// The whole of a YMM register.
+    Ymm(usize),
     Mm(usize),
     St(usize),
     Top,
@@ -51,6 +53,7 @@ impl Place {
         named
             .or_else(|| flag(s).map(Self::Flag))
             .or_else(|| number("xmm", 16).map(Self::Xmm))
+            .or_else(|| number("ymm", 16).map(Self::Ymm))
             .or_else(|| number("mm", 8).map(Self::Mm))
             .or_else(|| number("st", 8).map(Self::St))
             .or_else(|| data(s))
@@ -63,6 +66,7 @@ impl Place {
             Self::Gpr { size, .. } | Self::Data { size, .. } => size,
             Self::Flag(_) | Self::Used => 1,
             Self::Xmm(_) => 16,
+            Self::Ymm(_) => 32,
             Self::St(_) => 10,
             Self::Fcw | Self::Fsw => 2,
             Self::Top | Self::Mxcsr => 4,
@@ -79,6 +83,7 @@ impl Place {
             Self::Flag(mask) => vec![u8::from(c.flags.rflags() as u32 & mask != 0)],
             Self::Used => vec![c.x87.used],
             Self::Xmm(i) => c.xmm(i).to_le_bytes().to_vec(),
+            Self::Ymm(i) => c.vec[i].low::<32>().to_vec(),
             Self::St(i) => [&st(i).mantissa.to_le_bytes()[..], &st(i).sign_exp.to_le_bytes()].concat(),
             Self::Mm(i) => c.x87.regs[i].mantissa.to_le_bytes().to_vec(),
             Self::Fcw => c.x87.cw.to_le_bytes().to_vec(),
@@ -104,6 +109,7 @@ impl Place {
             Self::Flag(mask) => c.flags.set_rflags(if wide & 1 != 0 { u64::from(mask) } else { 0 }, mask),
             Self::Used => c.x87.used = wide as u8,
             Self::Xmm(i) => c.set_xmm(i, v.iter().rev().fold(0, |n, &b| n << 8 | u128::from(b))),
+            Self::Ymm(i) => c.vec[i].0[..32].copy_from_slice(v),
             Self::St(i) => {
                 let at = (c.x87.top as usize + i) & 7;
                 c.x87.regs[at] = X87Reg { mantissa: wide, sign_exp: u16::from_le_bytes([v[8], v[9]]), pad: [0; 3] };

@@ -35,7 +35,10 @@ impl Value {
     /// The value as `width` bytes, least significant first; `None` if it has another width by itself.
     pub fn bytes(&self, width: usize) -> Option<Vec<u8>> {
         match self {
-            Self::Int(i) => Some(i.to_le_bytes()[..width.min(16)].to_vec()),
+            Self::Int(i) => {
+                let sign = if *i < 0 { 0xff } else { 0 };
+                Some(i.to_le_bytes().into_iter().chain(std::iter::repeat(sign)).take(width).collect())
+            }
             Self::Bytes(b) => (b.len() == width).then(|| b.clone()),
             Self::Real(r) => (width == 10).then(|| extended(*r)),
         }

@@ -23,11 +23,13 @@ use crate::machine::{CODE, CODE_SIZE, DATA, DATA_SIZE, End, Input, NoAnswer, Out
 /// Linux's selectors for code of both modes.
 const CS64: u64 = 0x33;
 const CS32: u64 = 0x23;
-/// Size of FXSAVE's image and XSAVE's header.
-const FX_SIZE: usize = 512 + 64;
+/// Size of FXSAVE's image, XSAVE's header and the upper halves of the YMM registers, which the frame has only if the CPU has AVX.
+const FX_SIZE: usize = 512 + 64 + 256;
 /// The part of it with registers, and where XSTATE_BV lies.
 const FX_LEGACY: usize = 416;
 const FX_BV: usize = 512;
+/// Where the upper halves lie.
+const FX_UPPER: usize = 576;
 /// How long code may run. Unit: microseconds of CPU time.
 const RUN_LIMIT: i64 = 50_000;
 /// How long the child may take to answer. Unit: milliseconds.
@@ -58,6 +60,8 @@ const GREGS: [c_int; 16] = [
 struct Shared {
     gregs: [i64; 23],
     fx: [u8; FX_SIZE],
+    /// How much of that frames have.
+    fx_len: usize,
     fs_base: u64,
     gs_base: u64,
     signal: c_int,
@@ -185,6 +189,7 @@ impl Shared {
         let cs = if c.mode == Mode::Bits64 { CS64 } else { CS32 };
         self.gregs[libc::REG_CSGSFS as usize] = (cs | 0x2b << 48) as i64;
         self.fx = fxsave(c);
+        self.fx_len = if std::is_x86_feature_detected!("avx") { FX_SIZE } else { FX_UPPER };
         (self.fs_base, self.gs_base) = (c.seg_base[Seg::Fs.index()], c.seg_base[Seg::Gs.index()]);
         self.code.copy_from_slice(&input.code_area());
         self.data.copy_from_slice(&input.data);
@@ -247,9 +252,10 @@ fn fxsave(c: &CpuState) -> [u8; FX_SIZE] {
     }
     for i in 0..16 {
         put(160 + 16 * i, &c.xmm(i).to_le_bytes());
+        put(FX_UPPER + 16 * i, &c.vec[i].0[16..32]);
     }
-    // XSTATE_BV: x87 and SSE are not in their initial state.
-    put(512, &3u64.to_le_bytes());
+    // XSTATE_BV: x87, SSE and AVX are not in their initial state.
+    put(FX_BV, &7u64.to_le_bytes());
     fx
 }
 
@@ -266,8 +272,11 @@ fn fxrstor(c: &mut CpuState, fx: &[u8; FX_SIZE]) {
         let r = &mut c.x87.regs[(c.x87.top as usize + i) & 7];
         (r.mantissa, r.sign_exp) = (u64_at(32 + 16 * i), u16_at(40 + 16 * i));
     }
+    let upper_held = u64_at(FX_BV) & 4 != 0;
     for i in 0..16 {
         c.set_xmm(i, u128::from(u64_at(160 + 16 * i)) | u128::from(u64_at(168 + 16 * i)) << 64);
+        let upper = if upper_held { std::array::from_fn(|b| fx[FX_UPPER + 16 * i + b]) } else { [0; 16] };
+        c.vec[i].0[16..32].copy_from_slice(&upper);
     }
 }
 
@@ -392,7 +401,7 @@ extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
         let s = SHARED;
         if signal == libc::SIGUSR1 {
             HOST_FRAME = *gregs;
-            HOST_FX = *fx;
+            ptr::copy_nonoverlapping(fx.cast::<u8>(), (&raw mut HOST_FX).cast::<u8>(), (*s).fx_len);
             enter(gregs, fx, s);
             return;
         }
@@ -401,12 +410,12 @@ extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
             return; // The timer, after the guest had ended.
         }
         (*s).gregs = *gregs;
-        (*s).fx = *fx;
+        ptr::copy_nonoverlapping(fx.cast::<u8>(), (&raw mut (*s).fx).cast::<u8>(), (*s).fx_len);
         ((*s).signal, (*s).si_code) = (signal, (*info).si_code);
         // si_arch lies behind si_call_addr and si_syscall.
         (*s).si_arch = *info.cast::<u32>().add(7);
         *gregs = HOST_FRAME;
-        *fx = HOST_FX;
+        ptr::copy_nonoverlapping((&raw const HOST_FX).cast::<u8>(), fx.cast::<u8>(), (*s).fx_len);
     }
 }
 
@@ -416,8 +425,12 @@ unsafe fn enter(gregs: *mut [i64; 23], fx: *mut [u8; FX_SIZE], s: *mut Shared) {
     unsafe {
         *gregs = (*s).gregs;
         ptr::copy_nonoverlapping((&raw const (*s).fx).cast::<u8>(), fx.cast::<u8>(), FX_LEGACY);
-        // The kernel's bytes at 464 say that a header follows; of it only the bits for x87 and SSE are ours.
-        *fx.cast::<u8>().add(FX_BV) |= 3;
+        // The kernel's bytes at 464 say that a header follows; of it only the bits for x87, SSE and AVX are ours.
+        let has_upper = (*s).fx_len > FX_UPPER;
+        *fx.cast::<u8>().add(FX_BV) |= if has_upper { 7 } else { 3 };
+        if has_upper {
+            ptr::copy_nonoverlapping((&raw const (*s).fx).cast::<u8>().add(FX_UPPER), fx.cast::<u8>().add(FX_UPPER), FX_SIZE - FX_UPPER);
+        }
         arch_prctl(ARCH_SET_GS, (*s).gs_base);
         arch_prctl(ARCH_SET_FS, (*s).fs_base);
     }

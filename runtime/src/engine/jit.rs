@@ -155,7 +155,7 @@ impl LiftEnv for Env<'_> {
     }
 
     fn token(&mut self, i: &Instruction) -> u64 {
-        let op = Box::new(compile_op(i, self.mode));
+        let op = Box::new(compile_op(i, self.mode, self.model));
         let token = core::ptr::from_ref(&*op) as u64;
         self.steps.push(op);
         token

@@ -221,6 +221,13 @@ impl Memory for CpuMem {
         crate::host::timestamp()
     }
 
+    fn random(&mut self) -> Option<u64> {
+        let mut v = 0u64;
+        // SAFETY: eight bytes to fill.
+        let n = unsafe { libc::getrandom((&raw mut v).cast(), 8, libc::GRND_NONBLOCK) };
+        (n == 8).then_some(v)
+    }
+
     #[inline(always)]
     fn attention(&self) -> bool {
         self.attention.get() != 0

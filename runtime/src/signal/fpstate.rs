@@ -2,7 +2,8 @@
 //!
 //! Source: Linux's `asm/sigcontext.h`; SDM vol. 1, 10.5.1 (FXSAVE) and 13.4 (XSAVE).
 
-use forklift_x86::{CpuModel, CpuState, Feature, X87Reg};
+use forklift_x86::{CpuModel, CpuState, Feature, X87Reg, xstate};
+use xstate::component;
 
 /// Size of an FXSAVE image.
 const FX: usize = 512;
@@ -82,6 +83,11 @@ pub(super) fn save(cpu: &CpuState, model: CpuModel, legacy: bool) -> Vec<u8> {
         put(&mut b, 160 + 16 * i, &cpu.xmm(i).to_le_bytes());
     }
     if has_xsave(model) {
+        if cpu.xcr0 & component::AVX != 0 {
+            let mut upper = [0; xstate::AVX_SIZE];
+            xstate::write_upper(cpu, &mut upper);
+            put(&mut b, xstate::AVX_OFFSET, &upper);
+        }
         extend(&mut b, cpu, model);
     }
     out.extend(b);
@@ -162,6 +168,10 @@ pub(super) fn restore(cpu: &mut CpuState, image: &[u8], legacy: bool) -> Option<
             let at = 160 + 16 * i;
             cpu.set_xmm(i, u128::from(u64_at(b, at)) | u128::from(u64_at(b, at + 8)) << 64);
         }
+    }
+    let upper = b.get(xstate::AVX_OFFSET..xstate::AVX_OFFSET + xstate::AVX_SIZE).and_then(|u| u.try_into().ok());
+    if let Some(upper) = upper.filter(|_| features & cpu.xcr0 & component::AVX != 0) {
+        xstate::read_upper(cpu, upper);
     }
     Some(())
 }

@@ -242,7 +242,7 @@ fn slow_sqrt<T: Float>(env: &mut Env, a: T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::float::DAZ;
+    use crate::float::{DAZ, Format};
 
     const DEFAULT: u32 = 0x1f80;
 

@@ -1,7 +1,7 @@
 //! Conversions between the formats, to and from integers, and rounding to integral values. SDM vol. 1, 4.8.4, 11.4.1.6, 12.8.4.
 
 use super::soft::{self, Number, round_shift};
-use super::{Env, Float, Rounding, flag};
+use super::{Env, Float, Format, Rounding, flag};
 
 /// Binary32 to binary64: exact but for the kind of a NaN.
 #[inline(always)]
@@ -25,7 +25,7 @@ pub(crate) fn narrow(env: &mut Env, a: u64) -> u32 {
 }
 
 #[inline(never)]
-fn slow_resize<F: Float, T: Float>(env: &mut Env, a: F) -> T {
+fn slow_resize<F: Format, T: Format>(env: &mut Env, a: F) -> T {
     if a.is_nan() {
         if a.is_signaling() {
             env.raise(flag::INVALID);
@@ -45,9 +45,22 @@ fn slow_resize<F: Float, T: Float>(env: &mut Env, a: F) -> T {
 }
 
 /// The upper bits of the payload stay.
-fn resize_nan<F: Float, T: Float>(a: F) -> T {
+fn resize_nan<F: Format, T: Format>(a: F) -> T {
     let payload = (a.to_u64() & F::FRACTION_MASK) << (63 - F::FRACTION) >> (63 - T::FRACTION);
     T::from_u64(payload | T::QUIET | T::infinity(a.sign()).to_u64())
+}
+
+/// Binary16 to binary32: exact. Denormals are taken as they are, whatever MXCSR says.
+pub(crate) fn from_half(env: &mut Env, a: u16) -> u32 {
+    match Number::unpack(a).filter(|_| a.is_denormal()) {
+        Some(n) => soft::round(env, n),
+        None => slow_resize(env, a),
+    }
+}
+
+/// Binary32 to binary16, in an environment that has the rounding and doesn't flush results.
+pub(crate) fn to_half(env: &mut Env, a: u32) -> u16 {
+    slow_resize(env, a)
 }
 
 /// A signed integer to floating point.

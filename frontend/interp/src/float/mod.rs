@@ -12,6 +12,7 @@
 mod arith;
 mod compare;
 mod convert;
+mod fma;
 mod soft;
 
 use core::cmp::Ordering;
@@ -23,7 +24,8 @@ use crate::vector::Lane;
 
 pub(crate) use arith::{add, div, max, min, mul, sqrt, sub};
 pub(crate) use compare::{Nans, compare};
-pub(crate) use convert::{from_int, narrow, round_to_integral, to_int, widen};
+pub(crate) use convert::{from_half, from_int, narrow, round_to_integral, to_half, to_int, widen};
+pub(crate) use fma::mul_add;
 
 /// Exception flags, in MXCSR's order.
 pub(crate) mod flag {
@@ -80,6 +82,12 @@ impl Env {
         Self { mxcsr, raised: 0 }
     }
 
+    /// The same with results rounded as `rounding` says (MXCSR's if `None`) and never flushed to zero.
+    pub(crate) fn unflushed(mxcsr: u32, rounding: Option<u32>) -> Self {
+        let rc = rounding.map_or(mxcsr & RC, |r| r << 13 & RC);
+        Self::new(mxcsr & !(RC | FTZ) | rc)
+    }
+
     #[inline(always)]
     pub(crate) fn raise(&mut self, flags: u32) {
         self.raised |= flags;
@@ -131,8 +139,8 @@ impl Env {
     }
 }
 
-/// The bit pattern of a floating-point number: `u32` for binary32, `u64` for binary64.
-pub(crate) trait Float: Int + Lane {
+/// The bit pattern of a floating-point number: `u16` for binary16, `u32` for binary32, `u64` for binary64.
+pub(crate) trait Format: Int + Lane {
     /// Bits of the fraction field.
     const FRACTION: u32;
     /// The exponent field of infinities and NaNs.
@@ -147,13 +155,6 @@ pub(crate) trait Float: Int + Lane {
     /// The default NaN: negative and quiet.
     const INDEFINITE: u64 = Self::SIGN | Self::INFINITY | Self::QUIET;
     const FRACTION_MASK: u64 = (1 << Self::FRACTION) - 1;
-
-    fn host_add(self, b: Self) -> Self;
-    fn host_sub(self, b: Self) -> Self;
-    fn host_mul(self, b: Self) -> Self;
-    fn host_div(self, b: Self) -> Self;
-    fn host_sqrt(self) -> Self;
-    fn host_cmp(self, b: Self) -> Option<Ordering>;
 
     #[inline(always)]
     fn magnitude(self) -> u64 {
@@ -203,10 +204,27 @@ pub(crate) trait Float: Int + Lane {
     }
 }
 
+/// A format that the host can compute with.
+pub(crate) trait Float: Format {
+    fn host_add(self, b: Self) -> Self;
+    fn host_sub(self, b: Self) -> Self;
+    fn host_mul(self, b: Self) -> Self;
+    fn host_div(self, b: Self) -> Self;
+    fn host_sqrt(self) -> Self;
+    fn host_cmp(self, b: Self) -> Option<Ordering>;
+}
+
+impl Format for u16 {
+    const FRACTION: u32 = 10;
+}
+
 macro_rules! float {
     ($bits:ty, $host:ty, $fraction:expr) => {
-        impl Float for $bits {
+        impl Format for $bits {
             const FRACTION: u32 = $fraction;
+        }
+
+        impl Float for $bits {
             #[inline(always)]
             fn host_add(self, b: Self) -> Self {
                 (<$host>::from_bits(self) + <$host>::from_bits(b)).to_bits()

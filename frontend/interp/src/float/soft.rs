@@ -1,6 +1,6 @@
 //! Exact arithmetic in integers: the slow way, for every rounding mode and all exceptions but those of special operands.
 
-use super::{Env, Float, Rounding, flag};
+use super::{Env, Format, Rounding, flag};
 
 /// A finite number other than zero: ±`sig` · 2^(`exp` − 63), bit 63 of `sig` set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Number {
 
 impl Number {
     /// The value of a finite bit pattern; `None` for zeroes.
-    pub(crate) fn unpack<T: Float>(v: T) -> Option<Self> {
+    pub(crate) fn unpack<T: Format>(v: T) -> Option<Self> {
         let (fraction, field) = (v.to_u64() & T::FRACTION_MASK, v.exponent());
         let (sig, exp) = if field == 0 { (fraction, 1) } else { (fraction | 1 << T::FRACTION, field as i32) };
         let up = sig.checked_ilog2().map(|top| 63 - top)?;
@@ -49,7 +49,7 @@ pub(crate) fn round_shift(sig: u64, drop: u32, sticky: bool, negative: bool, rou
 }
 
 /// Rounds to the format; raises overflow, underflow, inexact. SDM vol. 1, 4.9.1.4–4.9.1.6.
-pub(crate) fn round<T: Float>(env: &mut Env, n: Number) -> T {
+pub(crate) fn round<T: Format>(env: &mut Env, n: Number) -> T {
     let drop = 63 - T::FRACTION;
     let field = n.exp + T::BIAS;
     if field < 1 {
@@ -68,7 +68,7 @@ pub(crate) fn round<T: Float>(env: &mut Env, n: Number) -> T {
 }
 
 /// `inexact` counts only for the handler of an unmasked exception, which would get the result of an unbounded exponent.
-fn overflow<T: Float>(env: &mut Env, negative: bool, inexact: bool) -> T {
+fn overflow<T: Format>(env: &mut Env, negative: bool, inexact: bool) -> T {
     env.raise(flag::OVERFLOW | if inexact || env.is_masked(flag::OVERFLOW) { flag::INEXACT } else { 0 });
     let to_infinity = match env.rounding() {
         Rounding::Nearest => true,
@@ -80,7 +80,7 @@ fn overflow<T: Float>(env: &mut Env, negative: bool, inexact: bool) -> T {
 }
 
 /// A number below the normal ones. It is tiny unless rounding it with an unbounded exponent gives the smallest normal number.
-fn round_tiny<T: Float>(env: &mut Env, n: Number, field: i32) -> T {
+fn round_tiny<T: Format>(env: &mut Env, n: Number, field: i32) -> T {
     let (unbounded, unbounded_inexact) = round_shift(n.sig, 63 - T::FRACTION, n.sticky, n.negative, env.rounding());
     let tiny = field < 0 || unbounded >> (T::FRACTION + 1) == 0;
     let drop = (64 - T::FRACTION as i32 - field) as u32;
@@ -99,7 +99,7 @@ fn round_tiny<T: Float>(env: &mut Env, n: Number, field: i32) -> T {
     signed(n.negative, kept)
 }
 
-fn signed<T: Float>(negative: bool, magnitude: u64) -> T {
+fn signed<T: Format>(negative: bool, magnitude: u64) -> T {
     T::from_u64(magnitude | if negative { T::SIGN } else { 0 })
 }
 

@@ -1,6 +1,6 @@
 //! Bit tests, bit scans, population count and CRC32. SDM vol. 1, 7.3.6; vol. 2.
 
-use forklift_x86::{CcKind, CpuState, Exit, Gpr, bits};
+use forklift_x86::{CcKind, CpuState, Exit, Feature, Gpr, bits};
 use iced_x86::{Instruction, Mnemonic};
 
 use crate::build::{Form, Pick, Table, form};
@@ -17,9 +17,8 @@ pub(super) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Btc, Pick::By(|i| bit_form::<Complement, M>(i))),
             (Mnemonic::Bsf, Pick::By(|i| from_source!(bsf, i, 0))),
             (Mnemonic::Bsr, Pick::By(|i| from_source!(bsr, i, 0))),
-            // Without BMI1 and LZCNT (no CPU model has them yet) the F3 prefix is ignored.
-            (Mnemonic::Tzcnt, Pick::By(|i| from_source!(bsf, i, 0))),
-            (Mnemonic::Lzcnt, Pick::By(|i| from_source!(bsr, i, 0))),
+            (Mnemonic::Tzcnt, Pick::By(|i| from_source!(tzcnt, i, 0))),
+            (Mnemonic::Lzcnt, Pick::By(|i| from_source!(lzcnt, i, 0))),
             (Mnemonic::Popcnt, Pick::By(|i| from_source!(popcnt, i, 0))),
             (Mnemonic::Crc32, Pick::By(|i| from_source!(crc32, i, 1))),
         ]
@@ -161,6 +160,37 @@ fn bsr<T: Int, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     Ok(())
 }
 
+/// ZF: the count is 0; CF: the source is. The others are undefined, and stay.
+fn count_flags<T: Int, M: Memory>(cx: &mut Exec<'_, M>, count: u32, source: T) {
+    let zf = if count == 0 { bits::ZF } else { 0 };
+    let cf = if source == T::default() { bits::CF } else { 0 };
+    cx.cpu.flags.update(bits::ZF | bits::CF, zf | cf);
+}
+
+/// TZCNT: dest = number of zeroes below the lowest bit that is set. Without BMI1 the F3 prefix is ignored.
+fn tzcnt<T: Int, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    if !cx.model.has(Feature::Bmi1) {
+        return bsf::<T, S, M>(cx, op);
+    }
+    let v: T = S::get(cx, op)?;
+    let n = v.to_u64().trailing_zeros().min(T::BITS);
+    cx.set_gpr(op.reg[0], T::from_u64(n.into()));
+    count_flags(cx, n, v);
+    Ok(())
+}
+
+/// LZCNT: dest = number of zeroes above the highest bit that is set. Without it the F3 prefix is ignored.
+fn lzcnt<T: Int, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    if !cx.model.has(Feature::Lzcnt) {
+        return bsr::<T, S, M>(cx, op);
+    }
+    let v: T = S::get(cx, op)?;
+    let n = v.to_u64().leading_zeros() - (64 - T::BITS);
+    cx.set_gpr(op.reg[0], T::from_u64(n.into()));
+    count_flags(cx, n, v);
+    Ok(())
+}
+
 /// POPCNT: dest = number of bits set. ZF if there are none; the other flags are cleared.
 fn popcnt<T: Int, S: Source, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let v: T = S::get(cx, op)?;
@@ -249,9 +279,12 @@ mod tests {
         assert_eq!(r.get(Gpr::Rax), 0x1234_0008);
         let r = Rig::new64(&[0x0f, 0xbd, 0xc1]).with(Gpr::Rax, u64::MAX).ok();
         assert_eq!((r.get(Gpr::Rax), r.flag(bits::ZF)), (u64::MAX, true));
-        // lzcnt executes as bsr.
         let r = Rig::new64(&[0xf3, 0x0f, 0xbd, 0xc1]).with(Gpr::Rcx, 0x100).ok();
-        assert_eq!(r.get(Gpr::Rax), 8);
+        assert_eq!(r.get(Gpr::Rax), 23);
+        // Without LZCNT it executes as BSR.
+        let mut r = Rig::new64(&[0xf3, 0x0f, 0xbd, 0xc1]).with(Gpr::Rcx, 0x100);
+        r.interp = crate::Interp::new(forklift_x86::CpuModel::V2, u32::MAX);
+        assert_eq!(r.ok().get(Gpr::Rax), 8);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Sfence, Pick::One(fence)),
             (Mnemonic::Lfence, Pick::One(fence)),
             (Mnemonic::Clflush, Pick::One(clflush)),
+            (Mnemonic::Clflushopt, Pick::One(clflush)),
+            (Mnemonic::Clwb, Pick::One(clflush)),
             (Mnemonic::Nop, Pick::One(nop)),
             (Mnemonic::Reservednop, Pick::One(nop)),
             (Mnemonic::Pause, Pick::One(nop)),
@@ -109,7 +111,7 @@ fn fence<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     Ok(())
 }
 
-/// CLFLUSH: checked like a byte load.
+/// CLFLUSH, CLFLUSHOPT, CLWB: checked like a byte load.
 fn clflush<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     cx.load::<u8>(cx.ea(op)).map(drop)
 }

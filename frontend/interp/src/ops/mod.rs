@@ -8,8 +8,11 @@ mod arith;
 mod atomic;
 mod bcd;
 mod bits;
+mod bmi;
 mod control;
+mod crypto;
 mod logic;
+mod machine;
 mod misc;
 mod moves;
 mod muldiv;
@@ -19,6 +22,7 @@ mod stack;
 mod state;
 mod string;
 mod vec;
+pub(crate) mod vex;
 pub(crate) mod x87;
 
 use forklift_x86::{Exit, Fault};
@@ -47,6 +51,12 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             atomic::table(),
             bcd::table(),
             bits::table(),
+            bmi::table(),
+            crypto::aes::table(),
+            crypto::galois::table(),
+            crypto::sha::table(),
+            machine::table(),
+            vec::amd::table(),
             segments::table(),
             segments::far::table(),
             segments::privileged::table(),
@@ -76,6 +86,15 @@ const fn families<M: Memory>() -> &'static [Table<M>] {
             vec::convert::table(),
             vec::control::table(),
             vec::strings::table(),
+            vex::broadcast::table(),
+            vex::fma::table(),
+            vex::gather::table(),
+            vex::half::table(),
+            vex::masked::table(),
+            vex::moves::table(),
+            vex::permute::table(),
+            vex::tests_of_bits::table(),
+            vex::variable::table(),
         ]
     }
 }

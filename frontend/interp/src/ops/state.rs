@@ -1,10 +1,10 @@
-//! Saving and restoring of x87 and vector state: FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR, XGETBV. SDM vol. 1, 10.5 and chapter 13; vol. 2.
+//! Saving and restoring of x87 and vector state: FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XSAVEC, XRSTOR, XGETBV. SDM vol. 1, 10.5 and chapter 13; vol. 2.
 //!
 //! The images are [`xstate`]'s. An instruction with REX.W has the x87 unit's pointers in 64 bits.
 
 use forklift_x86::{CpuState, Exit, Feature, Gpr, xstate};
 use iced_x86::Mnemonic;
-use xstate::{HEADER_SIZE, LEGACY_SIZE, LEGACY_USED, Legacy, Pointers, component};
+use xstate::{AVX_OFFSET, AVX_SIZE, COMPACT, HEADER_SIZE, LEGACY_SIZE, LEGACY_USED, Legacy, Pointers, component};
 
 use crate::build::{Pick, Table};
 use crate::{Exec, Memory, Op, Step};
@@ -23,6 +23,8 @@ pub(super) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Xsave64, Pick::One(xsave::<WIDE, false, M>)),
             (Mnemonic::Xsaveopt, Pick::One(xsave::<SELECTORS, true, M>)),
             (Mnemonic::Xsaveopt64, Pick::One(xsave::<WIDE, true, M>)),
+            (Mnemonic::Xsavec, Pick::One(xsavec::<SELECTORS, M>)),
+            (Mnemonic::Xsavec64, Pick::One(xsavec::<WIDE, M>)),
             (Mnemonic::Xrstor, Pick::One(xrstor::<SELECTORS, M>)),
             (Mnemonic::Xrstor64, Pick::One(xrstor::<WIDE, M>)),
             (Mnemonic::Xgetbv, Pick::One(xgetbv)),
@@ -86,15 +88,12 @@ fn xsave<const W: bool, const OPT: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &O
     let header = addr.wrapping_add(LEGACY_SIZE as u64);
     let mut image = read_legacy(cx, addr)?;
     let old: u64 = cx.load(header)?;
-    let mut used = xstate::in_use(cx.cpu);
-    if cx.cpu.mxcsr != CpuState::MXCSR_DEFAULT {
-        used |= component::SSE;
-    }
+    let used = in_use(cx.cpu);
     let written = if OPT { asked & used } else { asked };
     if written & component::X87 != 0 {
         xstate::write_x87(&cx.cpu.x87, &mut image, pointers(W));
     }
-    if asked & component::SSE != 0 {
+    if asked & (component::SSE | component::AVX) != 0 {
         xstate::write_mxcsr(cx.cpu, &mut image);
     }
     if written & component::SSE != 0 {
@@ -102,19 +101,63 @@ fn xsave<const W: bool, const OPT: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &O
     }
     // XSTATE_BV is rewritten as it was first, so that a fault in its page comes before the components change.
     cx.store(header, old)?;
+    save_upper(cx, addr, written)?;
     cx.store_bytes(addr, &image[..LEGACY_USED])?;
     cx.store(header, old & !asked | used & asked)
 }
 
-/// XRSTOR, standard form: loads requested components, or initialises those that the image says are not in use.
+/// The components in use; MXCSR counts as part of SSE's.
+fn in_use(cpu: &CpuState) -> u64 {
+    xstate::in_use(cpu) | if cpu.mxcsr != CpuState::MXCSR_DEFAULT { component::SSE } else { 0 }
+}
+
+/// Stores the AVX component, if it is among those written. What the mode has no registers for is left alone.
+fn save_upper<M: Memory>(cx: &mut Exec<'_, M>, addr: u64, written: u64) -> Step {
+    if written & component::AVX == 0 {
+        return Ok(());
+    }
+    let mut upper = [0; AVX_SIZE];
+    xstate::write_upper(cx.cpu, &mut upper);
+    cx.store_bytes(addr.wrapping_add(AVX_OFFSET as u64), &upper[..16 * xstate::xmm_count(cx.cpu.mode)])
+}
+
+/// XSAVEC: the requested components that are in use, in the compact form, which looks like the standard one as long as AVX is the only extended one.
+fn xsavec<const W: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    let (addr, asked) = request(cx, op)?;
+    let header = addr.wrapping_add(LEGACY_SIZE as u64);
+    let mut image = read_legacy(cx, addr)?;
+    let written = asked & in_use(cx.cpu);
+    if written & component::X87 != 0 {
+        xstate::write_x87(&cx.cpu.x87, &mut image, pointers(W));
+    }
+    if written & component::SSE != 0 {
+        xstate::write_mxcsr(cx.cpu, &mut image);
+        xstate::write_xmm(cx.cpu, &mut image);
+    }
+    let old: u128 = cx.load(header)?;
+    cx.store(header, old)?;
+    save_upper(cx, addr, written)?;
+    cx.store_bytes(addr, &image[..LEGACY_USED])?;
+    cx.store(header, u128::from(written) | u128::from(asked | COMPACT) << 64)
+}
+
+/// XRSTOR: loads requested components, or initialises those that the image says are not in use.
 fn xrstor<const W: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let (addr, asked) = request(cx, op)?;
     let image = read_legacy(cx, addr)?;
     let mut header = [0; HEADER_SIZE];
     cx.load_bytes(addr.wrapping_add(LEGACY_SIZE as u64), &mut header)?;
-    let Some(held) = components(&header, cx.cpu.xcr0) else { return Err(cx.general_protection(0)) };
-    if asked & component::SSE != 0 {
-        // Whether the image holds the registers or not.
+    let compact = header[15] & 0x80 != 0 && cx.model.has(Feature::Xsavec);
+    let held = if compact { compact_components(&header, cx.cpu.xcr0) } else { components(&header, cx.cpu.xcr0) };
+    let Some(held) = held else { return Err(cx.general_protection(0)) };
+    let mut upper = [0; AVX_SIZE];
+    if asked & held & component::AVX != 0 {
+        cx.load_bytes(addr.wrapping_add(AVX_OFFSET as u64), &mut upper[..16 * xstate::xmm_count(cx.cpu.mode)])?;
+    }
+    if compact && asked & !held & component::SSE != 0 {
+        cx.cpu.mxcsr = CpuState::MXCSR_DEFAULT;
+    } else if asked & if compact { component::SSE } else { component::SSE | component::AVX } != 0 {
+        // In the standard form whether the image holds the registers or not.
         let Some(mxcsr) = xstate::read_mxcsr(&image) else { return Err(cx.general_protection(0)) };
         cx.cpu.mxcsr = mxcsr;
     }
@@ -124,6 +167,9 @@ fn xrstor<const W: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     }
     if asked & held & component::SSE != 0 {
         xstate::read_xmm(cx.cpu, &image);
+    }
+    if asked & held & component::AVX != 0 {
+        xstate::read_upper(cx.cpu, &upper);
     }
     Ok(())
 }
@@ -136,15 +182,23 @@ fn components(header: &[u8; HEADER_SIZE], xcr0: u64) -> Option<u64> {
     (held & !xcr0 == 0 && header[8..24] == [0; 16]).then_some(held)
 }
 
-/// XGETBV: edx:eax = XCR0; #GP for other registers.
+/// The same of a header of the compact form: XCOMP_BV names what is enabled, XSTATE_BV nothing else, and all behind them is zero.
+fn compact_components(header: &[u8; HEADER_SIZE], xcr0: u64) -> Option<u64> {
+    let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));
+    let (held, layout) = (word(0), word(8) & !COMPACT);
+    (layout & !xcr0 == 0 && held & !layout == 0 && header[16..].iter().all(|&b| b == 0)).then_some(held)
+}
+
+/// XGETBV: edx:eax = XCR0, or with ecx = 1 what of it is in use, which comes with XSAVEC; #GP for other registers.
 fn xgetbv<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     if !cx.model.has(Feature::Xsave) {
         return super::invalid(cx, op);
     }
-    if cx.cpu.get(Gpr::Rcx) & 0xffff_ffff != 0 {
-        return Err(cx.general_protection(0));
-    }
-    let xcr0 = cx.cpu.xcr0;
+    let xcr0 = match cx.cpu.get(Gpr::Rcx) & 0xffff_ffff {
+        0 => cx.cpu.xcr0,
+        1 if cx.model.has(Feature::Xsavec) => cx.cpu.xcr0 & in_use(cx.cpu),
+        _ => return Err(cx.general_protection(0)),
+    };
     cx.cpu.set(Gpr::Rax, xcr0 & 0xffff_ffff);
     cx.cpu.set(Gpr::Rdx, xcr0 >> 32);
     Ok(())
@@ -218,13 +272,30 @@ mod tests {
     }
 
     #[test]
+    fn the_compact_form_reads_back() {
+        let mut r = asks(Rig::new64(&[0x48, 0x0f, 0xc7, 0x27]), 7); // xsavec64 [rdi]
+        r.cpu.xcr0 = 7;
+        r.cpu.vec[15].0[31] = 9;
+        let r = r.ok();
+        assert_eq!((r.peek(512, 16), r.peek(576 + 255, 1)), ([&[4][..], &[0; 7], &[7], &[0; 6], &[0x80]].concat(), vec![9]));
+        let mut back = asks(Rig::new64(&XRSTOR64), 7).data(0, &r.peek(0, 832));
+        back.cpu.xcr0 = 7;
+        back.cpu.mxcsr = 0x1fa0;
+        let back = back.ok();
+        assert_eq!((back.cpu.vec[15], back.cpu.mxcsr), (r.cpu.vec[15], 0x1f80));
+        let mut bad = asks(Rig::new64(&XRSTOR64), 7).data(0, &r.peek(0, 832)).data(512 + 30, &[1]);
+        bad.cpu.xcr0 = 7;
+        bad.exits(Fault::GeneralProtection);
+    }
+
+    #[test]
     fn xsave_is_of_its_model() {
         let mut r = asks(Rig::new64(&XSAVE64), 3);
         r.interp = Interp::new(CpuModel::Core2, u32::MAX);
         r.exits(Fault::InvalidOpcode);
         let r = Rig::new64(&[0x0f, 0x01, 0xd0]).with(Gpr::Rdx, 9).ok();
         assert_eq!((r.get(Gpr::Rax), r.get(Gpr::Rdx)), (3, 0));
-        Rig::new64(&[0x0f, 0x01, 0xd0]).with(Gpr::Rcx, 1).exits(Fault::GeneralProtection);
+        Rig::new64(&[0x0f, 0x01, 0xd0]).with(Gpr::Rcx, 2).exits(Fault::GeneralProtection);
         Rig::new64(&[0x0f, 0x01, 0xd1]).exits(Fault::GeneralProtection);
     }
 }

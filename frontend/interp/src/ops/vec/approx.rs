@@ -9,7 +9,7 @@ use iced_x86::Mnemonic;
 use super::fp::bind_scalar;
 use super::unary128;
 use crate::build::{Pick, Table};
-use crate::float::Float;
+use crate::float::Format;
 use crate::vector::V;
 use crate::{Int, Memory};
 

@@ -9,6 +9,7 @@ use super::fp::{scalar, scalar_binary, whole_binary};
 use super::{VMem, VReg, Xmm};
 use crate::build::{Form, Pick, Table, form};
 use crate::float::{Env, Float, Nans, compare};
+use crate::ops::vex::ALL_PREDICATES;
 use crate::place::{Mem, Source};
 use crate::{Exec, Memory, Op, RunFn, Step};
 
@@ -41,17 +42,30 @@ fn all<T: Float, M: Memory>(i: &Instruction) -> Option<RunFn<M>> {
     }
 }
 
-/// CMPxx: ones or zeroes, by the predicate in bits 0–2 of the immediate: EQ, LT, LE, UNORD, and their opposites. LT and LE signal quiet NaNs.
+/// CMPxx: ones or zeroes, by a predicate: EQ, LT, LE, UNORD, and their opposites. SSE has bits 0–2 of the immediate for it, LT and LE signal quiet NaNs.
+/// AVX has bits 0–4: bit 3 makes predicates of the others that differ for unordered operands, bit 4 swaps which of them signal. SDM vol. 2A, table 3-1.
 fn predicate<T: Float>(env: &mut Env, a: T, b: T, imm: u64) -> T {
-    let nans = if matches!(imm & 3, 1 | 2) { Nans::Signal } else { Nans::Quiet };
-    let order = compare(env, a, b, nans);
-    let holds = match imm & 3 {
-        0 => order == Some(Ordering::Equal),
+    let imm = if imm & ALL_PREDICATES != 0 { imm & 0x1f } else { imm & 7 };
+    let signals = matches!(imm & 3, 1 | 2) != (imm & 0x10 != 0);
+    let order = compare(env, a, b, if signals { Nans::Signal } else { Nans::Quiet });
+    let holds = match imm & 0xf {
+        0 | 8 => order == Some(Ordering::Equal) || imm & 8 != 0 && order.is_none(),
         1 => order == Some(Ordering::Less),
         2 => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-        _ => order.is_none(),
+        3 => order.is_none(),
+        4 | 12 => order != Some(Ordering::Equal) && !(imm & 8 != 0 && order.is_none()),
+        5 => order != Some(Ordering::Less),
+        6 => !matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        7 => order.is_some(),
+        // NGE, NGT, FALSE; GE, GT, TRUE.
+        9 => !matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+        10 => order != Some(Ordering::Greater),
+        11 => false,
+        13 => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+        14 => order == Some(Ordering::Greater),
+        _ => true,
     };
-    T::from_u64(if holds != (imm & 4 != 0) { u64::MAX } else { 0 })
+    T::from_u64(if holds { u64::MAX } else { 0 })
 }
 
 fn flags<T: Float, const SIGNAL: bool, M: Memory>(i: &Instruction) -> Option<RunFn<M>> {

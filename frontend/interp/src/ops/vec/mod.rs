@@ -4,6 +4,7 @@
 //! its vectors serves both MMX and SSE. What is not here: CRC32 and POPCNT (general purpose registers), FXSAVE and XSAVE.
 
 pub(super) mod add;
+pub(super) mod amd;
 pub(super) mod approx;
 pub(super) mod compare;
 pub(super) mod control;
