@@ -97,7 +97,7 @@ fn equal_bytes(a: u128, b: u128) -> u32 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let half = |x: u64| {
         // The high bit of each byte that is zero; the multiplication collects them in the highest byte.
-        let zero = !((x & LOW) + LOW | x | LOW);
+        let zero = !(((x & LOW) + LOW) | x | LOW);
         ((zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
     };
     half((a ^ b) as u64) | half(((a ^ b) >> 64) as u64) << 8
