@@ -28,7 +28,7 @@ fn size_of_operand(k: K) -> Option<usize> {
         K::r32_or_mem | K::r32_reg | K::r32_rm | K::r32_opcode | K::eax | K::imm32 | K::imm8sex32 => 4,
         K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_opcode | K::rax | K::imm64 | K::imm32sex64 | K::imm8sex64 => 8,
         K::xmm_or_mem | K::xmm_reg | K::xmm_rm => 16,
-        K::mem | K::imm8_const_1 => 0,
+        K::mem | K::imm8_const_1 | K::es_rDI | K::seg_rSI => 0,
         _ => return None,
     })
 }
@@ -76,7 +76,22 @@ fn operand(mode: Mode, i: &mut Instruction, n: u32, k: K, rng: &mut Rng) -> Opti
         i.set_op_register(n, r);
         return Some(());
     }
+    let long = mode == Mode::Bits64;
     let kind = match k {
+        K::es_rDI => {
+            if long {
+                OpKind::MemoryESRDI
+            } else {
+                OpKind::MemoryESEDI
+            }
+        }
+        K::seg_rSI => {
+            if long {
+                OpKind::MemorySegRSI
+            } else {
+                OpKind::MemorySegESI
+            }
+        }
         K::imm8 => OpKind::Immediate8,
         K::imm16 => OpKind::Immediate16,
         K::imm32 => OpKind::Immediate32,
@@ -89,6 +104,10 @@ fn operand(mode: Mode, i: &mut Instruction, n: u32, k: K, rng: &mut Rng) -> Opti
         _ => OpKind::Register,
     };
     i.set_op_kind(n, kind);
+    if matches!(k, K::es_rDI | K::seg_rSI) {
+        i.set_has_rep_prefix(i.has_rep_prefix() || rng.chance(3));
+        return Some(());
+    }
     if kind == OpKind::Register {
         i.set_op_register(n, register(mode, size_of_operand(k)?, rng));
     } else {

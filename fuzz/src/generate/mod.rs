@@ -116,6 +116,11 @@ impl Generator {
             }
             let c = if rng.chance(2) { *rng.pick(&few) } else { *rng.pick(&self.codes) };
             if let Some(i) = insn::make(self.mode, c, rng) {
+                if i.has_rep_prefix() {
+                    // mov ecx, a few; sometimes more than are made in a loop.
+                    let count = if rng.chance(8) { 30 + rng.below(8) } else { rng.below(6) };
+                    code.push(&[0xb9, count as u8, 0, 0, 0]);
+                }
                 code.try_push(&i);
             }
         }

@@ -194,7 +194,8 @@ impl<'a, 'b> Lift<'a, 'b> {
         }
     }
 
-    fn step(&mut self, i: &Instruction) {
+    /// Has the interpreter run `i`.
+    pub fn step(&mut self, i: &Instruction) {
         self.sync();
         let probing = matches!(self.looping, loops::Looping::Probe(_));
         let token = if probing { 0 } else { self.env.token(i) as i64 };
@@ -253,6 +254,20 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.b.switch_to_block(no);
         self.on_copy(otherwise);
         self.closed = true;
+    }
+
+    /// Emits `f` on a path that joins the others again: what becomes known there is forgotten.
+    pub fn detour(&mut self, f: impl FnOnce(&mut Self)) {
+        let known = self.known.clone();
+        f(self);
+        self.known = known;
+    }
+
+    /// Registers have changed in memory, and perhaps guest memory, which can't be done again.
+    pub fn changed_in_memory(&mut self, regs: &[forklift_x86::Gpr]) {
+        regs.iter().for_each(|r| self.known.regs.forget(*r));
+        self.known.x87.forget();
+        self.known.moved = true;
     }
 
     fn on_copy(&mut self, f: impl FnOnce(&mut Self)) {

@@ -14,6 +14,7 @@ mod sse_move;
 mod sse_shuffle;
 mod sse_string;
 mod stack;
+mod string;
 mod x87;
 
 use std::sync::OnceLock;
@@ -35,6 +36,7 @@ const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
     muldiv::OPS,
     shift::OPS,
     stack::OPS,
+    string::OPS,
     sse_convert::OPS,
     sse_float::OPS,
     sse_int::OPS,

@@ -88,7 +88,7 @@ fn movss(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 /// MOVSD (not the string instruction): from memory, the high half is cleared; between registers, it stays.
 fn movsd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if i.is_string_instruction() {
-        return None;
+        return super::string::movs(cx, i);
     }
     let v = cx.double_operand(i, 1)?;
     match (xmm_number(i.op0_register()), i.op_kind(1)) {
