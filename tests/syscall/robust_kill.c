@@ -1,5 +1,5 @@
-// missing: 32 a 64-bit host kernel can't walk the list of a 32-bit program, and SIGKILL leaves nobody else to do it
-// A robust mutex whose owner is killed by SIGKILL.
+// missing: 32 a 64-bit kernel walks no 32-bit list
+// A robust mutex whose owner is killed by SIGKILL, which leaves nobody but the kernel to walk its list.
 #include "check.h"
 #include <pthread.h>
 int main(void) {

@@ -178,7 +178,9 @@ impl<'a, 'b> Lift<'a, 'b> {
     /// Lifts instruction `index` of the block.
     pub fn insn(&mut self, index: u32, i: &Instruction) {
         self.index = index;
-        let done = crate::ops::lookup(i.mnemonic()).and_then(|f| f(self, i));
+        // What the CPU model lacks is left to the interpreter, which raises #UD.
+        let lift = crate::ops::lookup(i.mnemonic()).filter(|_| self.env.model().permits(i.code()));
+        let done = lift.and_then(|f| f(self, i));
         if done.is_none() {
             self.unlifted(i);
         }
