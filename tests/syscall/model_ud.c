@@ -14,7 +14,7 @@ int main(void) {
     volatile int faults = 0;
     for (volatile int n = 0; n < 5000; n++) {
         if (sigsetjmp(back, 0)) { faults++; sigset_t m; sigemptyset(&m); sigprocmask(SIG_SETMASK, &m, 0); continue; }
-        __asm__ volatile("xorps %%xmm0, %%xmm0\n haddps %%xmm0, %%xmm0");
+        __asm__ volatile("xorps %xmm0, %xmm0\n haddps %xmm0, %xmm0");
     }
     EQ(faults, has ? 0 : 5000);
     DONE();
