@@ -4,10 +4,13 @@
 //! * **fork**: the host's fork. Everything is copied; only the calling thread is there.
 //! * **vfork** (CLONE_VM | CLONE_VFORK): a host process that shares this one's memory, forklift's included, while the caller waits. It has its own [`Task`], its own stack on the host, and,
 //!   without CLONE_SIGHAND, its own signal actions. It uses the caller's thread-local storage, which is safe as the caller stands still.
+//! * **Shared memory alone** (CLONE_VM): the same, but for who waits: a host thread that does nothing else, whose thread-local storage the child uses. The
+//!   last guest thread of the parent that ends by exit(2) leaves the parent's process until the child ends; exit_group(2) does not wait.
 //!
 //! All signals are blocked from before the copy is made until both sides are consistent again.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Once};
 
 use forklift_x86::{GuestAddr, Seg};
@@ -35,7 +38,16 @@ pub struct CloneArgs {
     pub tls: GuestAddr,
     /// Where a descriptor of the child is stored.
     pub pidfd: GuestAddr,
+    /// The ids that the child is to have in its PID namespace and the outer ones.
+    pub set_tid: [i32; MAX_PID_NS_LEVEL],
+    /// How many those are.
+    pub set_tid_size: usize,
+    /// Descriptor of the control group that it begins in.
+    pub cgroup: u64,
 }
+
+/// PID namespaces are nested no deeper.
+pub const MAX_PID_NS_LEVEL: usize = 32;
 
 /// `CLONE_*` as numbers of 64 bits.
 mod flag {
@@ -75,10 +87,9 @@ impl CloneArgs {
             || (self.has(flag::NEWUSER) && self.has(flag::FS))
             || (self.has(flag::CLEAR_SIGHAND) && self.has(flag::SIGHAND))
             || (self.has(flag::PIDFD) && self.has(flag::THREAD))
-            || self.exit_signal > 64
-            || self.has(flag::INTO_CGROUP);
-        // A process that shares memory and runs at the same time.
-        let unsupported = self.has(flag::VM) && !self.has(flag::THREAD) && !self.has(flag::VFORK);
+            || self.exit_signal > 64;
+        // What only clone3 can do is done for processes that don't share memory.
+        let unsupported = self.has(flag::VM) && (self.has(flag::INTO_CGROUP) || self.set_tid_size > 0);
         if bad || unsupported { Err(Errno::EINVAL) } else { Ok(()) }
     }
 }
@@ -95,8 +106,10 @@ impl Task {
             Err(Errno::ERESTARTNOINTR)
         } else if args.has(flag::THREAD) {
             self.clone_thread::<A>(args)
-        } else if args.has(flag::VM) {
+        } else if args.has(flag::VM) && args.has(flag::VFORK) {
             self.clone_vfork::<A>(args)
+        } else if args.has(flag::VM) {
+            self.clone_sharing::<A>(args)
         } else {
             self.clone_fork::<A>(args)
         };
@@ -214,7 +227,7 @@ impl Task {
         }
         child.prepare_child::<A>(args)?;
         let stack = HostStack::new()?;
-        let mut start = Start { child: Box::new(child), args: *args };
+        let mut start = Start { child: Box::new(child), args: *args, tell: None };
         let mut pidfd = -1i32;
         let flags = (args.flags & flag::HOST | flag::VM | flag::VFORK | args.flags & flag::PIDFD) as i32 | args.exit_signal as i32;
         // SAFETY: the child runs `vfork_child` on its own stack while this thread stands still in the call, so `start` outlives it.
@@ -227,6 +240,40 @@ impl Task {
         self.finish_parent(args, pid, pidfd);
         Ok(pid as u64)
     }
+
+    /// A process that shares memory and runs at the same time: a host thread waits for it in our place.
+    fn clone_sharing<A: Abi>(&mut self, args: &CloneArgs) -> SysResult {
+        let mut child = self.new_thread();
+        if !args.has(flag::SIGHAND) {
+            child.process = Arc::new(self.process.duplicate());
+        }
+        child.prepare_child::<A>(args)?;
+        let flags = (args.flags & flag::HOST | flag::VM | flag::VFORK | args.flags & flag::PIDFD) as i32 | args.exit_signal as i32;
+        let (tell, told) = sync_channel(2);
+        let pidfd = Arc::new(AtomicI32::new(-1));
+        let (pidfd_out, failed) = (pidfd.clone(), tell.clone());
+        let mut start = Start { child: Box::new(child), args: *args, tell: Some(tell) };
+        let process = self.process.clone();
+        let wait = move || {
+            host::set_sigmask(u64::MAX);
+            FIRST_THREAD.call_once(|| process.actions.reassert(SIGSETXID));
+            let stack = match HostStack::new() {
+                Ok(s) => s,
+                Err(e) => {
+                    let _ = failed.try_send(Err(e));
+                    return;
+                }
+            };
+            // SAFETY: as in `clone_vfork`, with this thread as the one that stands still.
+            let pid = unsafe { libc::clone(vfork_child, stack.top(), flags, (&raw mut start).cast(), pidfd_out.as_ptr()) };
+            // The child has told its number, unless there is none, or it was killed before.
+            let _ = failed.try_send(if pid < 0 { Err(Errno::last()) } else { Ok(pid) });
+        };
+        std::thread::Builder::new().stack_size(WAITER_STACK).spawn(wait).map_err(|_| Errno::EAGAIN)?;
+        let pid = told.recv().map_err(|_| Errno::EAGAIN)??;
+        self.finish_parent(args, pid, pidfd.load(Ordering::SeqCst));
+        Ok(pid as u64)
+    }
 }
 
 /// The C library's signal for setuid(2) of all threads. The first thread that it starts makes it take the disposition, which is the guest's.
@@ -235,20 +282,28 @@ const SIGSETXID: i32 = 33;
 /// Done when [`SIGSETXID`] is the guest's again.
 static FIRST_THREAD: Once = Once::new();
 
-/// What a vfork child starts with. Lies on the parent's stack.
+/// Stack of the host thread that waits for a process that shares memory. Unit: bytes.
+const WAITER_STACK: usize = 128 << 10;
+
+/// What a child that shares memory starts with. Lies on the stack of who waits for it.
 struct Start {
     child: Box<Task>,
     args: CloneArgs,
+    /// Where it tells its number, if the parent doesn't wait.
+    tell: Option<SyncSender<SysResult<i32>>>,
 }
 
 extern "C" fn vfork_child(start: *mut libc::c_void) -> i32 {
-    // SAFETY: from `clone_vfork`, which waits.
+    // SAFETY: from `clone_vfork` or `clone_sharing`, which waits.
     let start = unsafe { &mut *start.cast::<Start>() };
     let child = &mut *start.child;
     // SAFETY: no arguments.
     child.tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
     if start.args.has(flag::CHILD_SETTID) {
         child.store_tid(start.args.child_tid, child.tid);
+    }
+    if let Some(tell) = start.tell.take() {
+        let _ = tell.send(Ok(child.tid));
     }
     child.run();
     // SAFETY: ends this process alone, without running what the parent has registered for its own end.
@@ -282,11 +337,18 @@ impl Drop for HostStack {
 /// The host's fork: the C library's where it will do, as it takes care of the allocator's locks.
 fn host_fork(args: &CloneArgs, pidfd: &mut i32) -> SysResult<i32> {
     let host_flags = args.flags & flag::HOST;
-    if host_flags == 0 && args.exit_signal == libc::SIGCHLD as u64 && !args.has(flag::PIDFD) {
+    if host_flags == 0 && args.exit_signal == libc::SIGCHLD as u64 && !args.has(flag::PIDFD) && !args.has(flag::INTO_CGROUP) && args.set_tid_size == 0 {
         // SAFETY: other threads' locks are held by `lock_for_fork`.
         return Errno::check(unsafe { libc::fork() }).map(|pid| pid as i32);
     }
     let flags = host_flags | args.flags & flag::PIDFD | args.exit_signal;
+    if args.has(flag::INTO_CGROUP) || args.set_tid_size > 0 {
+        let flags = host_flags | args.flags & (flag::PIDFD | flag::INTO_CGROUP);
+        let pidfd = core::ptr::from_mut(pidfd) as u64;
+        let words = [flags, pidfd, 0, 0, args.exit_signal, 0, 0, 0, args.set_tid.as_ptr() as u64, args.set_tid_size as u64, args.cgroup];
+        // SAFETY: as below.
+        return unsafe { host::syscall(libc::SYS_clone3, [words.as_ptr() as u64, size_of_val(&words) as u64, 0, 0, 0, 0]) }.map(|pid| pid as i32);
+    }
     // SAFETY: as above; the child goes on with a copy of this stack.
     unsafe { host::syscall(libc::SYS_clone, [flags, 0, core::ptr::from_mut(pidfd) as u64, 0, 0, 0]) }.map(|pid| pid as i32)
 }

@@ -39,6 +39,7 @@ pub mod linux;
 pub mod loader;
 pub mod machine;
 pub mod mem;
+mod naming;
 pub mod paths;
 pub mod process;
 pub mod procfs;

@@ -8,7 +8,9 @@ use crate::host;
 
 use crate::error::Error;
 use crate::loader::{self, Executable, Opened};
+use crate::mem::space::Placement;
 use crate::mem::{AddressSpace, GuestMem};
+use crate::naming;
 use crate::process::{Config, Process};
 use crate::signal;
 use crate::signal::action::{Actions, UNBLOCKABLE};
@@ -38,7 +40,9 @@ impl Machine {
         let mask = host::set_sigmask(crate::task::host_mask(u64::MAX));
         let actions = Actions::inherited();
         signal::install_fault_handlers();
-        let space = AddressSpace::new(program.elf.mode).map_err(|errno| Error::Host { what: "reserving an address space for an i386 program", errno })?;
+        let placement = if wants_low_memory(program) { Placement::High } else { Placement::Low };
+        let space =
+            AddressSpace::new(program.elf.mode, placement).map_err(|errno| Error::Host { what: "reserving an address space for an i386 program", errno })?;
         let space = Arc::new(space);
         let loaded = loader::load(&GuestMem::new(space.clone()), program, envp, config.model)?;
         let mut process = Process::new(space, config, strace, actions);
@@ -46,7 +50,8 @@ impl Machine {
         process.set_sigreturn(loaded.sigreturn);
         *process.program() = loaded.program;
         process.set_sysenter_return(loaded.sysenter_return);
-        name_process(&program.filename);
+        naming::set_name(&program.filename);
+        naming::show_arguments(&process);
         let mut task = Task::new(Arc::new(process), loaded.cpu);
         task.sigmask = mask & !UNBLOCKABLE;
         Ok(Self { task })
@@ -72,12 +77,7 @@ impl Machine {
     }
 }
 
-/// The name that ps and /proc show.
-fn name_process(filename: &CStr) {
-    let name = filename.to_bytes().rsplit(|&b| b == b'/').next().unwrap_or_default();
-    let mut comm = [0u8; 16];
-    let n = name.len().min(15);
-    comm[..n].copy_from_slice(&name[..n]);
-    // SAFETY: a string of ours.
-    unsafe { libc::prctl(libc::PR_SET_NAME, comm.as_ptr()) };
+/// Whether the program has the address sanitizer in it, which insists on having most of what lies below 2^44 for its shadow memory.
+fn wants_low_memory(program: &Executable) -> bool {
+    program.elf.mode == forklift_x86::Mode::Bits64 && program.elf.has_dynamic_name(&program.exe.file, b"__asan_init")
 }

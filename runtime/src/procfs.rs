@@ -5,7 +5,7 @@
 use core::fmt::Write;
 use std::ffi::CStr;
 
-use forklift_x86::{CpuModel, Feature, GuestAddr};
+use forklift_x86::{CpuModel, Feature, GuestAddr, Mode};
 
 use crate::errno::{Errno, SysResult};
 use crate::mem::vma::{Area, Prot};
@@ -90,6 +90,12 @@ fn maps(t: &Task, details: bool) -> Vec<u8> {
         if details {
             let kb = (a.end - start) / 1024;
             out.extend(format!("Size:           {kb:8} kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n").as_bytes());
+        }
+    }
+    if space.mode() == Mode::Bits64 {
+        out.extend(b"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n");
+        if details {
+            out.extend(b"Size:                  4 kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n");
         }
     }
     out

@@ -1,9 +1,10 @@
 //! The loop that runs a thread: interpreter, translations, gates, faults, signals.
 
 mod jit;
+mod vsyscall;
 
 use forklift_interp::Stop;
-use forklift_x86::{Exit, GuestAddr, bits};
+use forklift_x86::{Exit, Fault, GuestAddr, bits};
 
 use crate::mem::Attention;
 use crate::mem::space::Stale;
@@ -80,6 +81,7 @@ impl Task {
             Exit::Gate(_) if self.signal_queued() => self.cpu.rip = self.cpu.rip.wrapping_sub(GATE_LEN),
             Exit::Gate(gate) => dispatch(self, gate),
             Exit::CodeWrite => self.write_to_code(),
+            Exit::Fault(Fault::Page) if self.vsyscall() => {}
             Exit::Fault(fault) => self.fault(fault),
         }
     }

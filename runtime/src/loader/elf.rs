@@ -157,6 +157,30 @@ impl Elf {
         Ok(Some(path))
     }
 
+    /// Whether `name` is among the strings of the dynamic linker. A file that is not as it should be has none.
+    pub fn has_dynamic_name(&self, file: &File, name: &[u8]) -> bool {
+        self.dynamic_strings(file).is_some_and(|s| s.split(|&b| b == 0).any(|n| n == name))
+    }
+
+    fn dynamic_strings(&self, file: &File) -> Option<Vec<u8>> {
+        const PT_DYNAMIC: u32 = 2;
+        const DT_STRTAB: u64 = 5;
+        const DT_STRSZ: u64 = 10;
+        /// Larger ones are not looked at. Unit: bytes.
+        const MOST: (u64, u64) = (64 << 10, 16 << 20);
+        let p = self.phdrs.iter().find(|p| p.kind == PT_DYNAMIC && p.filesz <= MOST.0)?;
+        let mut entries = vec![0; p.filesz as usize];
+        read_exact(file, &mut entries, p.offset).ok()?;
+        let word = |b: &[u8]| b.iter().rev().fold(0, |v, &b| v << 8 | u64::from(b));
+        let size = if self.mode == Mode::Bits64 { 8 } else { 4 };
+        let tag = |t| entries.chunks_exact(2 * size).find(|e| word(&e[..size]) == t).map(|e| word(&e[size..]));
+        let (at, len) = (tag(DT_STRTAB)?, tag(DT_STRSZ)?);
+        let holder = self.loads().find(|p| p.vaddr <= at && at - p.vaddr < p.filesz)?;
+        let mut strings = vec![0; len.min(MOST.1) as usize];
+        read_exact(file, &mut strings, holder.offset.checked_add(at - holder.vaddr)?).ok()?;
+        Some(strings)
+    }
+
     /// The segments to load, in the file's order.
     pub fn loads(&self) -> impl Iterator<Item = &Phdr> {
         self.phdrs.iter().filter(|p| p.kind == PT_LOAD)

@@ -11,6 +11,7 @@ use super::stack::{self, StackInfo};
 use super::{ExecFile, Executable, vdso};
 use crate::errno::{Errno, SysResult};
 use crate::error::Error;
+use crate::mem::space::HIGH_TOP;
 use crate::mem::vma::{Backing, Prot};
 use crate::mem::{AddressSpace, GuestMem, MapRequest};
 use crate::process::Program;
@@ -42,8 +43,9 @@ pub struct Loaded {
 }
 
 /// Where the first segment of a position-independent program with an interpreter goes: two thirds of the address space, as Linux has it.
-const fn pie_base(mode: Mode) -> u64 {
-    match mode {
+const fn pie_base(space: &AddressSpace) -> u64 {
+    match space.mode() {
+        Mode::Bits64 if space.top() == HIGH_TOP => 0x4000_0000_0000,
         Mode::Bits64 => 0x2a_aaaa_a000,
         Mode::Bits32 => 0x5655_5000,
     }
@@ -148,7 +150,7 @@ fn choose_bias(space: &AddressSpace, elf: &Elf, first: &Phdr, has_interp: bool) 
     let align = elf.max_align().max(PAGE);
     let len = total.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)?;
     let base = match has_interp {
-        true => pie_base(space.mode()) & !(align - 1),
+        true => pie_base(space) & !(align - 1),
         false => space.map().find_gap(len, PAGE, space.mmap_base(), align).ok_or(Errno::ENOMEM)?,
     };
     Ok(base.wrapping_sub(first.vaddr & !(PAGE - 1)))

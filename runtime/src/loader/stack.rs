@@ -10,7 +10,6 @@ use forklift_x86::{CpuModel, GuestAddr, Mode};
 
 use super::elf::Elf;
 use crate::errno::{Errno, SysResult};
-use crate::mem::space::{I386_LIMIT, X64_LIMIT};
 use crate::mem::vma::{Backing, Prot};
 use crate::mem::{AddressSpace, GuestMem, MapRequest};
 
@@ -64,8 +63,8 @@ pub(super) fn is_default(elf: &Elf) -> bool {
 /// Maps the stack and returns its top.
 pub(super) fn map(space: &AddressSpace, elf: &Elf) -> SysResult<u64> {
     let (top, max) = match space.mode() {
-        Mode::Bits64 => (X64_LIMIT - 0x1_0000, MAX_STACK.0),
-        Mode::Bits32 => (I386_LIMIT, MAX_STACK.1),
+        Mode::Bits64 => (space.top() - 0x1_0000, MAX_STACK.0),
+        Mode::Bits32 => (space.top(), MAX_STACK.1),
     };
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a structure of ours.

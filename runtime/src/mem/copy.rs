@@ -172,7 +172,7 @@ impl GuestMem {
         if a.checked_add(len).is_none_or(|end| end > limit.saturating_add(u64::from(len == 0))) && self.space.mode() == Mode::Bits64 {
             return Ok(HostBuf { ptr: BAD_ADDRESS as *mut _, len: len as usize });
         }
-        let room = self.limit.saturating_sub(a);
+        let room = self.room(a, len.min(MAX_RW_COUNT));
         if room == 0 && len > 0 {
             return Ok(HostBuf { ptr: BAD_ADDRESS as *mut _, len: len.min(MAX_RW_COUNT) as usize });
         }
@@ -181,7 +181,7 @@ impl GuestMem {
         if access == Access::Write {
             self.prepare_write(addr, len);
         }
-        Ok(HostBuf { ptr: self.space.host(a.min(self.limit)).cast(), len: len as usize })
+        Ok(HostBuf { ptr: self.space.host(if room == 0 { a.min(self.limit) } else { a }).cast(), len: len as usize })
     }
 
     /// Reads an array of `struct iovec` and prepares the buffers for a host system call, with the kernel's checks (EINVAL, EFAULT) and its limit on

@@ -96,7 +96,7 @@ impl AddressSpace {
     /// Highest address (exclusive) that mappings are placed below; under it comes the stack.
     pub const fn mmap_base(&self) -> u64 {
         match self.mode() {
-            Mode::Bits64 => X64_LIMIT - (1 << 30),
+            Mode::Bits64 => self.top() - (1 << 30),
             Mode::Bits32 => 0xf7ff_0000,
         }
     }
@@ -131,7 +131,11 @@ impl AddressSpace {
         self.check_limit(&map, addr, addr + len)?;
         let area = self.describe(&req, addr + len)?;
         self.code_unmapped(addr, addr + len);
-        self.host_map(&req, addr, len)?;
+        let claimed = self.claim(&map, addr, len)?;
+        if let Err(e) = self.host_map(&req, addr, len) {
+            self.release(claimed);
+            return Err(e);
+        }
         map.insert(addr, area);
         Ok(GuestAddr::new(addr))
     }
@@ -150,7 +154,7 @@ impl AddressSpace {
             if !req.addr.is_multiple_of(PAGE) {
                 return Err(Errno::EINVAL);
             }
-            if noreplace && map.any(req.addr, req.addr + len) {
+            if noreplace && (map.any(req.addr, req.addr + len) || !self.is_free(map, req.addr, len)) {
                 return Err(Errno::EEXIST);
             }
             return Ok(req.addr);
@@ -160,11 +164,65 @@ impl AddressSpace {
         }
         let (low, high) = (MIN_ADDR, self.mmap_base());
         let hint = page_up(req.addr).unwrap_or(0);
-        if hint >= MIN_ADDR && hint <= limit.saturating_sub(len) && !map.any(hint, hint + len) {
+        if hint >= MIN_ADDR && hint <= limit.saturating_sub(len) && !map.any(hint, hint + len) && self.is_free(map, hint, len) {
             return Ok(hint);
         }
-        let fallback = if self.mode() == Mode::Bits32 { limit } else { high };
+        let fallback = limit.min(self.limit());
         map.find_gap(len, low, high, PAGE).or_else(|| map.find_gap(len, low, fallback, PAGE)).ok_or(Errno::ENOMEM)
+    }
+
+    /// Takes from the host what the guest has not mapped of a range, where mappings may lie that are not the guest's, without access. Returns what it took.
+    ///
+    /// # Errors
+    /// ENOMEM if one of them is in the way; nothing is changed then.
+    pub(super) fn claim(&self, map: &VmaMap, addr: u64, len: u64) -> SysResult<Vec<(u64, u64)>> {
+        let end = addr + len;
+        let mut taken = Vec::new();
+        if self.mode() == Mode::Bits32 || end <= X64_LIMIT {
+            return Ok(taken);
+        }
+        let mut at = addr.max(X64_LIMIT);
+        while at < end {
+            let gap = map.covered_from(at, end);
+            if gap >= end {
+                break;
+            }
+            let gap_end = map.overlapping(gap, end).next().map_or(end, |(s, _)| s);
+            if !self.take(gap, gap_end - gap) {
+                self.release(taken);
+                return Err(Errno::ENOMEM);
+            }
+            taken.push((gap, gap_end - gap));
+            at = gap_end;
+        }
+        Ok(taken)
+    }
+
+    /// Gives back what [`claim`](Self::claim) took.
+    pub(super) fn release(&self, taken: Vec<(u64, u64)>) {
+        taken.into_iter().for_each(|(start, len)| _ = self.host_unmap(start, len));
+    }
+
+    /// Whether a range that the guest has not mapped is free on the host, too.
+    fn is_free(&self, map: &VmaMap, addr: u64, len: u64) -> bool {
+        self.claim(map, addr, len).map(|taken| self.release(taken)).is_ok()
+    }
+
+    /// Maps a free range without access; false if it isn't free.
+    fn take(&self, addr: u64, len: u64) -> bool {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+        let at = self.host(addr).cast::<libc::c_void>();
+        // SAFETY: replaces nothing.
+        let p = unsafe { libc::mmap(at, len as usize, libc::PROT_NONE, flags, -1, 0) };
+        if p == libc::MAP_FAILED {
+            return false;
+        }
+        if p != at {
+            // A kernel that doesn't know the flag.
+            // SAFETY: what was just mapped.
+            unsafe { libc::munmap(p, len as usize) };
+        }
+        p == at
     }
 
     fn describe(&self, req: &MapRequest, end: u64) -> SysResult<Area> {
@@ -414,6 +472,7 @@ impl AddressSpace {
     }
 
     fn relocate(&self, map: &mut VmaMap, m: Move, area: Area) -> SysResult<GuestAddr> {
+        let claimed = self.claim(map, m.to, m.new)?;
         self.code_unmapped(m.from, m.from + m.old);
         self.code_unmapped(m.to, m.to + m.new);
         let shrunk = m.old.min(m.new);
@@ -429,7 +488,9 @@ impl AddressSpace {
             )
         };
         if p == libc::MAP_FAILED {
-            return Err(Errno::last());
+            let e = Errno::last();
+            self.release(claimed);
+            return Err(e);
         }
         if m.old > 0 && !m.keep_old {
             map.remove(m.from, m.from + m.old);

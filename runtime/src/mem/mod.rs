@@ -53,7 +53,12 @@ impl GuestMem {
     /// Host address of `len` bytes at `addr`; `None` if they reach out of the guest's part of the address space.
     #[inline(always)]
     fn host(&self, addr: u64, len: usize) -> Option<usize> {
-        if addr <= self.limit - len as u64 { Some((self.base + addr) as usize) } else { None }
+        if addr <= self.limit - len as u64 || self.space.room_beyond(addr, len as u64) == len as u64 { Some((self.base + addr) as usize) } else { None }
+    }
+
+    /// How many of the `len` bytes at `addr` are in the guest's part of the address space.
+    fn room(&self, addr: u64, len: u64) -> u64 {
+        if addr < self.limit { len.min(self.limit - addr) } else { self.space.room_beyond(addr, len) }
     }
 
     #[inline(always)]
@@ -78,7 +83,7 @@ impl GuestMem {
 
     /// Copies from the guest; returns how many bytes at the end of `buf` could not be read.
     fn copy_from(&self, addr: GuestAddr, buf: &mut [u8]) -> usize {
-        let inside = self.limit.saturating_sub(addr.get()).min(buf.len() as u64) as usize;
+        let inside = self.room(addr.get(), buf.len() as u64) as usize;
         if inside == 0 {
             return buf.len();
         }
@@ -89,7 +94,7 @@ impl GuestMem {
 
     /// Copies to the guest; returns how many bytes at the end of `buf` could not be written.
     fn copy_to(&self, addr: GuestAddr, buf: &[u8]) -> usize {
-        let inside = self.limit.saturating_sub(addr.get()).min(buf.len() as u64) as usize;
+        let inside = self.room(addr.get(), buf.len() as u64) as usize;
         if inside == 0 {
             return buf.len();
         }

@@ -41,11 +41,14 @@ impl AddressSpace {
         if addr != 0 && !replace && map.any(at, at + len) {
             return Err(Errno::EINVAL);
         }
+        let claimed = self.claim(&map, at, len)?;
         self.code_unmapped(at, at + len);
         let flags = libc::SHM_REMAP | if writable { 0 } else { libc::SHM_RDONLY };
         // SAFETY: the range is in the guest's part of the address space, where no Rust object lies.
         if unsafe { libc::shmat(segment.id, self.host(at).cast(), flags) } as isize == -1 {
-            return Err(Errno::last());
+            let e = Errno::last();
+            self.release(claimed);
+            return Err(e);
         }
         let name = [NAME, format!("{:08x} (deleted)", segment.key).as_bytes()].concat();
         let backing = Some(Arc::new(Backing { name, dev: 1, ino: segment.id as u64 }));

@@ -1,7 +1,9 @@
 //! The address space of a guest: where it lies on the host, its map, and which pages hold translated code.
 //!
-//! **Placement.** An x86-64 guest's address is the host's; what forklift places lies below [`X64_LIMIT`]. An i386 guest has a window of 4 GiB, aligned to
-//! 4 GiB, with guard areas on both sides, all reserved without access.
+//! **Placement.** An x86-64 guest's address is the host's; what forklift places lies below [`X64_LIMIT`], or, for programs that want all of that for
+//! themselves ([`Placement::High`]), below [`HIGH_TOP`]. What the guest places itself may lie wherever nothing of forklift's does: everything below
+//! [`AddressSpace::limit`] is the guest's, and beyond it what its map says. An i386 guest has a window of 4 GiB, aligned to 4 GiB, with guard areas on both
+//! sides, all reserved without access.
 //!
 //! **Code pages.** A page with decoded or translated code is write-protected on the host. A write to it ends the instruction, or the system call, in
 //! [`AddressSpace::code_written`], which gives the page back and logs the range for all threads to drop their translations. A page that is written again
@@ -24,6 +26,8 @@ use crate::segments::Ldt;
 
 /// Everything of an x86-64 guest that forklift places lies below: 2^38, so that a process image fits a host with 39-bit addresses.
 pub const X64_LIMIT: u64 = 1 << 38;
+/// The same for [`Placement::High`]: below all that a host of 47 bits gives to forklift, above the shadow memory of the address sanitizer.
+pub const HIGH_TOP: u64 = 0x4ff0_0000_0000;
 /// End of an i386 guest's address space under a 64-bit kernel.
 pub const I386_LIMIT: u64 = 0xffff_e000;
 /// Kernel's limit for addresses in an x86-64 program: what lies below is valid but not mapped, what lies above is not an address.
@@ -32,6 +36,16 @@ pub const X64_TASK_SIZE: u64 = (1 << 47) - 4096;
 const MAX_WRITES: u8 = 8;
 /// Unit: ranges. A thread that is further behind drops all its translations.
 const LOG: usize = 256;
+
+/// Where forklift places what an x86-64 guest doesn't place itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Placement {
+    /// Below [`X64_LIMIT`].
+    #[default]
+    Low,
+    /// Below [`HIGH_TOP`]; like [`Low`](Self::Low) on a host without such addresses.
+    High,
+}
 
 /// What is known of a page that has, or had, translated code.
 #[derive(Clone, Copy, Default)]
@@ -60,6 +74,7 @@ pub struct AddressSpace {
     mode: Mode,
     base: u64,
     limit: u64,
+    placement: Placement,
     map: Mutex<VmaMap>,
     code: Mutex<Code>,
     epoch: AtomicU64,
@@ -85,15 +100,16 @@ impl AddressSpace {
     ///
     /// # Errors
     /// ENOMEM if the host has no room for an i386 guest's window.
-    pub fn new(mode: Mode) -> SysResult<Self> {
+    pub fn new(mode: Mode, placement: Placement) -> SysResult<Self> {
         let (base, limit) = match mode {
-            Mode::Bits64 => (0, X64_LIMIT),
+            Mode::Bits64 => (0, host_floor()),
             Mode::Bits32 => (reserve_window()?, 1 << 32),
         };
         Ok(Self {
             mode,
             base,
             limit,
+            placement: if limit >= HIGH_TOP { placement } else { Placement::Low },
             map: Mutex::default(),
             code: Mutex::default(),
             epoch: AtomicU64::new(0),
@@ -116,7 +132,16 @@ impl AddressSpace {
         self.base
     }
 
-    /// First address that can't be accessed.
+    /// Top of what forklift places.
+    pub const fn top(&self) -> u64 {
+        match (self.mode, self.placement) {
+            (Mode::Bits32, _) => I386_LIMIT,
+            (Mode::Bits64, Placement::Low) => X64_LIMIT,
+            (Mode::Bits64, Placement::High) => HIGH_TOP,
+        }
+    }
+
+    /// First address at which there may be something of forklift's. Beyond it, an x86-64 guest has what its map says.
     pub const fn limit(&self) -> u64 {
         self.limit
     }
@@ -124,7 +149,7 @@ impl AddressSpace {
     /// First address that can't be mapped.
     pub const fn map_limit(&self) -> u64 {
         match self.mode {
-            Mode::Bits64 => X64_LIMIT,
+            Mode::Bits64 => X64_TASK_SIZE,
             Mode::Bits32 => I386_LIMIT,
         }
     }
@@ -161,6 +186,16 @@ impl AddressSpace {
         self.map().find(addr).map(|(_, a)| a.prot)
     }
 
+    /// How many of the `len` bytes at `addr`, which is not below the limit, are the guest's.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn room_beyond(&self, addr: u64, len: u64) -> u64 {
+        if self.mode == Mode::Bits32 || addr >= X64_TASK_SIZE {
+            return 0;
+        }
+        self.map().covered_from(addr, addr.saturating_add(len)) - addr
+    }
+
     /// How many invalidations there have been.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
@@ -192,7 +227,7 @@ impl AddressSpace {
         if let Some(p) = self.existing_jit() {
             let mut seen = lock(&self.jit_epoch);
             match self.stale_since(&mut seen) {
-                Stale::Everything => _ = p.jit.invalidate(GuestAddr::new(0), GuestAddr::new(self.limit)),
+                Stale::Everything => _ = p.jit.invalidate(GuestAddr::new(0), GuestAddr::new(self.map_limit())),
                 Stale::Ranges(ranges) => ranges.into_iter().for_each(|(s, e)| _ = p.jit.invalidate(s, e)),
             }
         }
@@ -300,6 +335,22 @@ fn pages_in(pages: &HashMap<u64, CodePage>, start: GuestAddr, end: GuestAddr) ->
 
 /// Guard areas: the longest transfer of one host syscall, so that none reaches beyond.
 const GUARD: u64 = 1 << 31;
+
+/// Where forklift's own part of the address space begins: below the lowest of its program, its libraries and what the host's kernel would map next, with
+/// room for what it maps later.
+fn host_floor() -> u64 {
+    const ROOM: u64 = 1 << 40;
+    const STEP: u64 = 1 << 38;
+    // SAFETY: a new mapping at a place of the kernel's choice, given back at once.
+    let next = unsafe {
+        let p = libc::mmap(core::ptr::null_mut(), 4096, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        libc::munmap(p, 4096);
+        p as u64
+    };
+    let own = [host_floor as *const () as u64, libc::getpid as *const () as u64, next];
+    let lowest = own.into_iter().min().unwrap_or(0).min(X64_TASK_SIZE);
+    (lowest.saturating_sub(ROOM) / STEP * STEP).max(X64_LIMIT)
+}
 
 fn reserve_window() -> SysResult<u64> {
     const WINDOW: u64 = 1 << 32;

@@ -127,14 +127,19 @@ impl VmaMap {
 
     /// Whether all of `[start, end)` is mapped.
     pub fn is_covered(&self, start: u64, end: u64) -> bool {
+        start >= end || self.covered_from(start, end) == end
+    }
+
+    /// The end of what is mapped without a hole from `start` on, at most `end`.
+    pub fn covered_from(&self, start: u64, end: u64) -> u64 {
         let mut at = start;
         for (s, a) in self.overlapping(start, end) {
             if s > at {
-                return false;
+                break;
             }
-            at = a.end;
+            at = a.end.min(end);
         }
-        at >= end
+        at
     }
 
     /// Number of mapped bytes in `[start, end)`.

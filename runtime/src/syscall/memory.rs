@@ -252,15 +252,20 @@ impl Syscall for Mincore {
     const SPEC: Spec = Spec { name: "mincore", x64: Some(27), i386: Some(218), support: Full };
     type Args<A: Abi> = (GuestAddr, u64, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (addr, len, out): Self::Args<A>) -> SysResult {
+        /// At once. Unit: bytes.
+        const MOST: u64 = 1 << 30;
         let (parts, whole) = t.mapped_parts(addr.get(), len)?;
         if !whole {
             return Err(Errno::ENOMEM);
         }
-        for (s, e) in parts {
-            let mut pages = vec![0u8; ((e - s) / PAGE) as usize];
-            // SAFETY: one byte a page.
-            unsafe { host::syscall(libc::SYS_mincore, [t.process.space().host(s) as u64, e - s, pages.as_mut_ptr() as u64, 0, 0, 0]) }?;
-            t.mem.write_array(out.index((s - addr.get()) / PAGE), &pages)?;
+        for (start, end) in parts {
+            for s in (start..end).step_by(MOST as usize) {
+                let len = MOST.min(end - s);
+                let mut pages = vec![0u8; (len / PAGE) as usize];
+                // SAFETY: one byte a page.
+                unsafe { host::syscall(libc::SYS_mincore, [t.process.space().host(s) as u64, len, pages.as_mut_ptr() as u64, 0, 0, 0]) }?;
+                t.mem.write_array(out.index((s - addr.get()) / PAGE), &pages)?;
+            }
         }
         Ok(0)
     }

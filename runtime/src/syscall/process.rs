@@ -6,7 +6,7 @@ use forklift_x86::GuestAddr;
 
 use super::{Arg, Fd, Hex, Regs, Restart, Spec, Str, Support, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord};
-use crate::clone::CloneArgs;
+use crate::clone::{CloneArgs, MAX_PID_NS_LEVEL};
 use crate::errno::{Errno, SysResult};
 use crate::mem::GuestMem;
 use crate::signal::info::{Info, InfoBytes};
@@ -35,10 +35,13 @@ impl Arg for TlsAndChild {
     }
 }
 
+/// What differs if memory is shared by processes that run at the same time.
+const CLONE_VM: &str = "with CLONE_VM alone, exit(2) of the parent's last thread waits for the child";
+
 /// clone(2).
 pub struct Clone;
 impl Syscall for Clone {
-    const SPEC: Spec = Spec { name: "clone", x64: Some(56), i386: Some(120), support: Support::Partial("CLONE_VM needs CLONE_THREAD or CLONE_VFORK") };
+    const SPEC: Spec = Spec { name: "clone", x64: Some(56), i386: Some(120), support: Support::Partial(CLONE_VM) };
     type Args<A: Abi> = (Hex, GuestAddr, GuestAddr, TlsAndChild);
     fn call<A: Abi>(t: &mut Task, (flags, stack, parent_tid, rest): Self::Args<A>) -> SysResult {
         let flags = u64::from(flags.0);
@@ -50,6 +53,7 @@ impl Syscall for Clone {
             child_tid: rest.child,
             tls: rest.tls,
             pidfd: parent_tid,
+            ..CloneArgs::default()
         };
         t.clone_task::<A>(&args)
     }
@@ -58,11 +62,12 @@ impl Syscall for Clone {
 /// clone3(2).
 pub struct Clone3;
 impl Syscall for Clone3 {
-    const SPEC: Spec = Spec { name: "clone3", x64: Some(435), i386: Some(435), support: Support::Partial("as clone; no set_tid, no CLONE_INTO_CGROUP") };
+    const SPEC: Spec = Spec { name: "clone3", x64: Some(435), i386: Some(435), support: Support::Partial("no set_tid and no CLONE_INTO_CGROUP with CLONE_VM") };
     type Args<A: Abi> = (GuestPtr<A, [u64; 8]>, u64);
     fn call<A: Abi>(t: &mut Task, (p, size): Self::Args<A>) -> SysResult {
         const V0: u64 = 64;
         const V2: u64 = 88;
+        const INTO_CGROUP: u64 = 0x2_0000_0000;
         if size < V0 {
             return Err(Errno::EINVAL);
         }
@@ -78,12 +83,38 @@ impl Syscall for Clone3 {
         if beyond.iter().any(|&b| b != 0) {
             return Err(Errno::E2BIG);
         }
-        if more.iter().any(|&b| b != 0) || flags & CSIGNAL != 0 || (stack == 0) != (stack_size == 0) {
+        let word = |i: usize| u64::from_le_bytes(core::array::from_fn(|j| more[8 * i + j]));
+        let (set_tid, set_tid_size, cgroup) = (word(0), word(1), word(2));
+        if set_tid_size > MAX_PID_NS_LEVEL as u64
+            || (set_tid == 0) != (set_tid_size == 0)
+            || (flags & INTO_CGROUP != 0 && (cgroup > i32::MAX as u64 || size < V2))
+        {
+            return Err(Errno::EINVAL);
+        }
+        let mut tids = [0i32; MAX_PID_NS_LEVEL];
+        for (i, tid) in tids.iter_mut().enumerate().take(set_tid_size as usize) {
+            *tid = t.mem.read(GuestPtr::<A, i32>::new(GuestAddr::new(set_tid)).index(i as u64))?;
+        }
+        if flags & INTO_CGROUP != 0 {
+            t.fd(Fd(cgroup as i32))?;
+        }
+        if flags & CSIGNAL != 0 || (stack == 0) != (stack_size == 0) {
             return Err(Errno::EINVAL);
         }
         let a = GuestAddr::new;
         let stack = stack.wrapping_add(stack_size);
-        t.clone_task::<A>(&CloneArgs { flags, exit_signal, stack, parent_tid: a(parent_tid), child_tid: a(child_tid), tls: a(tls), pidfd: a(pidfd) })
+        t.clone_task::<A>(&CloneArgs {
+            flags,
+            exit_signal,
+            stack,
+            parent_tid: a(parent_tid),
+            child_tid: a(child_tid),
+            tls: a(tls),
+            pidfd: a(pidfd),
+            set_tid: tids,
+            set_tid_size: set_tid_size as usize,
+            cgroup,
+        })
     }
 }
 
