@@ -57,6 +57,17 @@ impl Jit {
     pub(crate) fn link(&self, id: u32, to: u32) {
         let Some(_lock) = self.try_write() else { return };
         let (Some(exit), Some(block)) = (self.blocks.exits.get(id), self.blocks.blocks.get(to)) else { return };
+        self.link_locked((id, exit), (to, block));
+    }
+
+    /// Makes exit `id` of a block that is being placed go to the block at `target`, if there is one. The caller holds the lock.
+    pub(crate) fn link_new(&self, id: u32, target: u64) {
+        if let (Some(exit), Some(block)) = (self.blocks.exits.get(id), self.map.get(&self.blocks.blocks, target)) {
+            self.link_locked((id, exit), block);
+        }
+    }
+
+    fn link_locked(&self, (id, exit): (u32, &Exit), (to, block): (u32, &Block)) {
         if exit.kind != ExitKind::Direct || block.is_dead() || block.pc != exit.target || self.kicks.load(Ordering::SeqCst) != 0 {
             return;
         }

@@ -9,7 +9,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 #[cfg(test)]
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
-use forklift_lift::{BlockKey, EXIT_NAMESPACE, LiftEnv, LiftError, Lifted, Lifter, TRAP_MEMORY};
+use forklift_lift::{BlockKey, EXIT_NAMESPACE, LiftEnv, LiftError, Lifted, Lifter, TOKEN_NAMESPACE, TRAP_MEMORY};
 use forklift_x86::GuestAddr;
 
 use crate::blocks::Trap;
@@ -48,8 +48,26 @@ pub(crate) struct Compiled {
     pub direct: Vec<(Hole, usize)>,
     /// Holes of indirect jumps.
     pub tails: Vec<Hole>,
+    /// Where the code has a token of eight bytes, and which (an index into `lifted.tokens`).
+    pub tokens: Vec<(usize, usize)>,
     /// Instructions that may fault.
     pub traps: Vec<Trap>,
+}
+
+impl Compiled {
+    /// Empties all lists; their memory stays.
+    pub(crate) fn clear(&mut self) {
+        let Self { lifted: Lifted { exits, pcs, ranges, tokens: known, insns: _ }, code, entry: _, direct, tails, tokens, traps } = self;
+        exits.clear();
+        pcs.clear();
+        ranges.clear();
+        known.clear();
+        code.clear();
+        direct.clear();
+        tails.clear();
+        tokens.clear();
+        traps.clear();
+    }
 }
 
 /// See the module.
@@ -100,24 +118,39 @@ fn shape(code: &CompiledCode, func: &Function, lifted: Lifted) -> Result<Compile
     let bytes = code.code_buffer();
     let frame = Frame::parse(bytes).map_err(|_| "prologue")?;
     let mut direct = Vec::with_capacity(lifted.exits.len());
+    let mut tokens = Vec::new();
     for r in code.buffer.relocs() {
-        let exit = exit_of(r, func).ok_or("relocation")?;
-        direct.push((frame.direct(bytes, r.offset as usize).map_err(|_| "direct exit")?, exit));
+        match target(r, func).ok_or("relocation")? {
+            Target::Exit(exit) => direct.push((frame.direct(bytes, r.offset as usize).map_err(|_| "direct exit")?, exit)),
+            Target::Token(token) if token < lifted.tokens.len() && bytes.len() >= r.offset as usize + size_of::<u64>() => {
+                tokens.push((r.offset as usize, token))
+            }
+            Target::Token(_) => return Err("token"),
+        }
     }
     let tails: Vec<_> = code.buffer.call_sites().filter_map(|c| frame.tail(bytes, c.ret_addr as usize)).collect();
     if direct.len() + tails.len() != tail_calls(func) || direct.iter().any(|d| d.1 >= lifted.exits.len()) {
         return Err("number of exits");
     }
     let traps = traps(code, &lifted).ok_or("trap table")?;
-    Ok(Compiled { code: bytes.to_vec(), entry: frame.entry, direct, tails, traps, lifted })
+    Ok(Compiled { code: bytes.to_vec(), entry: frame.entry, direct, tails, tokens, traps, lifted })
 }
 
-/// Which exit the relocation is for; `None` if it is for anything else.
-fn exit_of(r: &FinalizedMachReloc, func: &Function) -> Option<usize> {
+/// What a relocation is for: indices into the lists of [`Lifted`].
+enum Target {
+    Exit(usize),
+    Token(usize),
+}
+
+/// What the relocation is for; `None` if it is for anything unknown.
+fn target(r: &FinalizedMachReloc, func: &Function) -> Option<Target> {
     let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = r.target else { return None };
     let UserExternalName { namespace, index } = *func.params.user_named_funcs().get(name)?;
-    let known = matches!(r.kind, Reloc::X86CallPCRel4 | Reloc::Arm64Call);
-    (namespace == EXIT_NAMESPACE && known).then_some(index as usize)
+    match (namespace, r.kind) {
+        (EXIT_NAMESPACE, Reloc::X86CallPCRel4 | Reloc::Arm64Call) => Some(Target::Exit(index as usize)),
+        (TOKEN_NAMESPACE, Reloc::Abs8) if r.addend == 0 => Some(Target::Token(index as usize)),
+        _ => None,
+    }
 }
 
 /// How many tail calls the function has.

@@ -33,6 +33,13 @@ pub(crate) fn host() -> Result<OwnedTargetIsa, CompileError> {
     isa.finish(settings::Flags::new(flags)).map_err(|e: CodegenError| CompileError::Host(e.to_string()))
 }
 
+/// What emitted code depends on besides the guest's and forklift's: the host's architecture and features, and the options here.
+pub fn fingerprint() -> String {
+    let flags = FLAGS.iter().map(|(name, value)| format!("{name}={value}"));
+    let all: Vec<_> = flags.chain(features().map(str::to_owned)).collect();
+    format!("{} {}", std::env::consts::ARCH, all.join(" "))
+}
+
 #[cfg(target_arch = "x86_64")]
 fn features() -> impl Iterator<Item = &'static str> {
     macro_rules! detect {

@@ -18,7 +18,7 @@ use crate::invalidate::Pages;
 use crate::map::{self, Map};
 use crate::stats::{Counters, add};
 use crate::thread::Shared;
-use crate::{CompileError, Stats, isa, strip};
+use crate::{CompileError, InstallEnv, Recorder, Stats, isa, stored, strip};
 
 /// How to set up a [`Jit`].
 pub struct Config {
@@ -41,7 +41,10 @@ impl Config {
 
 /// What the compiler's lock guards.
 pub(crate) struct Writer {
-    compiler: Compiler,
+    /// Made when the first block is compiled: a process may live on installed ones.
+    compiler: Option<Result<Compiler, CompileError>>,
+    /// A block that is being installed, for its allocations.
+    installed: Compiled,
     perf: Option<PerfMap>,
     pub cursor: Cursor,
     pub map: map::Writer,
@@ -83,8 +86,6 @@ impl Jit {
     /// [`CompileError::Host`]: the host lacks something.
     pub fn new(config: Config) -> Result<Arc<Self>, CompileError> {
         let host = |e: io::Error| CompileError::Host(e.to_string());
-        let mut compiler = Compiler::new(isa::host()?);
-        compiler.dump = config.dump.is_some();
         let perf = config.perf_map.then(PerfMap::open).flatten();
         let (arena, cursor) = Arena::new(config.arena_size).map_err(host)?;
         let (map, map_writer) = Map::new();
@@ -95,7 +96,7 @@ impl Jit {
             map,
             helpers: Box::new(host::thunks()),
             all_miss: crate::table::all_miss().map_err(host)?,
-            compiler: Mutex::new(Writer { compiler, perf, cursor, map: map_writer, pages: Pages::default() }),
+            compiler: Mutex::new(Writer { compiler: None, installed: Compiled::default(), perf, cursor, map: map_writer, pages: Pages::default() }),
             threads: Mutex::default(),
             flushing: AtomicBool::new(false),
             kicks: AtomicU32::new(0),
@@ -133,12 +134,69 @@ impl Jit {
         if self.map.get(&self.blocks.blocks, pc.get()).is_some() {
             return Ok(());
         }
+        self.timed(|| self.translate(&mut w, pc, checked, env).and_then(|mut c| self.place(&mut w, &mut c)))
+    }
+
+    /// As [`Jit::compile`], for an unchecked block; appends its record to `out`, unless the block can't be kept.
+    ///
+    /// # Errors
+    /// The caller must interpret the block.
+    pub fn compile_recorded(&self, pc: GuestAddr, env: &mut dyn Recorder, out: &mut Vec<u8>) -> Result<(), CompileError> {
+        let mut w = self.write();
+        if self.map.get(&self.blocks.blocks, pc.get()).is_some() {
+            return Ok(());
+        }
+        self.timed(|| {
+            let mut c = self.translate(&mut w, pc, false, env)?;
+            stored::encode(&c, out, |at, buf| env.seen(at, buf));
+            self.place(&mut w, &mut c)
+        })
+    }
+
+    /// Compiles the block at `pc` only to append its record to `out`.
+    ///
+    /// # Errors
+    /// The block can't be compiled or kept.
+    pub fn record(&self, pc: GuestAddr, env: &mut dyn Recorder, out: &mut Vec<u8>) -> Result<(), CompileError> {
+        let mut w = self.write();
+        let c = self.timed(|| self.translate(&mut w, pc, false, env))?;
+        if stored::encode(&c, out, |at, buf| env.seen(at, buf)) { Ok(()) } else { Err(CompileError::Shape(pc, "not to be kept")) }
+    }
+
+    /// Installs the block that a record holds, unless there is one. Whether there is one now: not if its source is not what `env` has.
+    pub fn install(&self, record: &[u8], env: &mut dyn InstallEnv) -> bool {
+        let mut w = self.write();
+        if stored::record_address(record).is_some_and(|pc| self.map.get(&self.blocks.blocks, pc.get()).is_some()) {
+            return true;
+        }
+        let mut c = core::mem::take(&mut w.installed);
+        let done = stored::decode(record, &mut c, env).is_some() && self.place(&mut w, &mut c).is_ok();
+        add(&self.counters.installed, u64::from(done));
+        c.clear();
+        w.installed = c;
+        done
+    }
+
+    fn timed<T>(&self, f: impl FnOnce() -> Result<T, CompileError>) -> Result<T, CompileError> {
         let start = cpu_time();
-        let key = BlockKey { start: pc, mode: self.config.mode, flat: true, checked };
-        let result = w.compiler.compile(key, env).and_then(|c| self.place(&mut w, c));
+        let result = f();
         add(&self.counters.compile_ns, (cpu_time() - start).as_nanos() as u64);
         add(&self.counters.failed, u64::from(result.is_err()));
         result
+    }
+
+    fn translate(&self, w: &mut Writer, pc: GuestAddr, checked: bool, env: &mut dyn LiftEnv) -> Result<Compiled, CompileError> {
+        let key = BlockKey { start: pc, mode: self.config.mode, flat: true, checked };
+        self.compiler_of(w)?.compile(key, env)
+    }
+
+    fn compiler_of<'a>(&self, w: &'a mut Writer) -> Result<&'a mut Compiler, CompileError> {
+        let make = || {
+            let mut compiler = Compiler::new(isa::host()?);
+            compiler.dump = self.config.dump.is_some();
+            Ok(compiler)
+        };
+        w.compiler.get_or_insert_with(make).as_mut().map_err(|e| e.clone())
     }
 
     #[cfg(test)]
@@ -148,34 +206,34 @@ impl Jit {
         build: impl FnOnce(&mut cranelift_codegen::ir::Function, cranelift_codegen::isa::TargetFrontendConfig) -> forklift_lift::Lifted,
     ) -> Result<(), CompileError> {
         let mut w = self.write();
-        let c = w.compiler.compile_ir(pc, build)?;
-        self.place(&mut w, c)
+        let mut c = self.compiler_of(&mut w)?.compile_ir(pc, build)?;
+        self.place(&mut w, &mut c)
     }
 
     /// Puts a block into the arena and makes it known.
-    fn place(&self, w: &mut Writer, mut c: Compiled) -> Result<(), CompileError> {
+    fn place(&self, w: &mut Writer, c: &mut Compiled) -> Result<(), CompileError> {
         let (pc, end) = *c.lifted.ranges.first().ok_or(CompileError::Host("a block without source".into()))?;
         let exits = c.lifted.exits.len() + c.direct.len() + c.tails.len();
         let base = self.room(w, c.code.len(), c.traps.len(), exits).ok_or(CompileError::TooLarge(pc))?;
-        let sites = self.write_code(&mut c, base);
+        let sites = self.write_code(c, base);
         let block = Block {
             pc: pc.get(),
             guest_len: end.get().wrapping_sub(pc.get()) as u32,
             code: base,
             len: c.code.len() as u32,
             entry: base + c.entry as u32,
-            traps: self.write_traps(&c, base),
+            traps: self.write_traps(c, base),
             trap_count: c.traps.len() as u32,
             first_exit: self.blocks.exits.len() - sites,
             exit_count: sites,
             incoming: AtomicU32::new(NONE),
             dead: AtomicBool::new(false),
         };
-        self.count(&c, &block);
+        self.count(c, &block);
         let id = self.blocks.blocks.push(block).ok_or(CompileError::TooLarge(pc))?;
         c.lifted.ranges.iter().for_each(|r| w.pages.add(id, *r));
         self.map.insert(&mut w.map, &self.blocks.blocks, id, pc.get());
-        self.show(w, &c, pc, base);
+        self.show(w, c, pc, base);
         Ok(())
     }
 
@@ -193,30 +251,35 @@ impl Jit {
         })
     }
 
-    /// Writes code and stubs, and makes the exits known; returns how many there are.
-    fn write_code(&self, c: &mut Compiled, base: u32) -> u32 {
+    /// Writes code and stubs, and makes the exits known, linked to the blocks that are there; returns how many exits there are.
+    fn write_code(&self, c: &Compiled, base: u32) -> u32 {
         let block = self.blocks.blocks.len();
-        let address = self.arena.at(base) as usize;
         let first = self.blocks.exits.len();
-        let mut jumps = Vec::with_capacity(c.direct.len());
-        for (hole, exit) in core::mem::take(&mut c.direct) {
-            let site = strip::fill_direct(&mut c.code, hole, address) as u32;
-            let (kind, target) = classify(c.lifted.exits[exit]);
+        let address = self.arena.at(base);
+        // SAFETY: `room` gave us these bytes; nothing refers to them yet.
+        let code = unsafe {
+            core::ptr::copy_nonoverlapping(c.code.as_ptr(), address, c.code.len());
+            core::slice::from_raw_parts_mut(address, c.code.len())
+        };
+        for &(at, token) in &c.tokens {
+            code[at..at + size_of::<u64>()].copy_from_slice(&c.lifted.tokens[token].value.to_le_bytes());
+        }
+        for (hole, exit) in &c.direct {
+            let site = strip::fill_direct(code, hole.clone(), address as usize) as u32;
+            let (kind, target) = classify(c.lifted.exits[*exit]);
             if let Some(id) = self.add_exit(Exit::new(block, kind, base + site, target)) {
-                jumps.push((base + site, id));
+                // SAFETY: a site that `fill_direct` made.
+                unsafe { host::patch_jump(self.arena.at(base + site), self.arena.stub(id)) };
+                if kind == ExitKind::Direct {
+                    self.link_new(id, target);
+                }
             }
         }
-        for hole in core::mem::take(&mut c.tails) {
-            let site = strip::fill_tail(&mut c.code, hole) as u32;
+        for hole in &c.tails {
+            let site = strip::fill_tail(code, hole.clone()) as u32;
             self.add_exit(Exit::new(block, ExitKind::Tail, base + site, 0));
         }
-        // SAFETY: `room` gave us these bytes; nothing refers to them yet.
-        unsafe { core::ptr::copy_nonoverlapping(c.code.as_ptr(), self.arena.at(base), c.code.len()) };
-        for (site, id) in jumps {
-            // SAFETY: a site that `fill_direct` made.
-            unsafe { host::patch_jump(self.arena.at(site), self.arena.stub(id)) };
-        }
-        host::sync_icache(self.arena.at(base), c.code.len());
+        host::sync_icache(address, c.code.len());
         self.blocks.exits.len() - first
     }
 
@@ -249,8 +312,8 @@ impl Jit {
         if let Some(perf) = &mut w.perf {
             perf.add(pc, address, c.code.len());
         }
-        if let Some(dump) = self.config.dump {
-            let (ir, listing) = w.compiler.dumps();
+        if let (Some(dump), Some(Ok(compiler))) = (self.config.dump, &w.compiler) {
+            let (ir, listing) = compiler.dumps();
             dump(&Dump { pc, ir: &ir, listing: &listing, address, code: &c.code });
         }
     }

@@ -9,6 +9,7 @@
 //! | `isa` | Cranelift's options and the host's features |
 //! | `compile` | from a block's key to bytes, exits and trap table |
 //! | `strip` | how to take the frame out of a compiled block |
+//! | `stored` | blocks as bytes, for another run of the program |
 //! | `arena` | where code lies, and its two growing ends |
 //! | `blocks` | what is known about each block and each exit; host address → block |
 //! | `map`, `table` | guest address → block, for us and for emitted code |
@@ -33,6 +34,7 @@ mod jit;
 mod map;
 mod region;
 mod stats;
+mod stored;
 mod strip;
 mod table;
 #[cfg(test)]
@@ -40,6 +42,8 @@ mod tests;
 mod thread;
 
 pub use compile::CompileError;
+pub use isa::fingerprint;
 pub use jit::{Config, ForkGuard, HostFault, Jit};
 pub use stats::Stats;
+pub use stored::{InstallEnv, Recorder, record_address};
 pub use thread::{JitExit, Thread};

@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     pub code_bytes: AtomicU64,
     pub compile_ns: AtomicU64,
     pub failed: AtomicU64,
+    pub installed: AtomicU64,
     pub links: AtomicU64,
     pub killed: AtomicU64,
     pub flushes: AtomicU64,
@@ -34,7 +35,7 @@ pub(crate) fn add(c: &AtomicU64, n: u64) {
 /// What the JIT has done so far.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Stats {
-    /// Blocks compiled.
+    /// Blocks compiled or installed.
     pub blocks: u64,
     /// Guest instructions in them.
     pub insns: u64,
@@ -46,6 +47,8 @@ pub struct Stats {
     pub compile_time: Duration,
     /// Blocks that could not be compiled.
     pub failed: u64,
+    /// Blocks that were installed from records instead of compiled; they count in what is above too.
+    pub installed: u64,
     /// Exits linked to blocks, relinks included.
     pub links: u64,
     /// Blocks thrown away because their source changed.
@@ -81,6 +84,7 @@ impl Counters {
             code_bytes: get(&self.code_bytes),
             compile_time: Duration::from_nanos(get(&self.compile_ns)),
             failed: get(&self.failed),
+            installed: get(&self.installed),
             links: get(&self.links),
             killed: get(&self.killed),
             flushes: get(&self.flushes),
@@ -100,8 +104,8 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "jit: {} blocks, {} insns, {} guest bytes, {} host bytes, {:?} compiling, {} failed",
-            self.blocks, self.insns, self.guest_bytes, self.code_bytes, self.compile_time, self.failed
+            "jit: {} blocks, {} insns, {} guest bytes, {} host bytes, {:?} compiling, {} failed, {} installed",
+            self.blocks, self.insns, self.guest_bytes, self.code_bytes, self.compile_time, self.failed, self.installed
         )?;
         writeln!(f, "jit: {} links, {} blocks killed, {} flushes, {} kicks", self.links, self.killed, self.flushes, self.kicks)?;
         write!(

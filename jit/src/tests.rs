@@ -135,7 +135,7 @@ fn block(jit: &Jit, pc: u64, body: impl FnOnce(&mut Make<'_>)) {
         m.b.finalize(target);
         let start = GuestAddr::new(pc);
         let pcs = (0..8).map(|i| start.wrapping_add(i * 3)).collect();
-        Lifted { exits, pcs, ranges: vec![(start, start.wrapping_add(24))], insns: 8 }
+        Lifted { exits, pcs, ranges: vec![(start, start.wrapping_add(24))], tokens: Vec::new(), insns: 8 }
     };
     jit.compile_ir(GuestAddr::new(pc), build).unwrap();
 }
@@ -189,7 +189,8 @@ fn long_chain_with_spills() {
     assert_eq!(t.cpu().get(Gpr::Rax), 3_333_334 * a + 3_333_333 * c);
     assert_eq!(t.state().owner, 3_333_333);
     let s = jit.stats();
-    assert_eq!((s.links, s.enters, s.direct), (3, 4, 3), "{s}");
+    // The exit to the block that was there already was linked when its block was placed, the other two when they were taken.
+    assert_eq!((s.links, s.enters, s.direct), (3, 3, 2), "{s}");
 }
 
 /// Jumps through the table, to and from blocks with spills.

@@ -31,6 +31,7 @@ impl Task {
             host::set_sigmask(old);
             return Err(Errno::ERESTARTNOINTR);
         }
+        self.save_cache();
         // The new program inherits exactly the guest's mask.
         host::set_sigmask(self.sigmask);
         // SAFETY: arrays of strings that end with null pointers.
@@ -45,6 +46,9 @@ impl Task {
         let mut args = vec![c"forklift".to_owned(), CString::new(EXEC_COMMAND).map_err(|_| Errno::EINVAL)?];
         for option in self.process.config.to_args() {
             args.push(CString::new(option.as_bytes()).map_err(|_| Errno::EINVAL)?);
+        }
+        if crate::engine::warm::is_forbidden() {
+            args.push(c"--no-worker".to_owned());
         }
         args.push(c"--".to_owned());
         args.push(path);

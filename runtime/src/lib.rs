@@ -7,6 +7,7 @@
 //! | [`abi`] | the two kernel interfaces as types; guest structures and pointers |
 //! | [`errno`] | errors of the guest's kernel |
 //! | [`bare`], [`linux`], [`hooks`] | for embedders |
+//! | [`cache`] | translated code from earlier runs |
 //! | [`clone`], [`exec`] | new threads, processes and programs |
 //! | [`dump`] | printing blocks that are compiled |
 //! | [`engine`] | the loop that runs a thread |
@@ -25,6 +26,7 @@
 
 pub mod abi;
 pub mod bare;
+pub mod cache;
 #[doc(hidden)]
 pub mod cli;
 pub mod clone;

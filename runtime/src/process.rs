@@ -31,6 +31,8 @@ pub struct Config {
     pub trace: Trace,
     /// Which blocks are printed when they are compiled.
     pub dump: Dump,
+    /// The directory of the persistent cache, if it is to be used.
+    pub cache: Option<PathBuf>,
 }
 
 /// Where `--strace` writes.
@@ -69,6 +71,9 @@ impl Config {
         if self.dump.is_on() {
             option("-d", OsStr::new(&self.dump.to_string()));
         }
+        if let Some(dir) = &self.cache {
+            option("--cache=", dir.as_os_str());
+        }
         if self.stats {
             option("--stats", OsStr::new(""));
         }
@@ -78,7 +83,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { root: None, model: CpuModel::V2, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default() }
+        Self { root: None, model: CpuModel::V2, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default(), cache: None }
     }
 }
 
@@ -214,6 +219,7 @@ impl Process {
     /// What must be done before the whole process ends.
     pub fn before_exit(&self, t: &Task) {
         t.release_robust();
+        t.save_cache();
         if self.config.stats {
             crate::stats::print(t);
         }

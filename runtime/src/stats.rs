@@ -37,7 +37,7 @@ impl Totals {
 }
 
 /// CPU time of the process.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a structure of ours.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut t) };
@@ -62,6 +62,9 @@ pub(crate) fn print(t: &Task) {
     let _ = writeln!(out, "interpreter: {} instructions, {} blocks kept", all.interpreted, t.interp.block_count());
     if let Some(p) = t.process.space().existing_jit() {
         let _ = writeln!(out, "{}", p.jit.stats());
+        if let Some(counts) = p.cache_counts() {
+            let _ = writeln!(out, "{counts}");
+        }
     }
     eprint!("{out}");
 }

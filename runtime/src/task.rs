@@ -236,6 +236,7 @@ impl Task {
     pub(crate) fn end(&mut self, status: i32) {
         self.release_thread();
         if thread_count() == 1 {
+            self.prepare_next_run();
             self.process.clone().before_exit(self);
             // SAFETY: ends the process.
             unsafe { libc::_exit(status) }

@@ -77,7 +77,7 @@ fn natively(path: &Path) -> Seen {
 
 fn translated(path: &Path) -> Seen {
     let mut c = Command::new(env!("CARGO_BIN_EXE_forklift"));
-    c.arg("run").arg(path);
+    c.args(["run", "--no-cache"]).arg(path);
     run(c)
 }
 

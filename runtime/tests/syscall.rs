@@ -91,7 +91,7 @@ fn run(way: Way, program: &Path, cpu: Option<&str>) -> Result<Output, Failed> {
         _ => Command::new(env!("CARGO_BIN_EXE_forklift")),
     };
     if way != Way::Native {
-        c.arg("run");
+        c.args(["run", "--no-cache"]);
         cpu.into_iter().for_each(|model| _ = c.args(["--cpu", model]));
         if way == Way::Interp {
             c.arg("--interp");

@@ -25,6 +25,8 @@ pub enum Stop {
     Exit(Exit),
     /// The block at `rip` is about to run for the `hot`-th time, or has been hot before.
     Hot,
+    /// The block at `rip` has not been seen yet, and [`Interp::set_asking`] wants to know.
+    New,
     /// [`Memory::attention`] said so.
     Attention,
     /// The budget is used up.
@@ -73,6 +75,7 @@ const fn recent_slot(key: u64) -> usize {
 pub struct Interp<M: Memory> {
     model: CpuModel,
     hot: u32,
+    asking: bool,
     blocks: Vec<Cached<M>>,
     by_start: HashMap<(u64, Mode), u32, BuildHasherDefault<StartHash>>,
     /// Blocks by a hash of their key, for targets of indirect branches.
@@ -117,7 +120,7 @@ impl Hasher for StartHash {
 impl<M: Memory> Interp<M> {
     /// An interpreter for this CPU model. A block that is run for the `hot`-th time makes `run` return; `u32::MAX` means never.
     pub fn new(model: CpuModel, hot: u32) -> Self {
-        Self { model, hot, blocks: Vec::new(), by_start: HashMap::default(), recent: Box::new([NONE; RECENT]), free: Vec::new(), executed: 0 }
+        Self { model, hot, asking: false, blocks: Vec::new(), by_start: HashMap::default(), recent: Box::new([NONE; RECENT]), free: Vec::new(), executed: 0 }
     }
 
     /// Makes the block at `rip` count from nothing, if it is kept: it could not be compiled.
@@ -130,6 +133,16 @@ impl<M: Memory> Interp<M> {
     /// Sets the number of runs that makes a block hot.
     pub fn set_hot(&mut self, hot: u32) {
         self.hot = hot.max(1);
+    }
+
+    /// Whether [`run`](Self::run) comes back before it decodes a block.
+    pub fn set_asking(&mut self, asking: bool) {
+        self.asking = asking;
+    }
+
+    /// The blocks that are kept and don't change: address, mode and how often they were run, if not often enough to be hot.
+    pub fn counts(&self) -> impl Iterator<Item = (GuestAddr, Mode, u32)> {
+        self.blocks.iter().filter(|b| b.live && b.source.is_none()).map(|b| (GuestAddr::new(b.start), b.mode, b.runs))
     }
 
     /// Guest instructions executed so far, those of blocks left early included as if whole.
@@ -152,7 +165,7 @@ impl<M: Memory> Interp<M> {
         self.run_on(cpu, mem, budget, false)
     }
 
-    /// As [`run`](Self::run); with `force` the first block is run even if it is hot.
+    /// As [`run`](Self::run); with `force` the first block is run even if it is hot or new.
     pub fn run_on(&mut self, cpu: &mut CpuState, mem: &mut M, budget: u64, mut force: bool) -> Stop {
         let limit = self.executed.saturating_add(budget);
         let mut at = NONE;
@@ -173,9 +186,9 @@ impl<M: Memory> Interp<M> {
                     Err(exit) => return Stop::Exit(exit),
                 }
             }
-            at = match self.successor(at, cpu, mem) {
+            at = match self.successor(at, cpu, mem, force) {
                 Ok(found) => found,
-                Err(exit) => return Stop::Exit(exit),
+                Err(stop) => return stop,
             };
             let Some(block) = self.blocks.get_mut(at as usize) else { continue };
             block.runs = block.runs.saturating_add(weight);
@@ -236,7 +249,7 @@ impl<M: Memory> Interp<M> {
 
     /// The block at `rip`, which was reached from block `from`.
     #[inline(always)]
-    fn successor(&mut self, from: u32, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
+    fn successor(&mut self, from: u32, cpu: &mut CpuState, mem: &mut M, force: bool) -> Result<u32, Stop> {
         let key = key_of(cpu.rip, cpu.mode);
         // One after the other, so that the host predicts the way instead of waiting for `rip`.
         let next = self.blocks.get(from as usize).map_or([NONE; 2], |f| f.next);
@@ -245,7 +258,7 @@ impl<M: Memory> Interp<M> {
         } else if self.is_at(next[1], key) {
             Ok(next[1])
         } else {
-            self.relink(from, key, cpu, mem)
+            self.relink(from, key, cpu, mem, force)
         }
     }
 
@@ -256,10 +269,10 @@ impl<M: Memory> Interp<M> {
 
     /// The block at `rip` for which there is no link yet, or another one.
     #[inline(never)]
-    fn relink(&mut self, from: u32, key: u64, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
+    fn relink(&mut self, from: u32, key: u64, cpu: &mut CpuState, mem: &mut M, force: bool) -> Result<u32, Stop> {
         let mut found = self.recent[recent_slot(key)];
         if !self.is_at(found, key) {
-            found = self.find(cpu, mem)?;
+            found = self.find(cpu, mem, force)?;
             self.recent[recent_slot(key)] = found;
         }
         if let Some(f) = self.blocks.get_mut(from as usize) {
@@ -269,7 +282,7 @@ impl<M: Memory> Interp<M> {
     }
 
     #[inline(never)]
-    fn find(&mut self, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
+    fn find(&mut self, cpu: &mut CpuState, mem: &mut M, force: bool) -> Result<u32, Stop> {
         if let Some(&i) = self.by_start.get(&(cpu.rip, cpu.mode)) {
             if self.is_current(i, mem) {
                 return Ok(i);
@@ -278,7 +291,10 @@ impl<M: Memory> Interp<M> {
             let (start, end) = (GuestAddr::new(b.start), GuestAddr::new(b.end));
             self.invalidate(start, end);
         }
-        self.decode(cpu, mem)
+        if self.asking && !force {
+            return Err(Stop::New);
+        }
+        self.decode(cpu, mem).map_err(Stop::Exit)
     }
 
     fn is_current(&self, i: u32, mem: &mut M) -> bool {

@@ -19,6 +19,10 @@ use iced_x86::Instruction;
 /// Namespace of the external names that stand for exits.
 pub const EXIT_NAMESPACE: u32 = 1;
 
+/// Namespace of the external names that stand for numbers which are known only when the block is placed: the address of the (not colocated) symbol with
+/// index n is that of [`Lifted::tokens`]`[n]`. So the code itself is the same in every process.
+pub const TOKEN_NAMESPACE: u32 = 2;
+
 /// Trap code of accesses to guest memory.
 pub const TRAP_MEMORY: TrapCode = TrapCode::unwrap_user(1);
 
@@ -134,6 +138,15 @@ impl CodeFetch for Fetch<'_> {
     }
 }
 
+/// A number by which a helper knows an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// The instruction's address. It lies in one of the first ranges of the block.
+    pub at: GuestAddr,
+    /// The answer of [`LiftEnv::token`] for it.
+    pub value: u64,
+}
+
 /// What comes with the IR of a block.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Lifted {
@@ -144,6 +157,8 @@ pub struct Lifted {
     /// The guest code that the translation depends on, as [start, end): the block itself first, and what was looked at behind its exits to see which flags are dead.
     /// If a byte of them changes, the translation must go.
     pub ranges: Vec<(GuestAddr, GuestAddr)>,
+    /// What the step helper is called with, by index of their external names.
+    pub tokens: Vec<Token>,
     /// How many guest instructions the block has.
     pub insns: usize,
 }

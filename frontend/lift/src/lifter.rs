@@ -42,11 +42,11 @@ impl Lifter {
             cx.start_loop(shape);
         }
         lift_insns(&mut cx, &trace);
-        let (exits, seen) = cx.finish(target);
+        let lifted = cx.finish(target);
         let pcs = trace.insns.iter().map(|i| GuestAddr::new(i.ip())).collect();
         let mut ranges = trace.ranges;
-        ranges.extend(seen);
-        Ok(Lifted { exits, pcs, ranges, insns: trace.insns.len() })
+        ranges.extend(&lifted.ranges);
+        Ok(Lifted { pcs, ranges, insns: trace.insns.len(), ..lifted })
     }
 
     /// Finds out what a round of the loop `trace` carries to the next.

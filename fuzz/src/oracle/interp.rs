@@ -33,7 +33,7 @@ impl Oracle for Interpreter {
                 End::Done
             }
             Stop::Exit(e) => End::Exit(e),
-            Stop::Hot | Stop::Attention | Stop::Budget => End::Endless,
+            Stop::Hot | Stop::New | Stop::Attention | Stop::Budget => End::Endless,
         };
         let data = mem.peek(DATA, DATA_SIZE).ok_or(NoAnswer::Unsupported("the data area is gone"))?;
         Ok(Output { end, cpu, data })

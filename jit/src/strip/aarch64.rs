@@ -37,6 +37,10 @@ fn pop_of(i: u32) -> Option<u32> {
     SAVES.iter().find(|(push, _, regs)| i & !regs == *push).map(|(_, pop, regs)| pop | i & regs)
 }
 
+/// Smallest holes for jumps of both kinds. Unit: bytes.
+pub(crate) const DIRECT: usize = INSN;
+pub(crate) const TAIL: usize = INSN;
+
 pub(super) fn parse(code: &[u8]) -> Option<Frame> {
     if insn(code, 0)? != STP_FP_LR || insn(code, INSN)? != MOV_FP_SP {
         return None;

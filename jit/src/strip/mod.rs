@@ -23,7 +23,7 @@ mod aarch64;
 #[cfg(target_arch = "aarch64")]
 use aarch64 as host;
 
-pub(crate) use host::{fill_direct, fill_tail};
+pub(crate) use host::{DIRECT, TAIL, fill_direct, fill_tail};
 
 use core::ops::Range;
 

@@ -15,6 +15,10 @@ const NOPS: [&[u8]; 4] = [&[], &[0x90], &[0x66, 0x90], &[0x0f, 0x1f, 0x00]];
 /// Unit: bytes. What a core fetches at once on all of them is at least what lies in one line of a cache.
 const LINE: usize = 64;
 
+/// Smallest holes for jumps of both kinds. Unit: bytes.
+pub(crate) const DIRECT: usize = 9;
+pub(crate) const TAIL: usize = JMP_R10.len();
+
 pub(super) fn parse(code: &[u8]) -> Option<Frame> {
     let mut at = 4;
     if *code.get(..at)? != PUSH_RBP_MOV_RBP_RSP {

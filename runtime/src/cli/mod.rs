@@ -1,5 +1,6 @@
 //! The command line.
 
+mod cache;
 mod demo;
 mod info;
 mod run;
@@ -33,6 +34,12 @@ enum Command {
     },
     /// Show which system calls are there, for both ABIs.
     Syscalls,
+    /// Look after the translated code that is kept from one run to the next.
+    Cache {
+        /// What to do.
+        #[arg(value_enum)]
+        action: cache::Action,
+    },
     /// Print the manual page: forklift man | man -l -
     Man,
     /// Print completions for a shell.
@@ -59,6 +66,9 @@ struct RunArgs {
     /// Never compile: interpret.
     #[arg(long)]
     interp: bool,
+    /// Neither use nor keep translated code of other runs.
+    #[arg(long)]
+    no_cache: bool,
     /// The CPU that the program sees.
     #[arg(long, value_name = "MODEL", default_value_t = CpuModel::V2)]
     cpu: CpuModel,
@@ -86,6 +96,7 @@ pub fn main() -> i32 {
         Command::Run(args) => run::run(args),
         Command::Cpu { model } => info::print(|out| info::cpu(model, out)),
         Command::Syscalls => info::print(info::syscalls),
+        Command::Cache { action } => cache::run(action),
         Command::Man => info::print(info::man),
         Command::Completions { shell } => info::print(|out| {
             info::completions(shell, out);

@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::RunArgs;
+use crate::cache;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::loader::{Opened, elf};
@@ -62,6 +63,10 @@ fn exec_start(mut args: impl Iterator<Item = OsString>) -> Result<Machine, Error
             config.interpret_only = true;
         } else if let Some(dump) = value("-d") {
             config.dump = dump.to_str().and_then(|d| d.parse().ok()).unwrap_or_default();
+        } else if let Some(dir) = value("--cache=") {
+            config.cache = Some(dir.into());
+        } else if bytes == b"--no-worker" {
+            crate::engine::warm::forbid();
         } else if bytes == b"--stats" {
             config.stats = true;
         }
@@ -98,7 +103,10 @@ fn start(args: RunArgs) -> Result<Machine, Error> {
         Some(Some(path)) => Trace::File(std::path::absolute(&path).unwrap_or(path)),
     };
     let root = args.root.map(|r| std::path::absolute(&r).unwrap_or(r));
-    let config = Config { root, model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump: args.dump.unwrap_or_default() };
+    let dump = args.dump.unwrap_or_default();
+    let wanted = !(args.no_cache || args.interp || dump.is_on() || cache::is_privileged());
+    let cache = wanted.then(|| cache::default_dir(|name| std::env::var_os(name))).flatten();
+    let config = Config { root, model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump, cache };
     let mut argv = args.program.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
     let path = find(&argv[0], &envp, config.root.as_deref());
     if let Some(name) = args.argv0 {

@@ -2,16 +2,18 @@
 //!
 //! It is made when the first block gets hot; programs that end before never pay for it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use forklift_interp::{Exec, Op, compile_op, run_op};
+use forklift_interp::{Exec, Op, run_op};
 use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
-use forklift_lift::{JitState, LiftEnv};
-use forklift_x86::{CcOp, CodeFetch, CpuModel, Exit, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
-use iced_x86::Instruction;
+use forklift_lift::JitState;
+use forklift_x86::{CodeFetch, CpuModel, Exit, GuestAddr, Mode, decode_block};
 
+use super::code::{Env, Guest, InstallEnv, Ops, Watched};
+use crate::cache::{Cache, Counts};
 use crate::error::Error;
 use crate::mem::{CpuMem, GuestMem};
+use crate::process;
 use crate::signal::Kick;
 use crate::task::Task;
 
@@ -25,10 +27,21 @@ const MAX_INSNS: usize = 32;
 pub(crate) struct ProcessJit {
     pub jit: Arc<Jit>,
     steps: Mutex<Steps>,
+    /// Blocks of earlier runs, and the pages that are known to be watched.
+    pub(super) cache: Option<Mutex<Kept>>,
 }
 
-/// The operations that emitted code steps through: tokens are addresses of these, which must not move.
-type Ops = Vec<Box<Op<CpuMem>>>;
+/// What the cache's lock guards.
+pub(super) struct Kept {
+    pub cache: Cache,
+    watched: Watched,
+}
+
+impl Kept {
+    fn new(cache: Cache) -> Self {
+        Self { cache, watched: Watched::default() }
+    }
+}
 
 /// Those of all blocks since the last flush: a dead block may still be running until then. So they are bounded as the arena is.
 #[derive(Default)]
@@ -56,15 +69,36 @@ unsafe impl Sync for ProcessJit {}
 
 impl ProcessJit {
     /// A JIT for a process with this memory.
-    pub(crate) fn new(mem: &GuestMem, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Result<Self, Error> {
-        let jit = Jit::new(config(mem.space().mode(), dump)).map_err(|e| Error::Jit(e.to_string()))?;
-        Ok(Self { jit, steps: Mutex::default() })
+    pub(crate) fn new(mem: &GuestMem, process: &process::Config) -> Result<Self, Error> {
+        let mode = mem.space().mode();
+        let jit = Jit::new(config(mode, process.dump.callback())).map_err(|e| Error::Jit(e.to_string()))?;
+        let cache = process.cache.as_ref().and_then(|dir| Cache::open(dir, mode, process.model));
+        Ok(Self { jit, steps: Mutex::default(), cache: cache.map(|c| Mutex::new(Kept::new(c))) })
+    }
+
+    /// Holds what a forked child must find free.
+    pub(crate) fn before_fork(&self) -> impl Sized + '_ {
+        (self.cache.as_ref().map(lock), self.jit.before_fork())
+    }
+
+    /// What the cache has found and kept, if there is one.
+    pub(crate) fn cache_counts(&self) -> Option<Counts> {
+        self.cache.as_ref().map(|c| lock(c).cache.counts())
+    }
+
+    fn keep_steps(&self, ops: Ops) {
+        // The number is read after the block was made, see `keep`.
+        lock(&self.steps).keep(ops, self.jit.flushes());
     }
 }
 
+pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `perf` (write a map for perf(1)), `hot=N` (instead of
-/// [`THRESHOLD`]).
-fn option(name: &str) -> Option<String> {
+/// [`THRESHOLD`]), `warm=off` and `warm=wait` (see `warm`).
+pub(super) fn option(name: &str) -> Option<String> {
     let options = std::env::var("FORKLIFT_JIT").ok()?;
     options.split(',').find_map(|o| o.strip_prefix(name)).map(str::to_owned)
 }
@@ -128,48 +162,6 @@ extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
     }
 }
 
-/// What the lifter is given.
-struct Env<'a> {
-    mem: &'a GuestMem,
-    /// The operations of this block.
-    steps: Ops,
-    mode: Mode,
-    model: CpuModel,
-    flags_op: CcOp,
-    /// The block's own bytes, which it compares itself if it is checked.
-    own: (GuestAddr, GuestAddr),
-    checked: bool,
-}
-
-impl LiftEnv for Env<'_> {
-    /// Not beyond the page, so that no page is watched for nothing, but for an instruction that may cross its end.
-    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
-        let room = (GuestAddr::PAGE_SIZE - addr.page_offset()) as usize;
-        let n = buf.len().min(room.max(MAX_INSN_LEN));
-        let own = self.checked && addr >= self.own.0 && addr < self.own.1;
-        let n = if own { n.min((self.own.1.get() - addr.get()) as usize) } else { n };
-        if self.mem.space().watch_code(addr, addr.wrapping_add(n as u64)) && !own {
-            return 0;
-        }
-        self.mem.fetch_code(addr, &mut buf[..n])
-    }
-
-    fn token(&mut self, i: &Instruction) -> u64 {
-        let op = Box::new(compile_op(i, self.mode, self.model));
-        let token = core::ptr::from_ref(&*op) as u64;
-        self.steps.push(op);
-        token
-    }
-
-    fn model(&self) -> CpuModel {
-        self.model
-    }
-
-    fn flags_op(&self) -> CcOp {
-        self.flags_op
-    }
-}
-
 /// Reads code page by page, watching nothing: to find out how long a block is.
 struct Peek<'a>(&'a GuestMem);
 
@@ -179,7 +171,48 @@ impl CodeFetch for Peek<'_> {
     }
 }
 
+/// Compiles an unchecked block and keeps a record of it.
+fn compile_kept(p: &ProcessJit, cache: &mut Cache, pc: GuestAddr, env: &mut Env<'_>) -> bool {
+    let mut record = Vec::new();
+    let compiled = p.jit.compile_recorded(pc, env, &mut record).is_ok();
+    cache.add(env.mem(), record);
+    compiled
+}
+
 impl Task {
+    /// Installs the block at `rip` if an earlier run has left it. Whether it can be run now.
+    pub(super) fn install(&mut self) -> bool {
+        let Some(p) = self.process_jit() else { return false };
+        let Some(kept) = &p.cache else {
+            self.interp.set_asking(false);
+            return false;
+        };
+        if p.jit.has(self.cpu.pc()) {
+            return self.jit.is_some() || self.enter_jit(&p);
+        }
+        let mut kept = lock(kept);
+        let Kept { cache, watched } = &mut *kept;
+        let Some(record) = cache.find(&self.mem, self.cpu.pc()) else { return false };
+        let mut env = InstallEnv { mem: &self.mem, mode: self.cpu.mode, model: self.process.config.model, watched, steps: Ops::new() };
+        let done = p.jit.install(record, &mut env);
+        let steps = env.steps;
+        if !done {
+            cache.was_stale();
+        }
+        if !steps.is_empty() {
+            p.keep_steps(steps);
+        }
+        drop(kept);
+        done && (self.jit.is_some() || self.enter_jit(&p))
+    }
+
+    /// Before the process ends or runs another program: writes what is new to the cache.
+    pub(crate) fn save_cache(&self) {
+        if let Some(kept) = self.process.space().existing_jit().and_then(|p| p.cache.as_ref()) {
+            lock(kept).cache.save();
+        }
+    }
+
     /// Compiles the block at `rip`. Whether it can be run now.
     pub(super) fn compile(&mut self) -> bool {
         let Some(p) = self.process_jit() else { return false };
@@ -191,25 +224,20 @@ impl Task {
         let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
         let checked = self.process.space().watch_code(block.start, block.end);
         self.process.config.dump.block(&block);
-        let mut env = Env {
-            mem: &self.mem,
-            steps: Ops::new(),
-            mode,
-            model: self.process.config.model,
-            flags_op: self.cpu.flags.op,
-            own: (block.start, block.end),
-            checked,
+        let guest = Guest { mode, model: self.process.config.model, flags_op: self.cpu.flags.op };
+        let mut env = Env::new(&self.mem, guest, checked.then_some((block.start, block.end)));
+        let compiled = match &p.cache {
+            Some(kept) if !checked => compile_kept(&p, &mut lock(kept).cache, pc, &mut env),
+            _ => p.jit.compile(pc, checked, &mut env).is_ok(),
         };
-        let compiled = p.jit.compile(pc, checked, &mut env).is_ok();
         if compiled {
-            // The number is read after the block was made, see `keep`.
-            p.steps.lock().unwrap_or_else(PoisonError::into_inner).keep(env.steps, p.jit.flushes());
+            p.keep_steps(env.steps());
         }
         compiled && (self.jit.is_some() || self.enter_jit(&p))
     }
 
     fn process_jit(&mut self) -> Option<Arc<ProcessJit>> {
-        self.process.space().jit(|| ProcessJit::new(&self.mem, self.process.config.dump.callback()))
+        self.process.space().jit(|| ProcessJit::new(&self.mem, &self.process.config))
     }
 
     /// Gives the thread its part of the JIT. From now on its processor lies there.
@@ -258,6 +286,9 @@ impl Task {
     pub(crate) fn jit_after_fork(&mut self) {
         if let Some(jit) = &mut self.jit {
             jit.thread.after_fork();
+        }
+        if let Some(kept) = self.process.space().existing_jit().and_then(|p| p.cache.as_ref()) {
+            lock(kept).cache.after_fork();
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The loop that runs a thread: interpreter, translations, gates, faults, signals.
 
+mod code;
 mod jit;
 mod vsyscall;
+pub(crate) mod warm;
 
 use forklift_interp::Stop;
 use forklift_x86::{Exit, Fault, GuestAddr, bits};
@@ -25,6 +27,7 @@ impl Task {
         self.inbox.enter();
         if !self.process.config.interpret_only {
             self.interp.set_hot(jit::threshold());
+            self.interp.set_asking(self.process.config.cache.is_some());
         }
         self.set_sigmask(self.sigmask);
         while !self.has_ended() {
@@ -47,7 +50,9 @@ impl Task {
                     self.interp.cool(self.cpu.rip, self.cpu.mode);
                     force = true;
                 }
-                Stop::Hot | Stop::Attention | Stop::Budget => return,
+                // One that an earlier run has translated needs not wait until it is hot.
+                Stop::New if !self.install() => force = true,
+                Stop::Hot | Stop::New | Stop::Attention | Stop::Budget => return,
             }
         }
     }

@@ -9,7 +9,7 @@
 //! [`AddressSpace::code_written`], which gives the page back and logs the range for all threads to drop their translations. A page that is written again
 //! and again is not protected any more; its blocks compare their bytes.
 //!
-//! Lock order: `jit_epoch`, the JIT's compiler, `brk`, `map`, `code`. No guest memory is accessed under either lock, so the fault handler may take them.
+//! Lock order: `jit_epoch`, the cache, the JIT's compiler, `brk`, `map`, `code`. No guest memory is accessed under either lock, so the fault handler may take them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -167,7 +167,7 @@ impl AddressSpace {
     /// Holds all locks that a forked child must find free.
     pub fn lock_for_fork(&self) -> impl Sized + '_ {
         let epoch = lock(&self.jit_epoch);
-        let jit = self.existing_jit().map(|p| p.jit.before_fork());
+        let jit = self.existing_jit().map(|p| p.before_fork());
         (epoch, jit, lock(&self.brk), self.map(), lock(&self.code), self.ldt())
     }
 

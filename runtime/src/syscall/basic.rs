@@ -43,6 +43,7 @@ impl Syscall for ExitGroup {
     const SPEC: Spec = Spec { name: "exit_group", x64: Some(231), i386: Some(252), support: Full };
     type Args<A: Abi> = (i32,);
     fn call<A: Abi>(t: &mut Task, (status,): Self::Args<A>) -> SysResult {
+        t.prepare_next_run();
         t.process.before_exit(t);
         // SAFETY: ends the process.
         unsafe { libc::_exit(status & 0xff) }

@@ -243,6 +243,10 @@ impl Syscall for Prctl {
                 t.mem.write(GuestPtr::<A, A::Word>::new(GuestAddr::new(a)), A::Word::from_u64(t.clear_child_tid.get()))?;
                 Ok(0)
             }
+            libc::PR_SET_CHILD_SUBREAPER => {
+                crate::engine::warm::forbid();
+                pass([a, b, c, d])
+            }
             libc::PR_SET_PDEATHSIG
             | libc::PR_GET_DUMPABLE
             | libc::PR_SET_DUMPABLE
@@ -254,7 +258,6 @@ impl Syscall for Prctl {
             | libc::PR_SET_SECUREBITS
             | libc::PR_GET_TIMERSLACK
             | libc::PR_SET_TIMERSLACK
-            | libc::PR_SET_CHILD_SUBREAPER
             | libc::PR_SET_NO_NEW_PRIVS
             | libc::PR_GET_NO_NEW_PRIVS
             | libc::PR_CAPBSET_READ

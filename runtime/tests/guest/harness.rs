@@ -120,6 +120,11 @@ fn command(argv: &[String], engine: Engine) -> Command {
     if engine == Engine::Interp {
         c.arg("--interp");
     }
+    // `FORKLIFT_GUEST_CACHE=DIR`: with the cache, in DIR. Run the tests twice.
+    match std::env::var_os("FORKLIFT_GUEST_CACHE") {
+        Some(dir) => c.env("XDG_CACHE_HOME", dir),
+        None => c.arg("--no-cache"),
+    };
     c.arg("--").args(argv);
     c
 }

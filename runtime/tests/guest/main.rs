@@ -1,7 +1,8 @@
 //! Real programs under forklift: the same standard output, standard error and exit status as without it, translated and interpreted.
 //!
 //! Every command, script and C program is two tests, `NAME::jit` and `NAME::interp`; the second works on smaller inputs. What a host lacks is ignored,
-//! with the reason as the test's kind. `FORKLIFT_GUEST_NATIVE=1` runs everything natively twice, which tests the tests.
+//! with the reason as the test's kind. `FORKLIFT_GUEST_NATIVE=1` runs everything natively twice, which tests the tests;
+//! `FORKLIFT_GUEST_CACHE=DIR` lets forklift keep its cache in DIR instead of having none.
 
 mod build;
 mod commands;

@@ -18,14 +18,16 @@ mod regs;
 mod vec;
 
 use cranelift_codegen::ir::{
-    BlockArg, FuncRef, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, SourceLoc, Type, Value, ValueDef,
+    BlockArg, ExternalName, FuncRef, GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, SourceLoc, Type, UserExternalName, Value,
+    ValueDef,
+    immediates::Imm64,
     types::{I8, I16, I32, I64},
 };
 use cranelift_frontend::FunctionBuilder;
 use forklift_x86::{Flow, GuestAddr, Mode, Width, flow};
 use iced_x86::{Instruction, Mnemonic, OpAccess};
 
-use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, LiftedExit, PARAM_REGS, offset};
+use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
 pub(crate) use later::Later;
@@ -69,6 +71,7 @@ pub(crate) struct Lift<'a, 'b> {
     closed: bool,
     looping: loops::Looping,
     exits: Vec<LiftedExit>,
+    tokens: Vec<Token>,
     exit_sig: SigRef,
     helper_sigs: [Option<SigRef>; 2],
     /// Finds which flags are live at an address.
@@ -146,6 +149,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             closed: false,
             looping: loops::Looping::No,
             exits: Vec::new(),
+            tokens: Vec::new(),
             exit_sig,
             helper_sigs: [None; 2],
             lookahead: crate::live::Lookahead::default(),
@@ -167,12 +171,12 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.closed
     }
 
-    /// Ends the function and hands out its exits and the code that the lookahead depended on.
-    pub fn finish(self, target: cranelift_codegen::isa::TargetFrontendConfig) -> (Vec<LiftedExit>, Vec<(GuestAddr, GuestAddr)>) {
+    /// Ends the function and hands out its exits, its tokens and, as ranges, the code that the lookahead depended on.
+    pub fn finish(self, target: cranelift_codegen::isa::TargetFrontendConfig) -> Lifted {
         let mut b = self.b;
         b.seal_all_blocks();
         b.finalize(target);
-        (self.exits, self.lookahead.into_ranges())
+        Lifted { exits: self.exits, tokens: self.tokens, ranges: self.lookahead.into_ranges(), ..Lifted::default() }
     }
 
     /// Lifts instruction `index` of the block.
@@ -200,12 +204,22 @@ impl<'a, 'b> Lift<'a, 'b> {
     pub fn step(&mut self, i: &Instruction) {
         self.sync();
         let probing = matches!(self.looping, loops::Looping::Probe(_));
-        let token = if probing { 0 } else { self.env.token(i) as i64 };
-        let token = self.b.ins().iconst(I64, token);
+        let value = if probing { 0 } else { self.env.token(i) };
+        let token = self.token(Token { at: GuestAddr::new(i.ip()), value });
         let stop = self.call_helper(Helper::Step, Some(token));
         self.known.moved = true;
         self.forget_written(i);
         self.side_path(stop, |cx| cx.leave_complete(LiftedExit::Dispatch));
+    }
+
+    /// A number that isn't known before the block is placed.
+    fn token(&mut self, token: Token) -> Value {
+        let index = self.tokens.len() as u32;
+        self.tokens.push(token);
+        let name = self.b.func.declare_imported_user_function(UserExternalName { namespace: TOKEN_NAMESPACE, index });
+        let data = GlobalValueData::Symbol { name: ExternalName::user(name), offset: Imm64::new(0), colocated: false, tls: false };
+        let symbol = self.b.create_global_value(data);
+        self.b.ins().symbol_value(I64, symbol)
     }
 
     /// Forgets what the step helper may have changed.

@@ -1,0 +1,204 @@
+//! Guest code as the translator gets it: watched before it is read, so that a write to it throws the translation away.
+
+use forklift_interp::{Op, compile_op};
+use forklift_jit::Recorder;
+use forklift_lift::LiftEnv;
+use forklift_x86::{CcOp, CpuModel, GuestAddr, MAX_INSN_LEN, Mode, decode_one};
+use iced_x86::Instruction;
+
+use crate::mem::{CpuMem, GuestMem};
+
+const PAGE: usize = GuestAddr::PAGE_SIZE as usize;
+
+/// The operations that emitted code steps through: tokens are addresses of these, which must not move.
+pub(super) type Ops = Vec<Box<Op<CpuMem>>>;
+
+fn add_step(steps: &mut Ops, i: &Instruction, mode: Mode, model: CpuModel) -> u64 {
+    let op = Box::new(compile_op(i, mode, model));
+    let token = core::ptr::from_ref(&*op) as u64;
+    steps.push(op);
+    token
+}
+
+/// A page as it was when it was first looked at.
+struct Page {
+    number: u64,
+    bytes: Box<[u8; PAGE]>,
+    /// How many of them are executable and watched.
+    len: usize,
+}
+
+/// What the lifter wants to know of the processor.
+#[derive(Clone, Copy)]
+pub(super) struct Guest {
+    pub mode: Mode,
+    pub model: CpuModel,
+    /// As [`LiftEnv::flags_op`].
+    pub flags_op: CcOp,
+}
+
+/// What the lifter is given.
+pub(super) struct Env<'a> {
+    mem: &'a GuestMem,
+    /// The operations of this block.
+    steps: Ops,
+    guest: Guest,
+    /// The block's own bytes if it is checked: it compares them itself.
+    own: Option<(GuestAddr, GuestAddr)>,
+    /// Copies, so that all that is seen of a page is from the same moment, and can be told afterwards.
+    pages: Vec<Page>,
+}
+
+impl<'a> Env<'a> {
+    /// `own`: the block's own bytes, if it is checked.
+    pub(super) fn new(mem: &'a GuestMem, guest: Guest, own: Option<(GuestAddr, GuestAddr)>) -> Self {
+        Self { mem, steps: Ops::new(), guest, own, pages: Vec::new() }
+    }
+
+    /// The operations that were made.
+    pub(super) fn steps(self) -> Ops {
+        self.steps
+    }
+
+    /// The memory.
+    pub(super) fn mem(&self) -> &'a GuestMem {
+        self.mem
+    }
+
+    /// Bytes of the block itself, which are not watched.
+    fn fetch_own(&self, addr: GuestAddr, buf: &mut [u8], end: GuestAddr) -> usize {
+        let n = buf.len().min((end.get() - addr.get()) as usize);
+        self.mem.fetch_code(addr, &mut buf[..n])
+    }
+
+    /// What may be used of the page from `addr` on.
+    fn rest_of_page(&mut self, addr: GuestAddr) -> &[u8] {
+        let number = addr.page();
+        let known = self.pages.iter().position(|p| p.number == number);
+        let at = known.unwrap_or_else(|| {
+            let start = addr.page_base();
+            let mut bytes = Box::new([0; PAGE]);
+            let checked = self.mem.space().watch_code(start, start.wrapping_add(1));
+            let len = if checked { 0 } else { self.mem.fetch_code(start, &mut bytes[..]) };
+            self.pages.push(Page { number, bytes, len });
+            self.pages.len() - 1
+        });
+        let page = &self.pages[at];
+        page.bytes[..page.len].get(addr.page_offset() as usize..).unwrap_or_default()
+    }
+
+    fn copy(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        let mut done = 0;
+        while done < buf.len() {
+            let have = self.rest_of_page(addr.wrapping_add(done as u64));
+            let n = have.len().min(buf.len() - done);
+            if n == 0 {
+                break;
+            }
+            buf[done..done + n].copy_from_slice(&have[..n]);
+            done += n;
+        }
+        done
+    }
+}
+
+impl LiftEnv for Env<'_> {
+    /// Not beyond the page, so that no page is watched for nothing, but for an instruction that may cross its end.
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        match self.own {
+            Some((start, end)) if addr >= start && addr < end => self.fetch_own(addr, buf, end),
+            _ => {
+                let room = PAGE - addr.page_offset() as usize;
+                let n = buf.len().min(room.max(MAX_INSN_LEN));
+                self.copy(addr, &mut buf[..n])
+            }
+        }
+    }
+
+    fn token(&mut self, i: &Instruction) -> u64 {
+        add_step(&mut self.steps, i, self.guest.mode, self.guest.model)
+    }
+
+    fn model(&self) -> CpuModel {
+        self.guest.model
+    }
+
+    fn flags_op(&self) -> CcOp {
+        self.guest.flags_op
+    }
+}
+
+impl Recorder for Env<'_> {
+    fn seen(&mut self, addr: GuestAddr, buf: &mut [u8]) -> bool {
+        self.own.is_none() && self.copy(addr, buf) == buf.len()
+    }
+}
+
+/// How many pages are remembered.
+const REMEMBERED: usize = 64;
+
+/// Executable pages that were found or put under watch, as long as no page has lost its watch since.
+pub(super) struct Watched {
+    epoch: u64,
+    pages: [u64; REMEMBERED],
+}
+
+/// Page number of nothing.
+const NO_PAGE: u64 = u64::MAX;
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { epoch: 0, pages: [NO_PAGE; REMEMBERED] }
+    }
+}
+
+impl Watched {
+    /// Whether the executable page of `addr` is under watch now.
+    fn watch(&mut self, mem: &GuestMem, addr: GuestAddr) -> bool {
+        let epoch = mem.space().epoch();
+        if epoch != self.epoch {
+            *self = Self { epoch, ..Self::default() };
+        }
+        let (page, slot) = (addr.page(), addr.page() as usize % REMEMBERED);
+        if self.pages[slot] != page {
+            let start = addr.page_base();
+            if mem.space().watch_code(start, start.wrapping_add(1)) || !mem.space().prot_at(start).is_some_and(|p| p.has(crate::mem::vma::Prot::EXEC)) {
+                return false;
+            }
+            self.pages[slot] = page;
+        }
+        true
+    }
+}
+
+/// What a block needs that is taken from the cache.
+pub(super) struct InstallEnv<'a> {
+    pub mem: &'a GuestMem,
+    pub mode: Mode,
+    pub model: CpuModel,
+    pub watched: &'a mut Watched,
+    /// The operations of this block.
+    pub steps: Ops,
+}
+
+impl forklift_jit::InstallEnv for InstallEnv<'_> {
+    fn holds(&mut self, addr: GuestAddr, bytes: &[u8]) -> bool {
+        let mut at = addr;
+        for chunk in bytes.chunks(256) {
+            let last = at.wrapping_add(chunk.len() as u64 - 1);
+            let watched = self.watched.watch(self.mem, at) && (last.page() == at.page() || self.watched.watch(self.mem, last));
+            let mut now = [0; 256];
+            let now = &mut now[..chunk.len()];
+            if !watched || self.mem.read_some(at, now) != chunk.len() || now != chunk {
+                return false;
+            }
+            at = last.wrapping_add(1);
+        }
+        true
+    }
+
+    fn token(&mut self, at: GuestAddr, bytes: &[u8]) -> Option<u64> {
+        let i = decode_one(self.mode, at, bytes)?;
+        Some(add_step(&mut self.steps, &i, self.mode, self.model))
+    }
+}
