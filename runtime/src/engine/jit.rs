@@ -97,7 +97,7 @@ pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `perf` (write a map for perf(1)), `hot=N` (instead of
-/// [`THRESHOLD`]), `warm=off` and `warm=wait` (see `warm`).
+/// [`THRESHOLD`]), `warm=on` and `warm=wait` (see `warm`).
 pub(super) fn option(name: &str) -> Option<String> {
     let options = std::env::var("FORKLIFT_JIT").ok()?;
     options.split(',').find_map(|o| o.strip_prefix(name)).map(str::to_owned)

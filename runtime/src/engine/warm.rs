@@ -1,7 +1,7 @@
-//! Preparing the next run of a program: translating what this run has only interpreted.
+//! Preparing the next run of a program, if asked to: translating what this run has only interpreted.
 //!
 //! Most blocks of a short program run a few times. To translate them pays only from one run to the next, and takes several times as long as the run itself. So
-//! when a process ends by itself, and many of its blocks are not in the cache, a *worker* is left behind: a fork of the process, in the background in every respect
+//! with `FORKLIFT_JIT=warm=on`, when a process ends by itself, and many of its blocks are not in the cache, a *worker* is left behind: a fork of the process, in the background in every respect
 //! (idle priority, a session of its own, no descriptors, none of the guest's data), that translates these blocks, those that ran most first, and writes them to the cache.
 //!
 //! * There is one worker at a time for a cache, which its lock sees to; where there is one, a process ends without.
@@ -9,7 +9,7 @@
 //!   (PR_SET_CHILD_SUBREAPER), and all that it starts, has no workers, because it could tell.
 //! * It takes [`MOST`] of processor time at most, and ends by SIGTERM like any process.
 //!
-//! For tests, `FORKLIFT_JIT=warm=wait` has the work done by the process itself, before it ends; `warm=off` has it not done.
+//! `FORKLIFT_JIT=warm=wait` has the work done by the process itself, before it ends. Without either nothing is left behind: no process that nobody asked for.
 
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,11 +50,12 @@ impl Task {
         let how = option("warm=");
         let Some(p) = self.process.space().existing_jit() else { return };
         let Some(kept) = &p.cache else { return };
-        if is_forbidden() || how.as_deref() == Some("off") {
+        let (on, wait) = (how.as_deref() == Some("on"), how.as_deref() == Some("wait"));
+        if is_forbidden() || !(on || wait) {
             return;
         }
         let blocks = self.interpreted(&mut lock(kept).cache);
-        if how.as_deref() == Some("wait") {
+        if wait {
             return self.translate(p, &blocks);
         }
         if blocks.len() >= FEWEST {
