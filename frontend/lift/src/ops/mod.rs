@@ -11,6 +11,7 @@ mod sse_convert;
 mod sse_float;
 mod sse_int;
 mod sse_move;
+mod sse_product;
 mod sse_shuffle;
 mod sse_string;
 mod stack;
@@ -41,6 +42,7 @@ const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
     sse_float::OPS,
     sse_int::OPS,
     sse_move::OPS,
+    sse_product::OPS,
     sse_shuffle::OPS,
     sse_string::OPS,
     x87::OPS,

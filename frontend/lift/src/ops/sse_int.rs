@@ -85,7 +85,7 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
 type Op = fn(&mut Lift<'_, '_>, Value, Value) -> Value;
 
 /// An operation on all elements.
-fn packed(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Op) -> Option<()> {
+pub(super) fn packed(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Op) -> Option<()> {
     let to = xmm_number(i.op0_register())?;
     let b = cx.vec_operand(i, 1, ty)?;
     let a = cx.xmm(to, ty);

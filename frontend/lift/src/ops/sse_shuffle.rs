@@ -61,7 +61,7 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
 ];
 
 /// A shuffle of the bytes of `a` (0–15) and `b` (16–31).
-fn shuffle(cx: &mut Lift<'_, '_>, a: Value, b: Value, lanes: [u8; 16]) -> Value {
+pub(super) fn shuffle(cx: &mut Lift<'_, '_>, a: Value, b: Value, lanes: [u8; 16]) -> Value {
     let mask = cx.b.func.dfg.immediates.push(lanes.as_slice().into());
     cx.b.ins().shuffle(a, b, mask)
 }
@@ -86,7 +86,7 @@ fn one(cx: &mut Lift<'_, '_>, i: &Instruction, lanes: [u8; 16]) -> Option<()> {
 }
 
 /// The bytes of elements of `size` bytes, from the number of the element that each takes (those of the second operand counted on).
-fn elements(size: u8, f: impl Fn(u8) -> u8) -> [u8; 16] {
+pub(super) fn elements(size: u8, f: impl Fn(u8) -> u8) -> [u8; 16] {
     core::array::from_fn(|n| f(n as u8 / size) * size + n as u8 % size)
 }
 

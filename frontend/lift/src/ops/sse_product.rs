@@ -1,0 +1,153 @@
+//! Products, sums of neighbours, signs and blends by a mask in XMM0. SDM vol. 1, 5.6.3, 5.8, 5.10.
+
+use cranelift_codegen::ir::{
+    InstBuilder, Type, Value,
+    condcodes::IntCC,
+    types::{I8X16, I16X8, I32X4, I64X2},
+};
+use forklift_x86::Width;
+use iced_x86::{Instruction, Mnemonic};
+
+use super::LiftFn;
+use super::sse_int::packed;
+use super::sse_shuffle::{elements, shuffle};
+use crate::cx::{Lift, xmm_number};
+
+pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
+    (Mnemonic::Pmulhw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, true))),
+    (Mnemonic::Pmulhuw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, false))),
+    (Mnemonic::Pmulhrsw, |cx, i| packed(cx, i, I16X8, pmulhrsw)),
+    (Mnemonic::Pmuldq, |cx, i| packed(cx, i, I64X2, pmuldq)),
+    (Mnemonic::Pmaddubsw, |cx, i| packed(cx, i, I16X8, pmaddubsw)),
+    (Mnemonic::Psadbw, |cx, i| packed(cx, i, I8X16, psadbw)),
+    (Mnemonic::Psignb, |cx, i| packed(cx, i, I8X16, sign)),
+    (Mnemonic::Psignw, |cx, i| packed(cx, i, I16X8, sign)),
+    (Mnemonic::Psignd, |cx, i| packed(cx, i, I32X4, sign)),
+    (Mnemonic::Phaddw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().iadd(a, b))),
+    (Mnemonic::Phaddd, |cx, i| neighbours(cx, i, I32X4, |cx, a, b| cx.b.ins().iadd(a, b))),
+    (Mnemonic::Phaddsw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().sadd_sat(a, b))),
+    (Mnemonic::Phsubw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().isub(a, b))),
+    (Mnemonic::Phsubd, |cx, i| neighbours(cx, i, I32X4, |cx, a, b| cx.b.ins().isub(a, b))),
+    (Mnemonic::Phsubsw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().ssub_sat(a, b))),
+    (Mnemonic::Pblendvb, |cx, i| blend(cx, i, I8X16)),
+    (Mnemonic::Blendvps, |cx, i| blend(cx, i, I32X4)),
+    (Mnemonic::Blendvpd, |cx, i| blend(cx, i, I64X2)),
+];
+
+fn left(cx: &mut Lift<'_, '_>, v: Value, n: u64) -> Value {
+    let n = cx.iconst(Width::B4, n);
+    cx.b.ins().ishl(v, n)
+}
+
+fn right(cx: &mut Lift<'_, '_>, v: Value, n: u64) -> Value {
+    let n = cx.iconst(Width::B4, n);
+    cx.b.ins().ushr(v, n)
+}
+
+fn arithmetic(cx: &mut Lift<'_, '_>, v: Value, n: u64) -> Value {
+    let n = cx.iconst(Width::B4, n);
+    cx.b.ins().sshr(v, n)
+}
+
+/// The products of words, as 32 bits each: of the low four, and of the high four.
+fn products(cx: &mut Lift<'_, '_>, a: Value, b: Value, signed: bool) -> [Value; 2] {
+    let (al, bl, ah, bh) = if signed {
+        (cx.b.ins().swiden_low(a), cx.b.ins().swiden_low(b), cx.b.ins().swiden_high(a), cx.b.ins().swiden_high(b))
+    } else {
+        (cx.b.ins().uwiden_low(a), cx.b.ins().uwiden_low(b), cx.b.ins().uwiden_high(a), cx.b.ins().uwiden_high(b))
+    };
+    [cx.b.ins().imul(al, bl), cx.b.ins().imul(ah, bh)]
+}
+
+/// One element of `size` bytes out of two, the first or the second, of both vectors.
+fn every_other(cx: &mut Lift<'_, '_>, [a, b]: [Value; 2], size: u8, second: u8, ty: Type) -> Value {
+    let (a, b) = (cx.cast(a, I8X16), cx.cast(b, I8X16));
+    let v = shuffle(cx, a, b, elements(size, |n| 2 * n + second));
+    cx.cast(v, ty)
+}
+
+/// PMULHW, PMULHUW.
+fn high_words(cx: &mut Lift<'_, '_>, a: Value, b: Value, signed: bool) -> Value {
+    let both = products(cx, a, b, signed);
+    every_other(cx, both, 2, 1, I16X8)
+}
+
+/// PMULHRSW: bits 30–15 of the products, rounded.
+fn pmulhrsw(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
+    let one = cx.iconst(Width::B4, 1);
+    let one = cx.b.ins().splat(I32X4, one);
+    let rounded = products(cx, a, b, true).map(|p| {
+        let p = arithmetic(cx, p, 14);
+        let p = cx.b.ins().iadd(p, one);
+        arithmetic(cx, p, 1)
+    });
+    every_other(cx, rounded, 2, 0, I16X8)
+}
+
+/// PMULDQ: signed products of the low halves of 64-bit elements.
+fn pmuldq(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
+    let [a, b] = [a, b].map(|v| {
+        let v = left(cx, v, 32);
+        arithmetic(cx, v, 32)
+    });
+    cx.b.ins().imul(a, b)
+}
+
+/// PMADDUBSW: sums, with saturation, of neighbouring products of unsigned and signed bytes.
+fn pmaddubsw(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
+    let (low_a, low_b) = (left(cx, a, 8), left(cx, b, 8));
+    let low_a = right(cx, low_a, 8);
+    let low_b = arithmetic(cx, low_b, 8);
+    let (high_a, high_b) = (right(cx, a, 8), arithmetic(cx, b, 8));
+    let (low, high) = (cx.b.ins().imul(low_a, low_b), cx.b.ins().imul(high_a, high_b));
+    cx.b.ins().sadd_sat(low, high)
+}
+
+/// PSADBW: the sums of eight absolute differences each.
+fn psadbw(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
+    let (most, least) = (cx.b.ins().umax(a, b), cx.b.ins().umin(a, b));
+    let d = cx.b.ins().isub(most, least);
+    let mut words = [cx.b.ins().uwiden_low(d), cx.b.ins().uwiden_high(d)];
+    for _ in 0..3 {
+        let (even, odd) = (every_other(cx, words, 2, 0, I16X8), every_other(cx, words, 2, 1, I16X8));
+        words = [cx.b.ins().iadd(even, odd); 2];
+    }
+    // Word 0 is the sum of the low half, word 1 that of the high one.
+    let (sums, zero) = (cx.cast(words[0], I8X16), cx.zero_vector());
+    shuffle(cx, sums, zero, [0, 1, 16, 16, 16, 16, 16, 16, 2, 3, 16, 16, 16, 16, 16, 16])
+}
+
+/// PSIGNB and the like: negated where the source is negative, zero where it is zero.
+fn sign(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
+    let zero = cx.zero_vector();
+    let ty = cx.type_of(a);
+    let zero = cx.cast(zero, ty);
+    let negative = cx.b.ins().icmp(IntCC::SignedLessThan, b, zero);
+    let none = cx.b.ins().icmp(IntCC::Equal, b, zero);
+    let opposite = cx.b.ins().isub(zero, a);
+    let v = cx.b.ins().bitselect(negative, opposite, a);
+    cx.b.ins().band_not(v, none)
+}
+
+/// PHADDW and the like: `f` of neighbours, first those of the destination.
+fn neighbours(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: fn(&mut Lift<'_, '_>, Value, Value) -> Value) -> Option<()> {
+    let to = xmm_number(i.op0_register())?;
+    let b = cx.vec_operand(i, 1, ty)?;
+    let a = cx.xmm(to, ty);
+    let size = ty.lane_type().bytes() as u8;
+    let (even, odd) = (every_other(cx, [a, b], size, 0, ty), every_other(cx, [a, b], size, 1, ty));
+    let r = f(cx, even, odd);
+    cx.set_xmm(to, r);
+    Some(())
+}
+
+/// PBLENDVB and the like: the source's element where that of XMM0 is negative.
+fn blend(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
+    let to = xmm_number(i.op0_register())?;
+    let b = cx.vec_operand(i, 1, ty)?;
+    let (a, mask) = (cx.xmm(to, ty), cx.xmm(0, ty));
+    let mask = arithmetic(cx, mask, u64::from(ty.lane_bits()) - 1);
+    let r = cx.b.ins().bitselect(mask, b, a);
+    cx.set_xmm(to, r);
+    Some(())
+}
