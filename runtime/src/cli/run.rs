@@ -11,7 +11,7 @@ use crate::errno::Errno;
 use crate::error::Error;
 use crate::loader::{Opened, elf};
 use crate::machine::Machine;
-use crate::paths::in_root;
+use crate::paths::{Last, in_root};
 use crate::process::{Config, Trace};
 use crate::syscall::Strace;
 
@@ -102,7 +102,7 @@ fn start(args: RunArgs) -> Result<Machine, Error> {
         Some(None) => Trace::Stderr,
         Some(Some(path)) => Trace::File(std::path::absolute(&path).unwrap_or(path)),
     };
-    let root = args.root.map(|r| std::path::absolute(&r).unwrap_or(r));
+    let root = args.root.map(|r| std::fs::canonicalize(&r).or_else(|_| std::path::absolute(&r)).unwrap_or(r));
     let dump = args.dump.unwrap_or_default();
     let wanted = !(args.no_cache || args.interp || dump.is_on() || cache::is_privileged());
     let cache = wanted.then(|| cache::default_dir(|name| std::env::var_os(name))).flatten();
@@ -160,7 +160,7 @@ fn find(name: &CString, envp: &[CString], root: Option<&Path>) -> CString {
     for dir in path.split(|&b| b == b':').filter(|d| !d.is_empty()) {
         let full = PathBuf::from(OsStr::from_bytes(dir)).join(OsStr::from_bytes(name.as_bytes()));
         let Ok(full) = CString::new(full.into_os_string().into_vec()) else { continue };
-        let host = in_root(root, &full);
+        let Ok(host) = in_root(root, &full, Last::Target) else { continue };
         // SAFETY: a string of ours.
         if unsafe { libc::access(host.as_ptr(), libc::X_OK) } == 0 {
             return full;

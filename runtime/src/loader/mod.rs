@@ -19,7 +19,7 @@ use forklift_x86::Mode;
 
 use crate::errno::Errno;
 use crate::error::Error;
-use crate::paths::in_root;
+use crate::paths::{Last, in_root};
 use elf::Elf;
 
 pub use image::load;
@@ -74,7 +74,7 @@ fn os(bytes: &[u8]) -> &OsStr {
 fn open_exec(root: Option<&Path>, path: &CStr) -> Result<ExecFile, Error> {
     let shown = Path::new(os(path.to_bytes()));
     let fail = |errno: Errno, why: &str| Error::exec(shown, errno, why);
-    let host = in_root(root, path);
+    let host = in_root(root, path, Last::Target).map_err(|e| fail(e, "its links go in a circle"))?;
     let host = Path::new(os(host.to_bytes()));
     let meta = std::fs::metadata(host).map_err(Errno::from).map_err(|e| fail(e, &e.to_string()))?;
     if !meta.is_file() {

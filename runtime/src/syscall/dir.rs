@@ -10,6 +10,7 @@ use crate::abi::{Abi, GuestPtr, GuestWord, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::Access;
+use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
 
@@ -195,7 +196,7 @@ impl Syscall for Chdir {
     const SPEC: Spec = Spec { name: "chdir", x64: Some(80), i386: Some(12), support: Full };
     type Args<A: Abi> = (Str,);
     fn call<A: Abi>(t: &mut Task, (path,): Self::Args<A>) -> SysResult {
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_chdir, [p.arg()])
     }
 }
@@ -216,7 +217,7 @@ impl Syscall for Chroot {
     const SPEC: Spec = Spec { name: "chroot", x64: Some(161), i386: Some(61), support: Full };
     type Args<A: Abi> = (Str,);
     fn call<A: Abi>(t: &mut Task, (path,): Self::Args<A>) -> SysResult {
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_chroot, [p.arg()])
     }
 }
@@ -244,6 +245,7 @@ impl Task {
         use std::os::unix::ffi::OsStrExt;
         let Some(root) = &self.process.config.root else { return path };
         match path.strip_prefix(root.as_os_str().as_bytes()) {
+            Some(b"\0") => b"/\0",
             Some(rest) if rest.first() == Some(&b'/') => rest,
             _ => path,
         }

@@ -7,6 +7,7 @@ use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::Access;
+use crate::paths::Last;
 use crate::procfs;
 use crate::table;
 use crate::task::Task;
@@ -50,6 +51,13 @@ fn refuse_large(fd: u64) -> SysResult {
     Ok(fd)
 }
 
+/// Whether open(2) with these flags, x86's, follows a link at the end.
+const fn last_of_open(flags: u32) -> Last {
+    const NOFOLLOW: u32 = 0o400_000;
+    const NEW: u32 = (libc::O_CREAT | libc::O_EXCL) as u32;
+    if flags & NOFOLLOW != 0 || flags & NEW == NEW { Last::Link } else { Last::Target }
+}
+
 fn open<A: Abi>(t: &mut Task, dir: Fd, path: Str, flags: u32, mode: u32) -> SysResult {
     let name = t.mem.read_path(path.0);
     if let Ok(name) = &name
@@ -57,7 +65,7 @@ fn open<A: Abi>(t: &mut Task, dir: Fd, path: Str, flags: u32, mode: u32) -> SysR
     {
         return opened;
     }
-    let p = t.path_arg(dir, name)?;
+    let p = t.path_arg(dir, name, last_of_open(flags))?;
     let fd = wait(t, Restart::Sys, libc::SYS_openat, [p.dir_arg(), p.arg(), flags::to_host(flags), mode.into()])?;
     if A::IS_32 && flags & (O_LARGEFILE | libc::O_PATH as u32) == 0 { refuse_large(fd) } else { Ok(fd) }
 }
@@ -125,9 +133,10 @@ impl Syscall for OpenAt2 {
         if how.flags > u32::MAX.into() {
             return Err(Errno::EINVAL);
         }
+        let last = last_of_open(how.flags as u32);
         how.flags = flags::to_host(how.flags as u32);
         let name = t.mem.read_path(path.0)?;
-        let p = t.host_path(dir, &name)?;
+        let p = t.host_path_to(dir, &name, last)?;
         wait(t, Restart::Sys, libc::SYS_openat2, [p.dir_arg(), p.arg(), ptr(&how), size_of::<OpenHow>() as u64])
     }
 }
@@ -170,7 +179,7 @@ impl Syscall for CloseRange {
 }
 
 fn truncate(t: &Task, path: Str, len: i64) -> SysResult {
-    let p = t.path(Fd::CWD, path)?;
+    let p = t.path_to(Fd::CWD, path, Last::Target)?;
     sys(libc::SYS_truncate, [p.arg(), len as u64])
 }
 

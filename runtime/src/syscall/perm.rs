@@ -5,6 +5,7 @@ use super::{Arg, Fd, Hex, Octal, Regs, Spec, Str, Support::Full, Syscall};
 use crate::abi::Abi;
 use crate::errno::{Errno, SysResult};
 use crate::mem::GuestMem;
+use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
 
@@ -34,7 +35,7 @@ impl Syscall for Chmod {
     const SPEC: Spec = Spec { name: "chmod", x64: Some(90), i386: Some(15), support: Full };
     type Args<A: Abi> = (Str, Octal);
     fn call<A: Abi>(t: &mut Task, (path, mode): Self::Args<A>) -> SysResult {
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_fchmodat, [p.dir_arg(), p.arg(), mode.0.into()])
     }
 }
@@ -55,7 +56,7 @@ impl Syscall for FchmodAt {
     const SPEC: Spec = Spec { name: "fchmodat", x64: Some(268), i386: Some(306), support: Full };
     type Args<A: Abi> = (Fd, Str, Octal);
     fn call<A: Abi>(t: &mut Task, (dir, path, mode): Self::Args<A>) -> SysResult {
-        let p = t.path(dir, path)?;
+        let p = t.path_to(dir, path, Last::Target)?;
         sys(libc::SYS_fchmodat, [p.dir_arg(), p.arg(), mode.0.into()])
     }
 }
@@ -69,13 +70,13 @@ impl Syscall for FchmodAt2 {
     const SPEC: Spec = Spec { name: "fchmodat2", x64: Some(452), i386: Some(452), support: Full };
     type Args<A: Abi> = (Fd, Str, Octal, Hex);
     fn call<A: Abi>(t: &mut Task, (dir, path, mode, flags): Self::Args<A>) -> SysResult {
-        let p = t.path(dir, path)?;
+        let p = t.path_to(dir, path, Last::of_flags(flags.0))?;
         sys(SYS_FCHMODAT2, [p.dir_arg(), p.arg(), mode.0.into(), flags.0.into()])
     }
 }
 
 fn chown(t: &Task, dir: Fd, path: Str, uid: u32, gid: u32, flags: i32) -> SysResult {
-    let p = t.path(dir, path)?;
+    let p = t.path_to(dir, path, Last::of_flags(flags as u32))?;
     sys(libc::SYS_fchownat, [p.dir_arg(), p.arg(), uid.into(), gid.into(), int(flags)])
 }
 
@@ -153,7 +154,7 @@ fn access(t: &Task, dir: Fd, path: Str, mode: u32, flags: u32) -> SysResult {
     if mode & !7 != 0 {
         return Err(Errno::EINVAL);
     }
-    let p = t.path(dir, path)?;
+    let p = t.path_to(dir, path, Last::of_flags(flags))?;
     match flags {
         0 => sys(libc::SYS_faccessat, [p.dir_arg(), p.arg(), mode.into()]),
         _ => sys(libc::SYS_faccessat2, [p.dir_arg(), p.arg(), mode.into(), flags.into()]),

@@ -6,6 +6,7 @@ use crate::abi::{Abi, GuestPtr, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::mem::Access;
+use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
 
@@ -30,7 +31,7 @@ fn stat_at(t: &Task, dir: Fd, path: Str, flags: u32) -> SysResult<libc::stat> {
     let p = match path.0.get() {
         // Since Linux 6.11 a null pointer is as good as an empty string.
         0 if flags & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?.into(),
-        _ => t.path(dir, path)?,
+        _ => t.path_to(dir, path, Last::of_flags(flags))?,
     };
     let mut st = core::mem::MaybeUninit::<libc::stat>::zeroed();
     sys(libc::SYS_newfstatat, [p.dir_arg(), p.arg(), ptr_mut(&mut st), flags.into()])?;
@@ -358,7 +359,7 @@ impl Syscall for Statx {
     fn call<A: Abi>(t: &mut Task, (dir, path, flags, mask, out): Self::Args<A>) -> SysResult {
         let p = match path.0.get() {
             0 if flags.0 & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?.into(),
-            _ => t.path(dir, path)?,
+            _ => t.path_to(dir, path, Last::of_flags(flags.0))?,
         };
         let b = t.mem.host_buf(out.addr(), STATX_SIZE, Access::Write)?;
         sys(libc::SYS_statx, [p.dir_arg(), p.arg(), flags.0.into(), mask.0.into(), b.ptr as u64])
@@ -443,7 +444,7 @@ fn put_statfs64<A: Abi>(t: &Task, size: u64, out: GuestPtr<A, u8>, s: &StatfsX64
 }
 
 fn statfs_path(t: &Task, path: Str) -> SysResult<StatfsX64> {
-    let p = t.path(Fd::CWD, path)?;
+    let p = t.path_to(Fd::CWD, path, Last::Target)?;
     let mut st = StatfsX64::default();
     sys(libc::SYS_statfs, [p.arg(), ptr_mut(&mut st)])?;
     Ok(st)

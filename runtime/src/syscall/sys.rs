@@ -12,7 +12,7 @@ use super::{Fd, Restart, Str};
 use crate::errno::{Errno, SysResult};
 use crate::host;
 use crate::mem::BAD_ADDRESS;
-use crate::paths::HostPath;
+use crate::paths::{HostPath, Last};
 use crate::task::Task;
 
 /// The address of an object, for a call that reads it.
@@ -120,17 +120,25 @@ impl Task {
     /// # Errors
     /// ENAMETOOLONG, EBADF.
     pub(super) fn path(&self, dir: Fd, path: Str) -> SysResult<PathArg> {
-        self.path_arg(dir, self.mem.read_path(path.0))
+        self.path_to(dir, path, Last::Link)
+    }
+
+    /// The same for a call that follows a link at the end, or not.
+    ///
+    /// # Errors
+    /// ENAMETOOLONG, EBADF.
+    pub(super) fn path_to(&self, dir: Fd, path: Str, last: Last) -> SysResult<PathArg> {
+        self.path_arg(dir, self.mem.read_path(path.0), last)
     }
 
     /// The same for a path that was read already.
     ///
     /// # Errors
     /// ENAMETOOLONG, EBADF.
-    pub(super) fn path_arg(&self, dir: Fd, read: SysResult<CString>) -> SysResult<PathArg> {
+    pub(super) fn path_arg(&self, dir: Fd, read: SysResult<CString>, last: Last) -> SysResult<PathArg> {
         match read {
             Err(Errno::EFAULT) => Ok(PathArg { dir: self.fd(dir)?, path: Text(None) }),
-            r => Ok(self.host_path(dir, &r?)?.into()),
+            r => Ok(self.host_path_to(dir, &r?, last)?.into()),
         }
     }
 }

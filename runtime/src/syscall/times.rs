@@ -4,6 +4,7 @@ use super::sys::{opt_ptr, sys};
 use super::{Fd, Hex, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
+use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
 
@@ -15,7 +16,7 @@ fn set(t: &Task, dir: Fd, path: Str, times: Option<[libc::timespec; 2]>, flags: 
         let fd = t.fd(dir)?;
         return sys(libc::SYS_utimensat, [super::sys::int(fd), 0, opt_ptr(times.as_ref()), flags.into()]);
     }
-    let p = t.path(dir, path)?;
+    let p = t.path_to(dir, path, Last::of_flags(flags))?;
     sys(libc::SYS_utimensat, [p.dir_arg(), p.arg(), opt_ptr(times.as_ref()), flags.into()])
 }
 
@@ -44,7 +45,7 @@ impl Syscall for Utime {
     type Args<A: Abi> = (Str, GuestPtr<A, [A::Word; 2]>);
     fn call<A: Abi>(t: &mut Task, (path, times): Self::Args<A>) -> SysResult {
         let times = t.mem.read_opt(times)?.map(|both| both.map(|sec| libc::timespec { tv_sec: sec.signed(), tv_nsec: 0 }));
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_utimensat, [p.dir_arg(), p.arg(), opt_ptr(times.as_ref()), 0])
     }
 }
@@ -56,7 +57,7 @@ impl Syscall for Utimes {
     type Args<A: Abi> = (Str, GuestPtr<A, [A::Timeval; 2]>);
     fn call<A: Abi>(t: &mut Task, (path, times): Self::Args<A>) -> SysResult {
         let times = read_vals(t, times)?;
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_utimensat, [p.dir_arg(), p.arg(), opt_ptr(times.as_ref()), 0])
     }
 }

@@ -5,11 +5,14 @@ mod msg;
 mod socketcall;
 mod sockopt;
 
+use std::ffi::CString;
+
 use super::sys::{int, ptr, ptr_mut, sys, wait};
 use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::mem::Access;
+use crate::paths::{Last, in_root};
 use crate::table;
 use crate::task::Task;
 
@@ -21,6 +24,10 @@ table![Socket, Socketpair, Bind, Connect, Listen, Accept, Accept4, Getsockname, 
 
 /// Length of `struct sockaddr_storage`. Unit: bytes.
 const MAX_ADDR: usize = 128;
+
+/// Where the path is in an address of AF_UNIX, and where its room ends. Unit: bytes.
+const UNIX_PATH: usize = 2;
+const UNIX_END: usize = 110;
 
 /// A socket address in forklift's memory.
 struct Addr {
@@ -38,7 +45,45 @@ impl Addr {
         let len = u32::try_from(len).ok().filter(|&l| l as usize <= MAX_ADDR).ok_or(Errno::EINVAL)?;
         let mut a = Self { len, ..Self::empty() };
         t.mem.read_bytes(p.addr(), &mut a.bytes[..len as usize])?;
+        a.enter_root(t)?;
         Ok(a)
+    }
+
+    /// The path in an address of AF_UNIX; `None` if it has none.
+    fn unix_path(&self) -> Option<&[u8]> {
+        let family = u16::from_ne_bytes([self.bytes[0], self.bytes[1]]);
+        let path = self.bytes.get(UNIX_PATH..(self.len as usize).min(UNIX_END))?;
+        let path = path.split(|&b| b == 0).next()?;
+        (family == libc::AF_UNIX as u16 && !path.is_empty()).then_some(path)
+    }
+
+    fn set_unix_path(&mut self, path: &[u8]) {
+        self.bytes[UNIX_PATH..].fill(0);
+        self.bytes[UNIX_PATH..UNIX_PATH + path.len()].copy_from_slice(path);
+        self.len = (UNIX_PATH + path.len() + 1).min(UNIX_END) as u32;
+    }
+
+    /// With `--root`, the path of a socket is one as any other.
+    fn enter_root(&mut self, t: &Task) -> SysResult<()> {
+        let (Some(_), Some(path)) = (&t.process.config.root, self.unix_path()) else { return Ok(()) };
+        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+        let host = in_root(t.process.config.root.as_deref(), &path, Last::Target)?;
+        if host.as_bytes().len() > UNIX_END - UNIX_PATH {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        if host != path {
+            self.set_unix_path(host.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// As the guest sees it.
+    fn leave_root(&mut self, t: &Task) {
+        let Some(path) = self.unix_path() else { return };
+        let seen = t.guest_path(path).to_vec();
+        if seen != path {
+            self.set_unix_path(&seen);
+        }
     }
 
     /// Writes one that a call gave: as much as there is room for, and its whole length.
@@ -170,6 +215,7 @@ impl Syscall for Accept4 {
 fn name<A: Abi>(t: &Task, nr: i64, fd: Fd, addr: GuestPtr<A, u8>, len: GuestPtr<A, i32>) -> SysResult {
     let mut a = Addr::empty();
     sys(nr, [int(t.fd(fd)?), ptr_mut(&mut a.bytes), ptr_mut(&mut a.len)])?;
+    a.leave_root(t);
     a.write(t, addr, len)?;
     Ok(0)
 }
@@ -224,6 +270,7 @@ impl Syscall for Recvfrom {
         let args = [int(fd), b.ptr as u64, b.len as u64, flags.0.into(), ptr_mut(&mut a.bytes), ptr_mut(&mut a.len)];
         let n = wait_socket(t, fd, libc::SO_RCVTIMEO, libc::SYS_recvfrom, args)?;
         if !addr.is_null() {
+            a.leave_root(t);
             a.write(t, addr, addr_len)?;
         }
         Ok(n)

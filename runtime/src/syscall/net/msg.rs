@@ -151,9 +151,11 @@ fn receive<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysR
     }
     let mut namelen = None;
     if h.name.get() != 0 {
-        let have = host.msg_namelen.min(MAX_ADDR as u32);
+        name.len = host.msg_namelen;
+        name.leave_root(t);
+        let have = name.len.min(MAX_ADDR as u32);
         t.mem.write_bytes(h.name, &name.bytes[..(h.namelen as usize).min(have as usize)])?;
-        namelen = Some(host.msg_namelen);
+        namelen = Some(name.len);
     }
     t.mem.write_bytes(h.control, &control)?;
     Header::finish(t, p, namelen, control.len() as u64, out_flags)?;
