@@ -89,6 +89,10 @@ fn look_up(root: &Path, path: &[u8], last: Last) -> SysResult<Option<Vec<u8>>> {
             // There, and no link.
             Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {}
             Ok(_) => {}
+            // Through a file: the kernel has the error.
+            Err(e) if e.raw_os_error() == Some(libc::ENOTDIR) => {
+                return Ok(Some(rest_of(on_host(&at).into_os_string().into_vec(), &todo)));
+            }
             // Not in the root. What the links have led to may be on the host.
             Err(_) => return Ok((links > 0).then(|| rest_of(at, &todo))),
         }
