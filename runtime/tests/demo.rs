@@ -9,7 +9,7 @@ fn value<'a>(report: &'a str, key: &str) -> &'a str {
 
 #[test]
 fn the_server_serves() {
-    let out = Command::new(env!("CARGO_BIN_EXE_forklift")).arg("demo").output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_forklift")).arg("demo").env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).output().unwrap();
     let report = String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success(), "{report}{}", String::from_utf8_lossy(&out.stderr));
     let code: u32 = value(&report, "guest").split(' ').next().unwrap().parse().unwrap();

@@ -10,6 +10,8 @@ pub fn bench(args: &[&str]) -> TaskResult {
     run(&mut cargo(&["build", "--release", "--workspace", "--bins"]))?;
     let target = root.join("target").display().to_string();
     run(std::process::Command::new(format!("{target}/release/forklift-bench"))
+        // The persistent cache is on, as for users, but not theirs: the first run fills it.
+        .env("XDG_CACHE_HOME", format!("{target}/bench/cache"))
         .args(["--forklift", &format!("{target}/release/forklift"), "--work", &format!("{target}/bench")])
         .args(["--results", &at("benches/results"), "--sources", &at("benches/guest")])
         .args(args))
