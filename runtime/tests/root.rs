@@ -19,7 +19,7 @@ fn run(abi: u32) {
     symlink("/bin/program", root.join("start")).unwrap();
     let built = Command::new("gcc").arg(format!("-m{abi}")).args(["-O1", "-w", "-static", "-o"]).arg(root.join("bin/program")).arg(&source).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let out = Command::new(env!("CARGO_BIN_EXE_forklift")).arg("run").arg("--root").arg(&root).arg("/start").output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_forklift")).args(["run", "--no-cache", "--root"]).arg(&root).arg("/start").output().unwrap();
     fs::remove_dir_all(&root).unwrap();
     assert_eq!((String::from_utf8_lossy(&out.stdout).as_ref(), out.status.code()), ("ok paths\n", Some(0)), "{}", String::from_utf8_lossy(&out.stderr));
 }
