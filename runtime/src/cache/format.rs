@@ -205,7 +205,8 @@ mod tests {
         let mut last = 0;
         for len in 0..bytes.len() {
             let now = check(&bytes[..len], &records);
-            assert!(now >= last && now < 20);
+            // All of them only where nothing but padding is missing.
+            assert!(now >= last && (now < 20 || bytes[len..].iter().all(|&b| b == 0) && bytes.len() - len < UNIT));
             last = now;
         }
     }

@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn every_bit_counts() {
-        let bytes: Vec<u8> = (0..100).map(|i| i * 7).collect();
+        let bytes: Vec<u8> = (0..100u32).map(|i| (i * 7) as u8).collect();
         let h = hash(&bytes, 0);
         for i in 0..800 {
             let mut other = bytes.clone();
