@@ -28,7 +28,7 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
 /// Most repetitions that are made here. Unit: elements. The interpreter costs about as much as so many.
 const MOST: i64 = 32;
 
-/// MOVS: [rDI] = [rSI].
+/// MOVS: `[rDI]` = `[rSI]`.
 pub(super) fn movs(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let w = element(cx, i)?;
     string(cx, i, w, &[Gpr::Rdi, Gpr::Rsi], |cx, at| {
@@ -40,7 +40,7 @@ pub(super) fn movs(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     Some(())
 }
 
-/// STOS: [rDI] = rAX.
+/// STOS: `[rDI]` = rAX.
 fn stos(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let w = element(cx, i)?;
     let v = cx.reg(Gpr::Rax, w);
@@ -51,7 +51,7 @@ fn stos(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     Some(())
 }
 
-/// LODS: rAX = [rSI].
+/// LODS: rAX = `[rSI]`.
 fn lods(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let w = element(cx, i)?;
     if is_repeated(i) {

@@ -1,4 +1,4 @@
-//! PCLMULQDQ and GFNI. SDM vol. 2; the field is GF(2)[x] / (x⁸ + x⁴ + x³ + x + 1), as in AES.
+//! PCLMULQDQ and GFNI. SDM vol. 2; the field is polynomials over GF(2) modulo x⁸ + x⁴ + x³ + x + 1, as in AES.
 
 use iced_x86::Mnemonic;
 
