@@ -87,7 +87,9 @@ fn run(argv: &[String], engine: Engine, dir: &Path, work: u64) -> Result<Outcome
     inputs::fresh_directory(dir, work).map_err(|e| fail("inputs", e))?;
     let (out, err) = (dir.with_extension("stdout"), dir.with_extension("stderr"));
     let mut c = command(argv, engine);
-    c.current_dir(dir).env_clear().envs(inputs::environment(dir, work)).process_group(0).stdin(Stdio::null());
+    c.current_dir(dir).env_clear().envs(inputs::environment(dir, work));
+    // Natively, too: the guests show their environment.
+    c.envs(std::env::var_os("FORKLIFT_GUEST_CACHE").map(|d| ("XDG_CACHE_HOME", d))).process_group(0).stdin(Stdio::null());
     c.stdout(File::create(&out).map_err(|e| fail("stdout", e))?).stderr(File::create(&err).map_err(|e| fail("stderr", e))?);
     let mut child = c.spawn().map_err(|e| fail(&argv[0], e))?;
     let start = Instant::now();
@@ -122,7 +124,7 @@ fn command(argv: &[String], engine: Engine) -> Command {
     }
     // `FORKLIFT_GUEST_CACHE=DIR`: with the cache, in DIR. Run the tests twice.
     match std::env::var_os("FORKLIFT_GUEST_CACHE") {
-        Some(dir) => c.env("XDG_CACHE_HOME", dir),
+        Some(_) => &mut c,
         None => c.arg("--no-cache"),
     };
     c.arg("--").args(argv);
