@@ -2,7 +2,7 @@
 //!
 //! The operands are decoded alike for all instructions; the family tables in `ops/` only pick the semantic function for width and form.
 
-use forklift_x86::{CpuModel, CpuState, Gpr, Mode, Seg};
+use forklift_x86::{CpuModel, CpuState, Gpr, MAX_INSN_LEN, Mode, Seg};
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, Register};
 
 use crate::op::Ext;
@@ -87,7 +87,8 @@ fn lookup<M: Memory>(i: &Instruction) -> Option<(RunFn<M>, bool)> {
     })
 }
 
-/// Pre-decodes one instruction for `mode`. One that isn't interpreted, or that the model doesn't have, becomes an operation that raises #UD.
+/// Pre-decodes one instruction for `mode`. One that isn't interpreted, or that the model doesn't have, becomes an operation that raises #UD,
+/// one of more than 15 bytes one that raises #GP. (An undefined one of just 15 bytes counts as such: the decoder tells no difference.)
 pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op<M> {
     if !model.permits(i.code()) {
         return operands(i, mode, ops::invalid::<M>, None);
@@ -103,7 +104,8 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op
         });
         return operands(i, mode, vex::runner(a.shape), ext(parts.collect()));
     }
-    let (run, slow) = lookup(i).unwrap_or((ops::invalid::<M>, false));
+    let missing = if i.is_invalid() && i.len() >= MAX_INSN_LEN { ops::too_long::<M> } else { ops::invalid::<M> };
+    let (run, slow) = lookup(i).unwrap_or((missing, false));
     operands(i, mode, run, if slow { ext(Vec::new()) } else { None })
 }
 

@@ -143,7 +143,7 @@ impl Task {
         let rip = self.cpu.rip;
         let info = match fault {
             Fault::Divide => Info::fault(libc::SIGFPE, 1, rip),
-            Fault::Debug => Info::fault(libc::SIGTRAP, 2, rip),
+            Fault::Debug => Info::fault(libc::SIGTRAP, self.debug_code(), rip),
             Fault::Breakpoint => Info::new(libc::SIGTRAP, SI_KERNEL),
             Fault::Overflow | Fault::Bound | Fault::GeneralProtection => Info::new(libc::SIGSEGV, SI_KERNEL),
             Fault::InvalidOpcode => {
@@ -160,6 +160,17 @@ impl Task {
             Fault::Alignment => Info::fault(libc::SIGBUS, 1, 0),
         };
         self.force(info);
+    }
+
+    /// INT1 is a TRAP_BRKPT; a step with TF set before it is a TRAP_TRACE.
+    fn debug_code(&self) -> i32 {
+        const INT1: u8 = 0xf1;
+        const BRKPT: i32 = 1;
+        const TRACE: i32 = 2;
+        let mut last = [0];
+        let n = self.mem.fetch_code(self.cpu.pc().wrapping_add(u64::MAX), &mut last);
+        let stepping = self.cpu.flags.rest & forklift_x86::bits::TF != 0;
+        if !stepping && n == 1 && last[0] == INT1 { BRKPT } else { TRACE }
     }
 
     /// `--strace` says which instruction it was: often one that the CPU model lacks.
