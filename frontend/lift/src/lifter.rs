@@ -93,6 +93,7 @@ fn lift_insns(cx: &mut Lift<'_, '_>, trace: &Trace) {
 fn computes_scalar(i: &Instruction) -> bool {
     use Mnemonic as M;
     matches!(i.mnemonic(), M::Addsd | M::Subsd | M::Mulsd | M::Divsd | M::Sqrtsd | M::Cvtsi2sd | M::Cvtss2sd | M::Ucomisd | M::Comisd)
+        || matches!(i.mnemonic(), M::Vaddsd | M::Vsubsd | M::Vmulsd | M::Vdivsd | M::Vsqrtsd | M::Vcvtsi2sd | M::Vcvtss2sd | M::Vucomisd | M::Vcomisd)
 }
 
 /// The flags that are live behind each instruction.

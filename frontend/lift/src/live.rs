@@ -3,7 +3,7 @@
 //! Only what certainly sets a flag kills it: not a shift by CL, which sets none if the count is 0.
 
 use forklift_x86::{CodeFetch, Flow, GuestAddr, Mode, bits, decode_one, flow};
-use iced_x86::{Instruction, Mnemonic, OpKind, RflagsBits};
+use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, RflagsBits};
 
 /// What one instruction does to the status flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,13 +54,14 @@ fn kills(i: &Instruction) -> Option<u32> {
         M::Imul | M::Mul | M::Popcnt | M::Bsf | M::Bsr | M::Tzcnt | M::Lzcnt | M::Comiss | M::Comisd | M::Ucomiss | M::Ucomisd | M::Ptest | M::Pcmpistri => {
             bits::STATUS
         }
+        M::Vcomiss | M::Vcomisd | M::Vucomiss | M::Vucomisd | M::Vptest | M::Vtestps | M::Vtestpd | M::Vpcmpistri => bits::STATUS,
         M::Inc | M::Dec => bits::STATUS & !bits::CF,
         M::Shl | M::Shr | M::Sar | M::Shld | M::Shrd => shift_kills(i),
         M::Clc | M::Stc | M::Cmc | M::Bt | M::Bts | M::Btr | M::Btc => bits::CF,
         M::Sahf => bits::STATUS & !bits::OF,
         M::Rol | M::Ror | M::Rcl | M::Rcr => 0,
         M::Mov | M::Movzx | M::Movsx | M::Movsxd | M::Lea | M::Xchg | M::Not | M::Bswap | M::Movbe | M::Lahf => 0,
-        M::Cbw | M::Cwde | M::Cdqe | M::Cwd | M::Cdq | M::Cqo | M::Nop | M::Endbr32 | M::Endbr64 | M::Jmp => 0,
+        M::Cbw | M::Cwde | M::Cdqe | M::Cwd | M::Cdq | M::Cqo | M::Nop | M::Endbr32 | M::Endbr64 | M::Jmp | M::Vzeroupper | M::Vzeroall => 0,
         _ if i.is_jcc_short_or_near() || i.condition_code() != iced_x86::ConditionCode::None => 0,
         _ if is_plain_sse(i) => 0,
         _ => return None,
@@ -74,9 +75,10 @@ fn shift_kills(i: &Instruction) -> u32 {
     if constant && i.immediate8() & mask != 0 { bits::STATUS } else { 0 }
 }
 
-/// Moves and arithmetic of SSE between registers: no flags, and no faults while all exceptions are masked.
+/// Moves and arithmetic of SSE and AVX between registers: no flags, and no faults while all exceptions are masked.
 fn is_plain_sse(i: &Instruction) -> bool {
-    i.encoding() == iced_x86::EncodingKind::Legacy && i.op0_register().is_xmm() && i.rflags_modified() == 0
+    let r = i.op0_register();
+    matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && (r.is_xmm() || r.is_ymm()) && i.rflags_modified() == 0
 }
 
 /// Looks at the code behind exits, and remembers what it looked at.

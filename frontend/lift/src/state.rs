@@ -88,6 +88,11 @@ pub mod offset {
         disp(offset_of!(JitState, cpu) + offset_of!(CpuState, vec) + size_of::<Vec512>() * i)
     }
 
+    /// Bits 128–255 of a vector register.
+    pub const fn upper(i: usize) -> i32 {
+        xmm(i) + 16
+    }
+
     /// The base of a segment.
     pub const fn seg_base(s: Seg) -> i32 {
         disp(offset_of!(JitState, cpu) + offset_of!(CpuState, seg_base) + 8 * s.index())

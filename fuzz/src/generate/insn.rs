@@ -25,9 +25,10 @@ fn size_of_operand(k: K) -> Option<usize> {
     Some(match k {
         K::r8_or_mem | K::r8_reg | K::r8_opcode | K::al | K::cl | K::imm8 => 1,
         K::r16_or_mem | K::r16_reg | K::r16_rm | K::r16_opcode | K::ax | K::dx | K::imm16 | K::imm8sex16 => 2,
-        K::r32_or_mem | K::r32_reg | K::r32_rm | K::r32_opcode | K::eax | K::imm32 | K::imm8sex32 => 4,
-        K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_opcode | K::rax | K::imm64 | K::imm32sex64 | K::imm8sex64 => 8,
-        K::xmm_or_mem | K::xmm_reg | K::xmm_rm => 16,
+        K::r32_or_mem | K::r32_reg | K::r32_rm | K::r32_vvvv | K::r32_opcode | K::eax | K::imm32 | K::imm8sex32 => 4,
+        K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_vvvv | K::r64_opcode | K::rax | K::imm64 | K::imm32sex64 | K::imm8sex64 => 8,
+        K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => 16,
+        K::ymm_or_mem | K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => 32,
         K::mem | K::imm8_const_1 | K::es_rDI | K::seg_rSI => 0,
         _ => return None,
     })
@@ -43,8 +44,8 @@ pub(super) fn make(mode: Mode, c: Code, rng: &mut Rng) -> Option<Instruction> {
     let string_of_bits = matches!(c.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc) && !matches!(info.op_kind(1), K::imm8);
     for n in 0..info.op_count() {
         let k = info.op_kind(n);
-        let is_memory =
-            k == K::mem || matches!(k, K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem) && rng.chance(2) && !string_of_bits;
+        let is_memory = k == K::mem
+            || matches!(k, K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem | K::ymm_or_mem) && rng.chance(2) && !string_of_bits;
         if is_memory {
             i.set_op_kind(n, OpKind::Memory);
             memory = Some(n);
@@ -139,6 +140,7 @@ fn register(mode: Mode, size: usize, rng: &mut Rng) -> Register {
         2 => Register::AX + n,
         4 => Register::EAX + n,
         8 => Register::RAX + n,
+        32 => Register::YMM0 + rng.below(if long { 16 } else { 8 }) as u32 / 2,
         _ => Register::XMM0 + rng.below(if long { 16 } else { 8 }) as u32 / 2,
     }
 }

@@ -9,11 +9,11 @@ mod rng;
 mod values;
 
 use forklift_x86::{Cond, Gpr, GuestAddr, Mode, bits};
-use iced_x86::{Code, Encoder, Instruction, Mnemonic, RflagsBits};
+use iced_x86::{Code, CpuidFeature, Encoder, EncodingKind, Instruction, Mnemonic, RflagsBits};
 
 pub use rng::Rng;
 
-use crate::machine::{CODE, DATA, Input, STACK};
+use crate::machine::{CODE, DATA, Input, RODATA, RODATA_SIZE, STACK};
 
 /// Code, and which flags of its result mean something.
 pub struct Sample {
@@ -40,17 +40,25 @@ impl Sample {
 pub struct Generator {
     mode: Mode,
     codes: Vec<Code>,
+    /// The upper halves of vectors are other than zero: some code can see them.
+    uppers: bool,
+    /// Operands may lie at the ends of memory. Not x87's: an unmasked exception of the same instruction would compete with the page fault.
+    at_ends: bool,
 }
 
 impl Generator {
-    /// Samples of the encodings of `mnemonics` that exist in `mode`, legacy ones only.
+    /// Samples of the encodings of `mnemonics` that exist in `mode`, legacy and VEX.
     pub fn new(mode: Mode, mnemonics: &[Mnemonic]) -> Self {
         let fits = |c: &Code| {
             let info = c.op_code();
             let encodable = if mode == Mode::Bits64 { info.mode64() } else { info.mode32() };
-            encodable && info.encoding() == iced_x86::EncodingKind::Legacy && mnemonics.contains(&c.mnemonic()) && insn::is_supported(*c)
+            let encoding = matches!(info.encoding(), EncodingKind::Legacy | EncodingKind::VEX);
+            encodable && encoding && mnemonics.contains(&c.mnemonic()) && insn::is_supported(*c)
         };
-        Self { mode, codes: Code::values().filter(fits).collect() }
+        let codes: Vec<Code> = Code::values().filter(fits).collect();
+        let uppers = codes.iter().any(|c| c.op_code().encoding() == EncodingKind::VEX);
+        let at_ends = !codes.iter().any(|c| c.cpuid_features().contains(&CpuidFeature::FPU));
+        Self { mode, codes, uppers, at_ends }
     }
 
     /// How many encodings there are to choose from.
@@ -129,6 +137,9 @@ impl Generator {
     fn finish(&self, code: Program, rng: &mut Rng) -> Sample {
         let mut input = Input::new(self.mode, &code.bytes);
         values::fill(&mut input, rng);
+        if self.uppers {
+            values::fill_uppers(&mut input, rng);
+        }
         self.set_pointers(&mut input, rng);
         Sample { input, insns: code.insns, flags: defined(code.undefined), before: code.before }
     }
@@ -138,6 +149,13 @@ impl Generator {
         cpu.set(Gpr::Rsp, STACK);
         cpu.set(Gpr::Rdi, DATA + 0x400 + 4 * rng.below(16));
         cpu.set(Gpr::Rsi, DATA + 0x480 + rng.below(64));
+        // At the ends of what may be read and written, now and then.
+        if self.at_ends && rng.chance(8) {
+            cpu.set(Gpr::Rdi, RODATA - rng.below(64));
+        }
+        if self.at_ends && rng.chance(8) {
+            cpu.set(Gpr::Rsi, *rng.pick(&[DATA, RODATA + RODATA_SIZE as u64]) + rng.below(64) - 32);
+        }
         cpu.set(Gpr::Rbp, POINTED);
         cpu.set(insn::index(self.mode), rng.below(16));
     }

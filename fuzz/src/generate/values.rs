@@ -82,3 +82,13 @@ pub(super) fn fill(input: &mut Input, rng: &mut Rng) {
         chunk.copy_from_slice(&(lane(rng) & mask).to_le_bytes());
     }
 }
+
+/// Fills the upper halves of the vector registers, those behind the last register of the mode aside.
+pub(super) fn fill_uppers(input: &mut Input, rng: &mut Rng) {
+    let count = if input.cpu.mode == Mode::Bits64 { 16 } else { 8 };
+    for v in &mut input.cpu.vec[..count] {
+        for chunk in v.0[16..32].chunks_exact_mut(8) {
+            chunk.copy_from_slice(&lane(rng).to_le_bytes());
+        }
+    }
+}

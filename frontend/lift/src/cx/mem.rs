@@ -4,7 +4,11 @@
 //! [`WINDOW_SLACK`] is added behind that extension instead: where the sum would have wrapped, the access hits a guard beside the window and faults, and
 //! the runtime steps the instruction by interpretation, which wraps.
 
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types::I64};
+use cranelift_codegen::ir::{
+    AtomicRmwOp, BlockArg, InstBuilder, MemFlagsData, Type, Value,
+    condcodes::IntCC,
+    types::{I8, I64},
+};
 use forklift_x86::{Gpr, Seg, Width};
 use iced_x86::{Instruction, Register};
 
@@ -19,6 +23,13 @@ pub(crate) struct Addr {
     disp: i32,
     /// Relative to rSP: on the guest's stack.
     stack: bool,
+}
+
+impl Addr {
+    /// The address `n` bytes further on.
+    pub const fn plus(self, n: i32) -> Self {
+        Self { disp: self.disp.wrapping_add(n), ..self }
+    }
 }
 
 /// An effective address of a guest, before the segment's base: a value of 32 or 64 bits and a displacement still to be added (modulo the width).
@@ -60,15 +71,49 @@ impl Lift<'_, '_> {
         self.add_const(a.base, i64::from(a.disp))
     }
 
-    /// Notes that from here on `a` is a multiple of 16; returns whether that is news.
-    pub fn note_aligned(&mut self, a: Addr) -> bool {
-        let (base, c) = self.as_sum(a.base);
-        let entry = (base, (c as i32).wrapping_add(a.disp) & 15);
-        let news = !self.known.aligned.contains(&entry);
+    /// Notes that from here on `a` is a multiple of `size`, 16 or 32; returns whether that is news.
+    pub fn note_aligned(&mut self, a: Addr, size: i32) -> bool {
+        let news = !self.is_aligned(a, size);
         if news {
-            self.known.aligned.push(entry);
+            let (base, at) = self.base_and_distance(a);
+            self.known.aligned.push((base, at, size));
         }
         news
+    }
+
+    /// Whether `a` is known to be a multiple of `size`.
+    fn is_aligned(&self, a: Addr, size: i32) -> bool {
+        let (base, at) = self.base_and_distance(a);
+        self.known.aligned.iter().any(|(b, d, s)| *b == base && *s >= size && at.wrapping_sub(*d) & (size - 1) == 0)
+    }
+
+    fn base_and_distance(&self, a: Addr) -> (Value, i32) {
+        let (base, c) = self.as_sum(a.base);
+        (base, (c as i32).wrapping_add(a.disp))
+    }
+
+    /// Before a store of 32 bytes in two halves: faults if either would. Only at the end of a page may one of them fault and the other not; there both
+    /// are tried, by additions of zero.
+    pub fn make_writable(&mut self, a: Addr) {
+        const LAST: i64 = 4096 - 32;
+        if self.is_aligned(a, 32) {
+            return;
+        }
+        self.guard(if a.stack { Access::StackStore } else { Access::Other });
+        let v = self.host_value(a);
+        let within = self.b.ins().band_imm_u(v, 4095);
+        let crosses = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, within, LAST);
+        let (cold, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(crosses, cold, &[] as &[BlockArg], next, &[] as &[BlockArg]);
+        self.b.switch_to_block(cold);
+        let zero = self.b.ins().iconst(I8, 0);
+        for at in [0, 31] {
+            let v = self.b.ins().iadd_imm_s(v, at);
+            self.b.ins().atomic_rmw(I8, GUEST, AtomicRmwOp::Add, v, zero);
+        }
+        self.b.ins().jump(next, &[] as &[BlockArg]);
+        self.b.switch_to_block(next);
     }
 
     /// The host address of the memory operand of `i`. `None` for 16-bit addressing.
@@ -214,10 +259,11 @@ impl Lift<'_, '_> {
     }
 
     fn with_disp(&mut self, sum: Option<Value>, disp: i64) -> Addr {
-        match (sum, i32::try_from(disp)) {
-            (Some(base), Ok(disp)) => Addr { base, disp, stack: false },
+        // There is room for the second half of a vector.
+        match (sum, i32::try_from(disp).ok().filter(|d| *d < i32::MAX - 64)) {
+            (Some(base), Some(disp)) => Addr { base, disp, stack: false },
             (None, _) => Addr { base: self.b.ins().iconst(I64, disp), disp: 0, stack: false },
-            (Some(v), Err(_)) => {
+            (Some(v), None) => {
                 let d = self.b.ins().iconst(I64, disp);
                 Addr { base: self.b.ins().iadd(v, d), disp: 0, stack: false }
             }

@@ -10,11 +10,13 @@
 
 mod exits;
 mod flags;
+mod halves;
 mod later;
 mod loops;
 mod mem;
 mod operand;
 mod regs;
+mod upper;
 mod vec;
 
 use cranelift_codegen::ir::{
@@ -25,18 +27,19 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 use forklift_x86::{Flow, GuestAddr, Mode, Width, flow};
-use iced_x86::{Instruction, Mnemonic, OpAccess};
+use iced_x86::{EncodingKind, Instruction, Mnemonic, OpAccess};
 
 use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
+pub(crate) use halves::{Halves, is_vex, sources};
 pub(crate) use later::Later;
 pub(crate) use loops::Shape;
 pub(crate) use mem::Addr;
 pub(crate) use operand::Place;
 use regs::Regs;
 use vec::Xmms;
-pub(crate) use vec::xmm_number;
+pub(crate) use vec::{vector_number, xmm_number};
 
 /// The Cranelift type of an integer of this width.
 pub(crate) const fn int(w: Width) -> Type {
@@ -87,8 +90,8 @@ struct Known {
     mem_base: Option<Value>,
     x87: crate::ops::X87Known,
     seg_base: [Option<Value>; 6],
-    /// Values that were found to be `n` modulo 16.
-    aligned: Vec<(Value, i32)>,
+    /// Values that are multiples of the third number (16 or 32) if the second is added.
+    aligned: Vec<(Value, i32, i32)>,
     /// Sums of addresses: `a + (b << shift)`.
     sums: Vec<((Value, Value, u32), Value)>,
     /// Zero extensions of addresses.
@@ -183,7 +186,8 @@ impl<'a, 'b> Lift<'a, 'b> {
     pub fn insn(&mut self, index: u32, i: &Instruction) {
         self.index = index;
         // What the CPU model lacks is left to the interpreter, which raises #UD.
-        let lift = crate::ops::lookup(i.mnemonic()).filter(|_| self.env.model().permits(i.code()));
+        let known = matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && self.env.model().permits(i.code());
+        let lift = crate::ops::lookup(i.mnemonic()).filter(|_| known);
         let done = lift.and_then(|f| f(self, i));
         if done.is_none() {
             self.unlifted(i);

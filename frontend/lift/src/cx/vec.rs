@@ -11,6 +11,7 @@ use cranelift_codegen::ir::{
 use forklift_x86::{GuestAddr, Width};
 use iced_x86::{Instruction, OpKind, Register};
 
+use super::upper::Uppers;
 use super::{Addr, Lift};
 use crate::{LiftedExit, offset};
 
@@ -19,6 +20,8 @@ const LOW: u8 = 2;
 const HIGH: u8 = 4;
 const SINGLE: u8 = 8;
 const SECOND: u8 = 16;
+/// Not a piece of the slots here: see [`super::upper`].
+const UPPER: u8 = 32;
 
 /// What is known of one register.
 #[derive(Clone, Copy, Default)]
@@ -51,11 +54,19 @@ pub(super) struct CarriedXmm {
 
 /// What is known of the vector registers.
 #[derive(Clone, Default)]
-pub(super) struct Xmms([Slot; 16]);
+pub(super) struct Xmms {
+    slots: [Slot; 16],
+    pub(super) uppers: Uppers,
+}
 
-/// The number of an XMM register; `None` if `r` isn't one that legacy SSE has.
+/// The number of an XMM register; `None` if `r` isn't one, or needs an EVEX prefix.
 pub(crate) fn xmm_number(r: Register) -> Option<usize> {
-    (r.is_xmm()).then(|| r as usize - Register::XMM0 as usize).filter(|n| *n < 16)
+    vector_number(r).filter(|_| r.is_xmm())
+}
+
+/// The number of an XMM or YMM register; `None` if `r` isn't one, or needs an EVEX prefix.
+pub(crate) fn vector_number(r: Register) -> Option<usize> {
+    (r.is_xmm() || r.is_ymm()).then(|| r.number()).filter(|n| *n < 16)
 }
 
 const LITTLE: MemFlagsData = MemFlagsData::new().with_endianness(Endianness::Little);
@@ -67,7 +78,7 @@ impl Lift<'_, '_> {
     }
 
     fn slot(&mut self, n: usize) -> &mut Slot {
-        &mut self.known.xmm.0[n]
+        &mut self.known.xmm.slots[n]
     }
 
     /// A slot of which nothing is known.
@@ -77,7 +88,9 @@ impl Lift<'_, '_> {
 
     /// What a loop of this block carries from one round to the next: the pieces that a round reads first.
     pub(super) fn carried_xmms(&self) -> Vec<CarriedXmm> {
-        (0..16).filter_map(|n| self.known.xmm.0[n].carried().map(|piece| CarriedXmm { n, piece })).collect()
+        let low = (0..16).filter_map(|n| self.known.xmm.slots[n].carried().map(|piece| CarriedXmm { n, piece }));
+        let high = (0..16).filter(|n| self.carries_upper(*n)).map(|n| CarriedXmm { n, piece: UPPER });
+        low.chain(high).collect()
     }
 
     /// The value of a carried piece.
@@ -85,12 +98,16 @@ impl Lift<'_, '_> {
         match c.piece {
             WHOLE => self.xmm(c.n, I8X16),
             LOW => self.xmm_low(c.n),
+            UPPER => self.upper(c.n, I8X16),
             _ => self.xmm_single(c.n),
         }
     }
 
     /// Makes a carried piece known.
     pub(super) fn set_carried_xmm(&mut self, c: CarriedXmm, v: Value) {
+        if c.piece == UPPER {
+            return self.set_carried_upper(c.n, v);
+        }
         let slot = Slot { loaded: c.piece, ..Slot::default() };
         *self.slot(c.n) = match c.piece {
             WHOLE => Slot { whole: Some(v), ..slot },
@@ -282,10 +299,11 @@ impl Lift<'_, '_> {
 
     pub(super) fn sync_xmm(&mut self) {
         for n in 0..16 {
-            if self.known.xmm.0[n].dirty != 0 {
+            if self.known.xmm.slots[n].dirty != 0 {
                 self.sync_slot(n);
             }
         }
+        self.sync_uppers();
     }
 
     /// Stores the dirty pieces.
@@ -323,19 +341,6 @@ impl Lift<'_, '_> {
         v
     }
 
-    /// Operand `n` as a vector: a register, or 16 bytes of memory, which must be aligned.
-    pub fn vec_operand(&mut self, i: &Instruction, n: u32, ty: Type) -> Option<Value> {
-        match i.op_kind(n) {
-            OpKind::Register => xmm_number(i.op_register(n)).map(|r| self.xmm(r, ty)),
-            OpKind::Memory if i.memory_size().size() == 16 => {
-                let a = self.addr(i)?;
-                self.check_aligned(i, a);
-                Some(self.load(ty, a))
-            }
-            _ => None,
-        }
-    }
-
     /// Operand `n` as a double: the low half of a register, or 8 bytes of memory.
     pub fn double_operand(&mut self, i: &Instruction, n: u32) -> Option<Value> {
         match i.op_kind(n) {
@@ -360,13 +365,13 @@ impl Lift<'_, '_> {
         }
     }
 
-    /// Leaves the block if an address is not a multiple of 16: #GP.
-    pub fn check_aligned(&mut self, i: &Instruction, a: Addr) {
-        if !self.note_aligned(a) {
+    /// Leaves the block if an address is not a multiple of `size`, 16 or 32: #GP.
+    pub fn check_aligned(&mut self, i: &Instruction, a: Addr, size: i32) {
+        if !self.note_aligned(a, size) {
             return;
         }
         let v = self.host_value(a);
-        let low = self.b.ins().band_imm_u(v, 15);
+        let low = self.b.ins().band_imm_u(v, i64::from(size) - 1);
         let pc = GuestAddr::new(i.ip());
         self.side_path(low, |cx| cx.leave(LiftedExit::Step(pc)));
     }

@@ -1,10 +1,12 @@
 //! The instructions, one file per family, and the table that finds them.
 
 mod arith;
+mod avx;
 mod bits;
 mod branch;
 mod data;
 mod flagops;
+mod lanes;
 mod muldiv;
 mod shift;
 mod sse_convert;
@@ -28,25 +30,18 @@ pub(crate) use x87::X87Known;
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.
 pub(crate) type LiftFn = fn(&mut Lift<'_, '_>, &Instruction) -> Option<()>;
 
-const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
-    arith::OPS,
-    bits::OPS,
-    branch::OPS,
-    data::OPS,
-    flagops::OPS,
-    muldiv::OPS,
-    shift::OPS,
-    stack::OPS,
-    string::OPS,
-    sse_convert::OPS,
-    sse_float::OPS,
-    sse_int::OPS,
-    sse_move::OPS,
-    sse_product::OPS,
-    sse_shuffle::OPS,
-    sse_string::OPS,
-    x87::OPS,
-];
+const FAMILIES: &[&[(Mnemonic, LiftFn)]] =
+    &[arith::OPS, avx::OPS, bits::OPS, branch::OPS, data::OPS, flagops::OPS, muldiv::OPS, shift::OPS, stack::OPS, string::OPS, x87::OPS];
+
+/// Operations on vectors: the legacy mnemonic, that of the VEX encodings, and the function for both.
+type VectorOps = &'static [(Mnemonic, Mnemonic, LiftFn)];
+
+const VECTOR_FAMILIES: &[VectorOps] = &[sse_convert::OPS, sse_float::OPS, sse_int::OPS, sse_move::OPS, sse_product::OPS, sse_shuffle::OPS, sse_string::OPS];
+
+fn all() -> impl Iterator<Item = (Mnemonic, LiftFn)> {
+    let vector = VECTOR_FAMILIES.iter().copied().flatten().flat_map(|(legacy, vex, f)| [(*legacy, *f), (*vex, *f)]);
+    FAMILIES.iter().copied().flatten().copied().chain(vector)
+}
 
 /// The function that lifts a mnemonic.
 pub(crate) fn lookup(m: Mnemonic) -> Option<LiftFn> {
@@ -56,16 +51,16 @@ pub(crate) fn lookup(m: Mnemonic) -> Option<LiftFn> {
 
 fn table() -> Vec<Option<LiftFn>> {
     let mut table = vec![None; Mnemonic::values().len()];
-    for (m, f) in FAMILIES.iter().copied().flatten() {
-        debug_assert!(table[*m as usize].is_none(), "{m:?} is in two tables");
-        table[*m as usize] = Some(*f);
+    for (m, f) in all() {
+        debug_assert!(table[m as usize].is_none(), "{m:?} is in two tables");
+        table[m as usize] = Some(f);
     }
     table
 }
 
 /// Every mnemonic that is lifted, in some of its forms at least.
 pub fn lifted_mnemonics() -> impl Iterator<Item = Mnemonic> {
-    FAMILIES.iter().copied().flatten().map(|(m, _)| *m)
+    all().map(|(m, _)| m)
 }
 
 /// Whether `i`, which isn't lifted, changes or reads what the host's processor keeps while emitted code runs, or what blocks are selected by.
@@ -75,7 +70,9 @@ pub(crate) fn changes_mode(i: &Instruction, x87_stubs: bool) -> bool {
     x87 || matches!(
         i.mnemonic(),
         M::Ldmxcsr
+            | M::Vldmxcsr
             | M::Stmxcsr
+            | M::Vstmxcsr
             | M::Fxsave
             | M::Fxsave64
             | M::Fxrstor

@@ -5,41 +5,38 @@
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
     condcodes::FloatCC,
-    types::{F32, F32X4, F64, F64X2, I32X4},
+    types::{F32, F32X4, F64, F64X2, I8X16, I32X4},
 };
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use super::LiftFn;
-use crate::cx::{Lift, int, xmm_number};
+use super::VectorOps;
+use super::lanes::{packed_unary, scalar_operand, scalar_unary, set_scalar};
+use super::sse_shuffle::{elements, shuffle};
+use crate::cx::{Halves, Lift, int, sources, vector_number};
 
-pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
-    (Mnemonic::Cvtsi2sd, |cx, i| from_integer(cx, i, F64)),
-    (Mnemonic::Cvtsi2ss, |cx, i| from_integer(cx, i, F32)),
-    (Mnemonic::Cvttsd2si, |cx, i| to_integer(cx, i, F64)),
-    (Mnemonic::Cvttss2si, |cx, i| to_integer(cx, i, F32)),
-    (Mnemonic::Cvtsd2ss, cvtsd2ss),
-    (Mnemonic::Cvtss2sd, cvtss2sd),
-    (Mnemonic::Cvtdq2ps, cvtdq2ps),
-    (Mnemonic::Cvtdq2pd, cvtdq2pd),
-    (Mnemonic::Cvtps2pd, cvtps2pd),
+pub(super) const OPS: VectorOps = &[
+    (Mnemonic::Cvtsi2sd, Mnemonic::Vcvtsi2sd, |cx, i| from_integer(cx, i, F64)),
+    (Mnemonic::Cvtsi2ss, Mnemonic::Vcvtsi2ss, |cx, i| from_integer(cx, i, F32)),
+    (Mnemonic::Cvttsd2si, Mnemonic::Vcvttsd2si, |cx, i| to_integer(cx, i, F64)),
+    (Mnemonic::Cvttss2si, Mnemonic::Vcvttss2si, |cx, i| to_integer(cx, i, F32)),
+    (Mnemonic::Cvtsd2ss, Mnemonic::Vcvtsd2ss, cvtsd2ss),
+    (Mnemonic::Cvtss2sd, Mnemonic::Vcvtss2sd, cvtss2sd),
+    (Mnemonic::Cvtdq2ps, Mnemonic::Vcvtdq2ps, cvtdq2ps),
+    (Mnemonic::Cvtdq2pd, Mnemonic::Vcvtdq2pd, cvtdq2pd),
+    (Mnemonic::Cvtps2pd, Mnemonic::Vcvtps2pd, cvtps2pd),
 ];
 
 /// CVTSI2SD, CVTSI2SS.
 fn from_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let (to, v) = (xmm_number(i.op0_register())?, cx.read(i, 1)?);
+    let v = cx.read(i, sources(i)[1])?;
     let r = cx.b.ins().fcvt_from_sint(ty, v);
-    if ty == F64 {
-        cx.set_xmm_low(to, r)
-    } else {
-        cx.set_xmm_single(to, r)
-    }
-    Some(())
+    set_scalar(cx, i, r)
 }
 
 /// CVTTSD2SI, CVTTSS2SI: truncated; the most negative integer if it doesn't fit or isn't a number.
 fn to_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
     let w = cx.width(i, 0)?;
-    let v = if ty == F64 { cx.double_operand(i, 1)? } else { cx.single_operand(i, 1)? };
+    let v = scalar_operand(cx, i, 1, ty)?;
     let r = cx.b.ins().fcvt_to_sint_sat(int(w), v);
     // Too small a number gives the most negative one already.
     let limit = power_of_two(cx, ty, w.bits() - 1);
@@ -56,33 +53,23 @@ fn power_of_two(cx: &mut Lift<'_, '_>, ty: Type, n: u32) -> Value {
 
 /// CVTSD2SS.
 fn cvtsd2ss(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let (to, v) = (xmm_number(i.op0_register())?, cx.double_operand(i, 1)?);
-    let r = cx.b.ins().fdemote(F32, v);
-    cx.set_xmm_single(to, r);
-    Some(())
+    scalar_unary(cx, i, F64, |cx, v| cx.b.ins().fdemote(F32, v))
 }
 
 /// CVTSS2SD.
 fn cvtss2sd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let (to, v) = (xmm_number(i.op0_register())?, cx.single_operand(i, 1)?);
-    let r = cx.b.ins().fpromote(F64, v);
-    cx.set_xmm_low(to, r);
-    Some(())
+    scalar_unary(cx, i, F32, |cx, v| cx.b.ins().fpromote(F64, v))
 }
 
 /// CVTDQ2PS.
 fn cvtdq2ps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let v = cx.vec_operand(i, 1, I32X4)?;
-    let r = cx.b.ins().fcvt_from_sint(F32X4, v);
-    cx.set_xmm(to, r);
-    Some(())
+    packed_unary(cx, i, I32X4, |cx, v| cx.b.ins().fcvt_from_sint(F32X4, v))
 }
 
-/// The low half of operand 1 as a vector of type `ty`.
-fn low_half(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<Value> {
-    if i.op_kind(1) == OpKind::Register {
-        return Some(cx.xmm(xmm_number(i.op1_register())?, ty));
+/// What of operand 1 becomes doubles: four elements if the destination has 256 bits, else two; as a vector of type `ty`.
+fn narrow(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<Value> {
+    if i.op_kind(1) == OpKind::Register || i.op0_register().is_ymm() {
+        return cx.low_operand(i, 1, ty);
     }
     let v = cx.double_operand(i, 1)?;
     let v = cx.b.ins().scalar_to_vector(F64X2, v);
@@ -91,20 +78,33 @@ fn low_half(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<Value> {
 
 /// CVTDQ2PD.
 fn cvtdq2pd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let (to, v) = (xmm_number(i.op0_register())?, low_half(cx, i, I32X4)?);
-    let mut halves = [v; 2];
-    for (n, h) in halves.iter_mut().enumerate() {
-        let lane = cx.b.ins().extractlane(v, n as u8);
-        *h = cx.b.ins().fcvt_from_sint(F64, lane);
+    let (to, v) = (vector_number(i.op0_register())?, narrow(cx, i, I32X4)?);
+    let element = |cx: &mut Lift<'_, '_>, n| {
+        let lane = cx.b.ins().extractlane(v, n);
+        cx.b.ins().fcvt_from_sint(F64, lane)
+    };
+    let (a, b) = (element(cx, 0), element(cx, 1));
+    if i.op0_register().is_ymm() {
+        let (c, d) = (element(cx, 2), element(cx, 3));
+        let c = cx.b.ins().scalar_to_vector(F64X2, c);
+        let upper = cx.b.ins().insertlane(c, d, 1);
+        cx.set_upper(to, upper);
+    } else {
+        cx.extend(i, to);
     }
-    cx.set_xmm_halves(to, halves[0], halves[1]);
+    cx.set_xmm_halves(to, a, b);
     Some(())
 }
 
 /// CVTPS2PD.
 fn cvtps2pd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let (to, v) = (xmm_number(i.op0_register())?, low_half(cx, i, F32X4)?);
-    let r = cx.b.ins().fvpromote_low(v);
-    cx.set_xmm(to, r);
-    Some(())
+    let v = narrow(cx, i, F32X4)?;
+    let low = cx.b.ins().fvpromote_low(v);
+    let high = i.op0_register().is_ymm().then(|| {
+        let v = cx.cast(v, I8X16);
+        let v = shuffle(cx, v, v, elements(8, |_| 1));
+        let v = cx.cast(v, F32X4);
+        cx.b.ins().fvpromote_low(v)
+    });
+    cx.set_halves(i, Halves { low, high })
 }

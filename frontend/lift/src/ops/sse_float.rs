@@ -1,4 +1,4 @@
-//! Floating-point arithmetic of SSE to SSE4.1. SDM vol. 1, 5.5.1.2–5.5.1.4, 5.6.1.2–5.6.1.5.
+//! Floating-point arithmetic of SSE to SSE4.1, and its VEX forms. SDM vol. 1, 5.5.1.2–5.5.1.4, 5.6.1.2–5.6.1.5.
 //!
 //! The first operand of an operation stays first (see [`Lift::keep_first`]): it decides which of two NaNs is the result.
 
@@ -9,54 +9,52 @@ use cranelift_codegen::ir::{
 };
 use iced_x86::{Instruction, Mnemonic};
 
-use super::LiftFn;
-use crate::cx::{Lift, xmm_number};
+use super::VectorOps;
+use super::lanes::{Unary, packed, packed_unary, scalar, scalar_operand, scalar_unary, set_scalar};
+use crate::cx::{Lift, is_vex, sources};
 
-pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
-    (Mnemonic::Addsd, |cx, i| scalar(cx, i, F64, add)),
-    (Mnemonic::Addss, |cx, i| scalar(cx, i, F32, add)),
-    (Mnemonic::Addpd, |cx, i| packed(cx, i, F64X2, add)),
-    (Mnemonic::Addps, |cx, i| packed(cx, i, F32X4, add)),
-    (Mnemonic::Subsd, |cx, i| scalar(cx, i, F64, sub)),
-    (Mnemonic::Subss, |cx, i| scalar(cx, i, F32, sub)),
-    (Mnemonic::Subpd, |cx, i| packed(cx, i, F64X2, sub)),
-    (Mnemonic::Subps, |cx, i| packed(cx, i, F32X4, sub)),
-    (Mnemonic::Mulsd, |cx, i| scalar(cx, i, F64, mul)),
-    (Mnemonic::Mulss, |cx, i| scalar(cx, i, F32, mul)),
-    (Mnemonic::Mulpd, |cx, i| packed(cx, i, F64X2, mul)),
-    (Mnemonic::Mulps, |cx, i| packed(cx, i, F32X4, mul)),
-    (Mnemonic::Divsd, |cx, i| scalar(cx, i, F64, div)),
-    (Mnemonic::Divss, |cx, i| scalar(cx, i, F32, div)),
-    (Mnemonic::Divpd, |cx, i| packed(cx, i, F64X2, div)),
-    (Mnemonic::Divps, |cx, i| packed(cx, i, F32X4, div)),
-    (Mnemonic::Minsd, |cx, i| scalar(cx, i, F64, min)),
-    (Mnemonic::Minss, |cx, i| scalar(cx, i, F32, min)),
-    (Mnemonic::Minpd, |cx, i| packed(cx, i, F64X2, min)),
-    (Mnemonic::Minps, |cx, i| packed(cx, i, F32X4, min)),
-    (Mnemonic::Maxsd, |cx, i| scalar(cx, i, F64, max)),
-    (Mnemonic::Maxss, |cx, i| scalar(cx, i, F32, max)),
-    (Mnemonic::Maxpd, |cx, i| packed(cx, i, F64X2, max)),
-    (Mnemonic::Maxps, |cx, i| packed(cx, i, F32X4, max)),
-    (Mnemonic::Sqrtsd, |cx, i| scalar_unary(cx, i, F64, sqrt)),
-    (Mnemonic::Sqrtss, |cx, i| scalar_unary(cx, i, F32, sqrt)),
-    (Mnemonic::Sqrtpd, |cx, i| packed_unary(cx, i, F64X2, sqrt)),
-    (Mnemonic::Sqrtps, |cx, i| packed_unary(cx, i, F32X4, sqrt)),
-    (Mnemonic::Cmpsd, cmpsd),
-    (Mnemonic::Cmpss, cmpss),
-    (Mnemonic::Cmppd, |cx, i| compare_packed(cx, i, F64X2)),
-    (Mnemonic::Cmpps, |cx, i| compare_packed(cx, i, F32X4)),
-    (Mnemonic::Ucomisd, |cx, i| compare_flags(cx, i, F64)),
-    (Mnemonic::Comisd, |cx, i| compare_flags(cx, i, F64)),
-    (Mnemonic::Ucomiss, |cx, i| compare_flags(cx, i, F32)),
-    (Mnemonic::Comiss, |cx, i| compare_flags(cx, i, F32)),
-    (Mnemonic::Roundsd, |cx, i| round_scalar(cx, i, F64)),
-    (Mnemonic::Roundss, |cx, i| round_scalar(cx, i, F32)),
-    (Mnemonic::Roundpd, |cx, i| round_packed(cx, i, F64X2)),
-    (Mnemonic::Roundps, |cx, i| round_packed(cx, i, F32X4)),
+pub(super) const OPS: VectorOps = &[
+    (Mnemonic::Addsd, Mnemonic::Vaddsd, |cx, i| scalar(cx, i, F64, add)),
+    (Mnemonic::Addss, Mnemonic::Vaddss, |cx, i| scalar(cx, i, F32, add)),
+    (Mnemonic::Addpd, Mnemonic::Vaddpd, |cx, i| packed(cx, i, F64X2, add)),
+    (Mnemonic::Addps, Mnemonic::Vaddps, |cx, i| packed(cx, i, F32X4, add)),
+    (Mnemonic::Subsd, Mnemonic::Vsubsd, |cx, i| scalar(cx, i, F64, sub)),
+    (Mnemonic::Subss, Mnemonic::Vsubss, |cx, i| scalar(cx, i, F32, sub)),
+    (Mnemonic::Subpd, Mnemonic::Vsubpd, |cx, i| packed(cx, i, F64X2, sub)),
+    (Mnemonic::Subps, Mnemonic::Vsubps, |cx, i| packed(cx, i, F32X4, sub)),
+    (Mnemonic::Mulsd, Mnemonic::Vmulsd, |cx, i| scalar(cx, i, F64, mul)),
+    (Mnemonic::Mulss, Mnemonic::Vmulss, |cx, i| scalar(cx, i, F32, mul)),
+    (Mnemonic::Mulpd, Mnemonic::Vmulpd, |cx, i| packed(cx, i, F64X2, mul)),
+    (Mnemonic::Mulps, Mnemonic::Vmulps, |cx, i| packed(cx, i, F32X4, mul)),
+    (Mnemonic::Divsd, Mnemonic::Vdivsd, |cx, i| scalar(cx, i, F64, div)),
+    (Mnemonic::Divss, Mnemonic::Vdivss, |cx, i| scalar(cx, i, F32, div)),
+    (Mnemonic::Divpd, Mnemonic::Vdivpd, |cx, i| packed(cx, i, F64X2, div)),
+    (Mnemonic::Divps, Mnemonic::Vdivps, |cx, i| packed(cx, i, F32X4, div)),
+    (Mnemonic::Minsd, Mnemonic::Vminsd, |cx, i| scalar(cx, i, F64, min)),
+    (Mnemonic::Minss, Mnemonic::Vminss, |cx, i| scalar(cx, i, F32, min)),
+    (Mnemonic::Minpd, Mnemonic::Vminpd, |cx, i| packed(cx, i, F64X2, min)),
+    (Mnemonic::Minps, Mnemonic::Vminps, |cx, i| packed(cx, i, F32X4, min)),
+    (Mnemonic::Maxsd, Mnemonic::Vmaxsd, |cx, i| scalar(cx, i, F64, max)),
+    (Mnemonic::Maxss, Mnemonic::Vmaxss, |cx, i| scalar(cx, i, F32, max)),
+    (Mnemonic::Maxpd, Mnemonic::Vmaxpd, |cx, i| packed(cx, i, F64X2, max)),
+    (Mnemonic::Maxps, Mnemonic::Vmaxps, |cx, i| packed(cx, i, F32X4, max)),
+    (Mnemonic::Sqrtsd, Mnemonic::Vsqrtsd, |cx, i| scalar_unary(cx, i, F64, sqrt)),
+    (Mnemonic::Sqrtss, Mnemonic::Vsqrtss, |cx, i| scalar_unary(cx, i, F32, sqrt)),
+    (Mnemonic::Sqrtpd, Mnemonic::Vsqrtpd, |cx, i| packed_unary(cx, i, F64X2, sqrt)),
+    (Mnemonic::Sqrtps, Mnemonic::Vsqrtps, |cx, i| packed_unary(cx, i, F32X4, sqrt)),
+    (Mnemonic::Cmpsd, Mnemonic::Vcmpsd, cmpsd),
+    (Mnemonic::Cmpss, Mnemonic::Vcmpss, cmpss),
+    (Mnemonic::Cmppd, Mnemonic::Vcmppd, |cx, i| compare_packed(cx, i, F64X2)),
+    (Mnemonic::Cmpps, Mnemonic::Vcmpps, |cx, i| compare_packed(cx, i, F32X4)),
+    (Mnemonic::Ucomisd, Mnemonic::Vucomisd, |cx, i| compare_flags(cx, i, F64)),
+    (Mnemonic::Comisd, Mnemonic::Vcomisd, |cx, i| compare_flags(cx, i, F64)),
+    (Mnemonic::Ucomiss, Mnemonic::Vucomiss, |cx, i| compare_flags(cx, i, F32)),
+    (Mnemonic::Comiss, Mnemonic::Vcomiss, |cx, i| compare_flags(cx, i, F32)),
+    (Mnemonic::Roundsd, Mnemonic::Vroundsd, |cx, i| round_scalar(cx, i, F64)),
+    (Mnemonic::Roundss, Mnemonic::Vroundss, |cx, i| round_scalar(cx, i, F32)),
+    (Mnemonic::Roundpd, Mnemonic::Vroundpd, |cx, i| round_packed(cx, i, F64X2)),
+    (Mnemonic::Roundps, Mnemonic::Vroundps, |cx, i| round_packed(cx, i, F32X4)),
 ];
-
-type Op = fn(&mut Lift<'_, '_>, Value, Value) -> Value;
-type Unary = fn(&mut Lift<'_, '_>, Value) -> Value;
 
 fn add(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     cx.keep_first(a);
@@ -101,56 +99,17 @@ fn sqrt(cx: &mut Lift<'_, '_>, v: Value) -> Value {
     cx.b.ins().sqrt(v)
 }
 
-/// An operand of type F32 or F64.
-fn operand(cx: &mut Lift<'_, '_>, i: &Instruction, n: u32, ty: Type) -> Option<Value> {
-    if ty == F64 { cx.double_operand(i, n) } else { cx.single_operand(i, n) }
+/// A predicate of CMPPS and the like, SDM vol. 2A, "CMPPD", table 3-1.
+#[derive(Clone, Copy)]
+struct Predicate {
+    cc: FloatCC,
+    /// An ordering that doesn't mind quiet NaNs, though comparisons of this kind raise #I for them elsewhere.
+    quiet: bool,
 }
 
-fn set(cx: &mut Lift<'_, '_>, n: usize, v: Value) {
-    if cx.type_of(v) == F64 { cx.set_xmm_low(n, v) } else { cx.set_xmm_single(n, v) }
-}
-
-/// An operation on the lowest elements; the others of the destination stay.
-fn scalar(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Op) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = operand(cx, i, 1, ty)?;
-    let a = operand(cx, i, 0, ty)?;
-    let r = f(cx, a, b);
-    set(cx, to, r);
-    Some(())
-}
-
-/// An operation on all elements.
-fn packed(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Op) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = cx.vec_operand(i, 1, ty)?;
-    let a = cx.xmm(to, ty);
-    let r = f(cx, a, b);
-    cx.set_xmm(to, r);
-    Some(())
-}
-
-/// An operation on the source's lowest element.
-fn scalar_unary(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Unary) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let v = operand(cx, i, 1, ty)?;
-    let r = f(cx, v);
-    set(cx, to, r);
-    Some(())
-}
-
-/// An operation on all elements of the source.
-fn packed_unary(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Unary) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let v = cx.vec_operand(i, 1, ty)?;
-    let r = f(cx, v);
-    cx.set_xmm(to, r);
-    Some(())
-}
-
-/// The predicates of CMPPS and the like, SDM vol. 2A, "CMPPD", table 3-1; only the eight of SSE.
-fn predicate(i: &Instruction) -> Option<FloatCC> {
-    const PREDICATES: [FloatCC; 8] = [
+/// The predicate of an immediate: the eight of SSE, the 32 of VEX. `None` for what few programs use: constants, and equality that raises #I for quiet NaNs.
+fn predicate(i: &Instruction) -> Option<Predicate> {
+    const PREDICATES: [FloatCC; 15] = [
         FloatCC::Equal,
         FloatCC::LessThan,
         FloatCC::LessThanOrEqual,
@@ -159,8 +118,54 @@ fn predicate(i: &Instruction) -> Option<FloatCC> {
         FloatCC::UnorderedOrGreaterThanOrEqual,
         FloatCC::UnorderedOrGreaterThan,
         FloatCC::Ordered,
+        FloatCC::UnorderedOrEqual,
+        FloatCC::UnorderedOrLessThan,
+        FloatCC::UnorderedOrLessThanOrEqual,
+        // False.
+        FloatCC::Equal,
+        FloatCC::OrderedNotEqual,
+        FloatCC::GreaterThanOrEqual,
+        FloatCC::GreaterThan,
     ];
-    PREDICATES.get(usize::from(i.immediate8())).copied()
+    let imm = usize::from(i.immediate8()) & if is_vex(i) { 0x1f } else { 7 };
+    let ordering = matches!(imm & 7, 1 | 2 | 5 | 6);
+    let quiet = imm >= 16;
+    if imm & 15 == 11 || quiet && !ordering {
+        return None;
+    }
+    PREDICATES.get(imm & 15).map(|cc| Predicate { cc: *cc, quiet })
+}
+
+/// A mask: all ones where the predicate holds.
+fn compare_vectors(cx: &mut Lift<'_, '_>, p: Predicate, a: Value, b: Value) -> Value {
+    if p.quiet {
+        // NaNs are replaced by zero first.
+        let ordered = cx.b.ins().fcmp(FloatCC::Ordered, a, b);
+        let ty = cx.type_of(a);
+        let mask = cx.cast(ordered, ty);
+        let (x, y) = (cx.b.ins().band(a, mask), cx.b.ins().band(b, mask));
+        let holds = cx.b.ins().fcmp(p.cc, x, y);
+        let for_nan = matches!(
+            p.cc,
+            FloatCC::UnorderedOrGreaterThanOrEqual | FloatCC::UnorderedOrGreaterThan | FloatCC::UnorderedOrLessThan | FloatCC::UnorderedOrLessThanOrEqual
+        );
+        if for_nan {
+            let unordered = cx.b.ins().bnot(ordered);
+            return cx.b.ins().bor(holds, unordered);
+        }
+        return cx.b.ins().band(holds, ordered);
+    }
+    match p.cc {
+        FloatCC::UnorderedOrEqual => {
+            let (x, y) = (cx.b.ins().fcmp(FloatCC::Unordered, a, b), cx.b.ins().fcmp(FloatCC::Equal, a, b));
+            cx.b.ins().bor(x, y)
+        }
+        FloatCC::OrderedNotEqual => {
+            let (x, y) = (cx.b.ins().fcmp(FloatCC::Ordered, a, b), cx.b.ins().fcmp(FloatCC::NotEqual, a, b));
+            cx.b.ins().band(x, y)
+        }
+        cc => cx.b.ins().fcmp(cc, a, b),
+    }
 }
 
 /// CMPSD (not the string instruction).
@@ -177,31 +182,26 @@ fn cmpss(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 }
 
 fn compare_scalar(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let (to, cc) = (xmm_number(i.op0_register())?, predicate(i)?);
-    let b = operand(cx, i, 1, ty)?;
-    let a = operand(cx, i, 0, ty)?;
+    let (p, [x, y]) = (predicate(i)?, sources(i));
+    let b = scalar_operand(cx, i, y, ty)?;
+    let a = scalar_operand(cx, i, x, ty)?;
     // In vectors, where the comparison gives a mask.
     let vector = if ty == F64 { F64X2 } else { F32X4 };
     let (a, b) = (cx.b.ins().scalar_to_vector(vector, a), cx.b.ins().scalar_to_vector(vector, b));
-    let mask = cx.b.ins().fcmp(cc, a, b);
+    let mask = compare_vectors(cx, p, a, b);
     let r = cx.lane(mask, vector, 0);
-    set(cx, to, r);
-    Some(())
+    set_scalar(cx, i, r)
 }
 
 fn compare_packed(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let (to, cc) = (xmm_number(i.op0_register())?, predicate(i)?);
-    let b = cx.vec_operand(i, 1, ty)?;
-    let a = cx.xmm(to, ty);
-    let r = cx.b.ins().fcmp(cc, a, b);
-    cx.set_xmm(to, r);
-    Some(())
+    let p = predicate(i)?;
+    packed(cx, i, ty, |cx, a, b| compare_vectors(cx, p, a, b))
 }
 
 /// UCOMISD and the like: ZF, PF, CF; the other flags are cleared.
 fn compare_flags(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let b = operand(cx, i, 1, ty)?;
-    let a = operand(cx, i, 0, ty)?;
+    let b = scalar_operand(cx, i, 1, ty)?;
+    let a = scalar_operand(cx, i, 0, ty)?;
     cx.set_flags_float(a, b);
     Some(())
 }

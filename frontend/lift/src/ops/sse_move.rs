@@ -1,43 +1,45 @@
-//! Moves of SSE and SSE2. SDM vol. 1, 5.5.1.1, 5.6.1.1.
+//! Moves of SSE and SSE2, and their VEX forms. SDM vol. 1, 5.5.1.1, 5.6.1.1.
 //!
 //! MMX registers are left to the interpreter.
 
 use cranelift_codegen::ir::{
-    InstBuilder, Value,
+    InstBuilder, Type, Value,
     types::{F64, I8X16, I32, I32X4, I64, I64X2},
 };
 use forklift_x86::Width;
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use super::LiftFn;
-use crate::cx::{Lift, xmm_number};
+use super::VectorOps;
+use super::lanes::{packed_unary, set_scalar};
+use super::sse_shuffle::{elements, shuffle};
+use crate::cx::{Lift, int, vector_number, xmm_number};
 
-pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
-    (Mnemonic::Movaps, aligned),
-    (Mnemonic::Movapd, aligned),
-    (Mnemonic::Movdqa, aligned),
-    (Mnemonic::Movntps, aligned),
-    (Mnemonic::Movntpd, aligned),
-    (Mnemonic::Movntdq, aligned),
-    (Mnemonic::Movntdqa, aligned),
-    (Mnemonic::Movups, unaligned),
-    (Mnemonic::Movupd, unaligned),
-    (Mnemonic::Movdqu, unaligned),
-    (Mnemonic::Lddqu, unaligned),
-    (Mnemonic::Movss, movss),
-    (Mnemonic::Movsd, movsd),
-    (Mnemonic::Movd, movd),
-    (Mnemonic::Movq, movq),
-    (Mnemonic::Movlps, movlps),
-    (Mnemonic::Movlpd, movlps),
-    (Mnemonic::Movhps, movhps),
-    (Mnemonic::Movhpd, movhps),
-    (Mnemonic::Movhlps, movhlps),
-    (Mnemonic::Movlhps, movlhps),
-    (Mnemonic::Movddup, movddup),
-    (Mnemonic::Movmskps, movmskps),
-    (Mnemonic::Movmskpd, movmskpd),
-    (Mnemonic::Pmovmskb, pmovmskb),
+pub(super) const OPS: VectorOps = &[
+    (Mnemonic::Movaps, Mnemonic::Vmovaps, aligned),
+    (Mnemonic::Movapd, Mnemonic::Vmovapd, aligned),
+    (Mnemonic::Movdqa, Mnemonic::Vmovdqa, aligned),
+    (Mnemonic::Movntps, Mnemonic::Vmovntps, aligned),
+    (Mnemonic::Movntpd, Mnemonic::Vmovntpd, aligned),
+    (Mnemonic::Movntdq, Mnemonic::Vmovntdq, aligned),
+    (Mnemonic::Movntdqa, Mnemonic::Vmovntdqa, aligned),
+    (Mnemonic::Movups, Mnemonic::Vmovups, unaligned),
+    (Mnemonic::Movupd, Mnemonic::Vmovupd, unaligned),
+    (Mnemonic::Movdqu, Mnemonic::Vmovdqu, unaligned),
+    (Mnemonic::Lddqu, Mnemonic::Vlddqu, unaligned),
+    (Mnemonic::Movss, Mnemonic::Vmovss, movss),
+    (Mnemonic::Movsd, Mnemonic::Vmovsd, movsd),
+    (Mnemonic::Movd, Mnemonic::Vmovd, movd),
+    (Mnemonic::Movq, Mnemonic::Vmovq, movq),
+    (Mnemonic::Movlps, Mnemonic::Vmovlps, movlps),
+    (Mnemonic::Movlpd, Mnemonic::Vmovlpd, movlps),
+    (Mnemonic::Movhps, Mnemonic::Vmovhps, movhps),
+    (Mnemonic::Movhpd, Mnemonic::Vmovhpd, movhps),
+    (Mnemonic::Movhlps, Mnemonic::Vmovhlps, movhlps),
+    (Mnemonic::Movlhps, Mnemonic::Vmovlhps, movlhps),
+    (Mnemonic::Movddup, Mnemonic::Vmovddup, movddup),
+    (Mnemonic::Movmskps, Mnemonic::Vmovmskps, movmskps),
+    (Mnemonic::Movmskpd, Mnemonic::Vmovmskpd, movmskpd),
+    (Mnemonic::Pmovmskb, Mnemonic::Vpmovmskb, pmovmskb),
 ];
 
 /// MOVAPS and the like: #GP if memory isn't aligned.
@@ -51,52 +53,62 @@ fn unaligned(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 }
 
 fn move_whole(cx: &mut Lift<'_, '_>, i: &Instruction, check: bool) -> Option<()> {
-    let (to, from) = (xmm_number(i.op0_register()), xmm_number(i.op1_register()));
+    let (to, from) = (vector_number(i.op0_register()), vector_number(i.op1_register()));
     if let (Some(to), Some(from)) = (to, from) {
-        cx.copy_xmm(to, from);
+        cx.copy_vector(i, to, from);
         return Some(());
     }
+    let size = i.memory_size().size();
+    if to.or(from).is_none() || !matches!(size, 16 | 32) {
+        return None;
+    }
     let a = cx.addr(i)?;
-    if to.or(from).is_some() && check {
-        cx.check_aligned(i, a);
+    if check {
+        cx.check_aligned(i, a, size as i32);
     }
-    match (to, from) {
-        (Some(to), None) => {
-            let v = cx.load(I8X16, a);
-            cx.set_xmm(to, v);
-        }
-        (None, Some(from)) => {
-            let v = cx.xmm(from, I8X16);
-            cx.store(v, a);
-        }
-        _ => return None,
+    if to.is_some() {
+        let v = cx.load_halves(I8X16, a, size);
+        return cx.set_halves(i, v);
     }
+    let v = cx.register_halves(i.op1_register(), I8X16)?;
+    cx.store_halves(v, a);
     Some(())
 }
 
-/// MOVSS: from memory, the other quarters are cleared; between registers, they stay.
+/// The source of a MOVSS, MOVSD or the like: behind what a VEX encoding of three registers merges with.
+fn last(i: &Instruction) -> u32 {
+    i.op_count() - 1
+}
+
+/// MOVSS: from memory, the other quarters are cleared; between registers, they are the first source's.
 fn movss(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let v = cx.single_operand(i, 1)?;
-    match (xmm_number(i.op0_register()), i.op_kind(1)) {
-        (Some(to), OpKind::Memory) => cx.set_xmm_single_zero(to, v),
-        (Some(to), _) => cx.set_xmm_single(to, v),
-        _ => store(cx, i, v)?,
+    let v = cx.single_operand(i, last(i))?;
+    match (xmm_number(i.op0_register()), i.op_kind(last(i))) {
+        (Some(to), OpKind::Memory) => {
+            cx.set_xmm_single_zero(to, v);
+            cx.extend(i, to);
+            Some(())
+        }
+        (Some(_), _) => set_scalar(cx, i, v),
+        _ => store(cx, i, v),
     }
-    Some(())
 }
 
-/// MOVSD (not the string instruction): from memory, the high half is cleared; between registers, it stays.
+/// MOVSD (not the string instruction): from memory, the high half is cleared; between registers, it is the first source's.
 fn movsd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if i.is_string_instruction() {
         return super::string::movs(cx, i);
     }
-    let v = cx.double_operand(i, 1)?;
-    match (xmm_number(i.op0_register()), i.op_kind(1)) {
-        (Some(to), OpKind::Memory) => cx.set_xmm_low_zero(to, v),
-        (Some(to), _) => cx.set_xmm_low(to, v),
-        _ => store(cx, i, v)?,
+    let v = cx.double_operand(i, last(i))?;
+    match (xmm_number(i.op0_register()), i.op_kind(last(i))) {
+        (Some(to), OpKind::Memory) => {
+            cx.set_xmm_low_zero(to, v);
+            cx.extend(i, to);
+            Some(())
+        }
+        (Some(_), _) => set_scalar(cx, i, v),
+        _ => store(cx, i, v),
     }
-    Some(())
 }
 
 fn store(cx: &mut Lift<'_, '_>, i: &Instruction, v: Value) -> Option<()> {
@@ -111,12 +123,13 @@ fn movd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         if i.op_kind(1) == OpKind::Memory && cx.width(i, 1)? == Width::B4 {
             let v = cx.single_operand(i, 1)?;
             cx.set_xmm_single_zero(to, v);
-            return Some(());
+        } else {
+            let v = cx.read(i, 1)?;
+            let v = cx.zext(v, I64);
+            let v = cx.cast(v, F64);
+            cx.set_xmm_low_zero(to, v);
         }
-        let v = cx.read(i, 1)?;
-        let v = cx.zext(v, I64);
-        let v = cx.cast(v, F64);
-        cx.set_xmm_low_zero(to, v);
+        cx.extend(i, to);
         return Some(());
     }
     let from = xmm_number(i.op1_register())?;
@@ -139,6 +152,7 @@ fn movq(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         Some(to) => {
             let v = cx.double_operand(i, 1)?;
             cx.set_xmm_low_zero(to, v);
+            cx.extend(i, to);
             Some(())
         }
         None => {
@@ -151,48 +165,55 @@ fn movq(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// MOVLPS, MOVLPD: the low half from or to memory.
 fn movlps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let v = cx.double_operand(i, 1)?;
+    let v = cx.double_operand(i, last(i))?;
     match xmm_number(i.op0_register()) {
-        Some(to) => cx.set_xmm_low(to, v),
-        None => store(cx, i, v)?,
+        Some(_) => set_scalar(cx, i, v),
+        None => store(cx, i, v),
     }
-    Some(())
 }
 
 /// MOVHPS, MOVHPD: the high half from or to memory.
 fn movhps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if let Some(to) = xmm_number(i.op0_register()) {
-        let a = cx.addr(i)?;
-        let v = cx.load(F64, a);
-        cx.set_xmm_high(to, v);
-        return Some(());
+    if xmm_number(i.op0_register()).is_some() {
+        let v = cx.double_operand(i, last(i))?;
+        return set_high(cx, i, v);
     }
     let from = xmm_number(i.op1_register())?;
     let v = cx.xmm_high(from);
     store(cx, i, v)
 }
 
-/// MOVHLPS: the high half to the low one.
-fn movhlps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let (to, from) = (xmm_number(i.op0_register())?, xmm_number(i.op1_register())?);
-    let v = cx.xmm_high(from);
-    cx.set_xmm_low(to, v);
-    Some(())
-}
-
-/// MOVLHPS: the low half to the high one.
-fn movlhps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let (to, from) = (xmm_number(i.op0_register())?, xmm_number(i.op1_register())?);
-    let v = cx.xmm_low(from);
+/// Sets the high half of operand 0; the low one comes from the first source.
+fn set_high(cx: &mut Lift<'_, '_>, i: &Instruction, v: Value) -> Option<()> {
+    let to = xmm_number(i.op0_register())?;
+    cx.merge(i, to)?;
     cx.set_xmm_high(to, v);
     Some(())
 }
 
-/// MOVDDUP: both halves are the low one.
+/// MOVHLPS: the high half to the low one.
+fn movhlps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let from = xmm_number(i.op_register(last(i)))?;
+    let v = cx.xmm_high(from);
+    set_scalar(cx, i, v)
+}
+
+/// MOVLHPS: the low half to the high one.
+fn movlhps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let from = xmm_number(i.op_register(last(i)))?;
+    let v = cx.xmm_low(from);
+    set_high(cx, i, v)
+}
+
+/// MOVDDUP: both halves are the low one; so for each 128 bits.
 fn movddup(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if i.op0_register().is_ymm() {
+        return packed_unary(cx, i, I8X16, |cx, v| shuffle(cx, v, v, elements(8, |_| 0)));
+    }
     let to = xmm_number(i.op0_register())?;
     let v = cx.double_operand(i, 1)?;
     cx.set_xmm_halves(to, v, v);
+    cx.extend(i, to);
     Some(())
 }
 
@@ -211,11 +232,17 @@ fn pmovmskb(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     signs(cx, i, I8X16)
 }
 
-fn signs(cx: &mut Lift<'_, '_>, i: &Instruction, ty: cranelift_codegen::ir::Type) -> Option<()> {
-    let from = xmm_number(i.op1_register())?;
-    let v = cx.xmm(from, ty);
-    let m = cx.b.ins().vhigh_bits(I32, v);
+fn signs(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
+    let v = cx.halves(i, 1, ty)?;
+    let bits = v.map(|_, v| cx.b.ins().vhigh_bits(I32, v));
+    let m = match bits.high {
+        Some(high) => {
+            let high = cx.b.ins().ishl_imm_u(high, i64::from(ty.lane_count()));
+            cx.b.ins().bor(bits.low, high)
+        }
+        None => bits.low,
+    };
     let w = cx.width(i, 0)?;
-    let m = cx.zext(m, crate::cx::int(w));
+    let m = cx.zext(m, int(w));
     cx.write(i, 0, m)
 }

@@ -6,32 +6,32 @@ use cranelift_codegen::ir::{
     types::{I8X16, I16X8, I32X4, I64X2},
 };
 use forklift_x86::Width;
-use iced_x86::{Instruction, Mnemonic};
+use iced_x86::{Instruction, Mnemonic, Register};
 
-use super::LiftFn;
-use super::sse_int::packed;
+use super::VectorOps;
+use super::lanes::{Op, by_lane, packed};
 use super::sse_shuffle::{elements, shuffle};
-use crate::cx::{Lift, xmm_number};
+use crate::cx::{Lift, is_vex};
 
-pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
-    (Mnemonic::Pmulhw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, true))),
-    (Mnemonic::Pmulhuw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, false))),
-    (Mnemonic::Pmulhrsw, |cx, i| packed(cx, i, I16X8, pmulhrsw)),
-    (Mnemonic::Pmuldq, |cx, i| packed(cx, i, I64X2, pmuldq)),
-    (Mnemonic::Pmaddubsw, |cx, i| packed(cx, i, I16X8, pmaddubsw)),
-    (Mnemonic::Psadbw, |cx, i| packed(cx, i, I8X16, psadbw)),
-    (Mnemonic::Psignb, |cx, i| packed(cx, i, I8X16, sign)),
-    (Mnemonic::Psignw, |cx, i| packed(cx, i, I16X8, sign)),
-    (Mnemonic::Psignd, |cx, i| packed(cx, i, I32X4, sign)),
-    (Mnemonic::Phaddw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().iadd(a, b))),
-    (Mnemonic::Phaddd, |cx, i| neighbours(cx, i, I32X4, |cx, a, b| cx.b.ins().iadd(a, b))),
-    (Mnemonic::Phaddsw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().sadd_sat(a, b))),
-    (Mnemonic::Phsubw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().isub(a, b))),
-    (Mnemonic::Phsubd, |cx, i| neighbours(cx, i, I32X4, |cx, a, b| cx.b.ins().isub(a, b))),
-    (Mnemonic::Phsubsw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().ssub_sat(a, b))),
-    (Mnemonic::Pblendvb, |cx, i| blend(cx, i, I8X16)),
-    (Mnemonic::Blendvps, |cx, i| blend(cx, i, I32X4)),
-    (Mnemonic::Blendvpd, |cx, i| blend(cx, i, I64X2)),
+pub(super) const OPS: VectorOps = &[
+    (Mnemonic::Pmulhw, Mnemonic::Vpmulhw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, true))),
+    (Mnemonic::Pmulhuw, Mnemonic::Vpmulhuw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, false))),
+    (Mnemonic::Pmulhrsw, Mnemonic::Vpmulhrsw, |cx, i| packed(cx, i, I16X8, pmulhrsw)),
+    (Mnemonic::Pmuldq, Mnemonic::Vpmuldq, |cx, i| packed(cx, i, I64X2, pmuldq)),
+    (Mnemonic::Pmaddubsw, Mnemonic::Vpmaddubsw, |cx, i| packed(cx, i, I16X8, pmaddubsw)),
+    (Mnemonic::Psadbw, Mnemonic::Vpsadbw, |cx, i| packed(cx, i, I8X16, psadbw)),
+    (Mnemonic::Psignb, Mnemonic::Vpsignb, |cx, i| packed(cx, i, I8X16, sign)),
+    (Mnemonic::Psignw, Mnemonic::Vpsignw, |cx, i| packed(cx, i, I16X8, sign)),
+    (Mnemonic::Psignd, Mnemonic::Vpsignd, |cx, i| packed(cx, i, I32X4, sign)),
+    (Mnemonic::Phaddw, Mnemonic::Vphaddw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().iadd(a, b))),
+    (Mnemonic::Phaddd, Mnemonic::Vphaddd, |cx, i| neighbours(cx, i, I32X4, |cx, a, b| cx.b.ins().iadd(a, b))),
+    (Mnemonic::Phaddsw, Mnemonic::Vphaddsw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().sadd_sat(a, b))),
+    (Mnemonic::Phsubw, Mnemonic::Vphsubw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().isub(a, b))),
+    (Mnemonic::Phsubd, Mnemonic::Vphsubd, |cx, i| neighbours(cx, i, I32X4, |cx, a, b| cx.b.ins().isub(a, b))),
+    (Mnemonic::Phsubsw, Mnemonic::Vphsubsw, |cx, i| neighbours(cx, i, I16X8, |cx, a, b| cx.b.ins().ssub_sat(a, b))),
+    (Mnemonic::Pblendvb, Mnemonic::Vpblendvb, |cx, i| blend(cx, i, I8X16)),
+    (Mnemonic::Blendvps, Mnemonic::Vblendvps, |cx, i| blend(cx, i, I32X4)),
+    (Mnemonic::Blendvpd, Mnemonic::Vblendvpd, |cx, i| blend(cx, i, I64X2)),
 ];
 
 fn left(cx: &mut Lift<'_, '_>, v: Value, n: u64) -> Value {
@@ -129,25 +129,22 @@ fn sign(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     cx.b.ins().band_not(v, none)
 }
 
-/// PHADDW and the like: `f` of neighbours, first those of the destination.
-fn neighbours(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: fn(&mut Lift<'_, '_>, Value, Value) -> Value) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = cx.vec_operand(i, 1, ty)?;
-    let a = cx.xmm(to, ty);
+/// PHADDW and the like: `f` of neighbours, first those of the first source.
+fn neighbours(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Op) -> Option<()> {
     let size = ty.lane_type().bytes() as u8;
-    let (even, odd) = (every_other(cx, [a, b], size, 0, ty), every_other(cx, [a, b], size, 1, ty));
-    let r = f(cx, even, odd);
-    cx.set_xmm(to, r);
-    Some(())
+    packed(cx, i, ty, |cx, a, b| {
+        let (even, odd) = (every_other(cx, [a, b], size, 0, ty), every_other(cx, [a, b], size, 1, ty));
+        f(cx, even, odd)
+    })
 }
 
-/// PBLENDVB and the like: the source's element where that of XMM0 is negative.
+/// PBLENDVB and the like: the second source's element where that of XMM0, or of operand 3, is negative.
 fn blend(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = cx.vec_operand(i, 1, ty)?;
-    let (a, mask) = (cx.xmm(to, ty), cx.xmm(0, ty));
-    let mask = arithmetic(cx, mask, u64::from(ty.lane_bits()) - 1);
-    let r = cx.b.ins().bitselect(mask, b, a);
-    cx.set_xmm(to, r);
-    Some(())
+    let mask = if is_vex(i) { i.op3_register() } else { Register::XMM0 };
+    let mask = cx.register_halves(mask, ty)?;
+    by_lane(cx, i, ty, |cx, lane, a, b| {
+        let mask = if lane == 0 { mask.low } else { mask.high.unwrap_or(mask.low) };
+        let mask = arithmetic(cx, mask, u64::from(ty.lane_bits()) - 1);
+        cx.b.ins().bitselect(mask, b, a)
+    })
 }

@@ -7,57 +7,58 @@ use cranelift_codegen::ir::{
 use forklift_x86::Width;
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use super::LiftFn;
-use crate::cx::{Lift, int, xmm_number};
+use super::VectorOps;
+use super::lanes::{by_lane, packed, packed_unary};
+use crate::cx::{Halves, Lift, int, sources, xmm_number};
 
-pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
-    (Mnemonic::Punpcklbw, |cx, i| unpack(cx, i, 1, 0)),
-    (Mnemonic::Punpcklwd, |cx, i| unpack(cx, i, 2, 0)),
-    (Mnemonic::Punpckldq, |cx, i| unpack(cx, i, 4, 0)),
-    (Mnemonic::Punpcklqdq, |cx, i| unpack(cx, i, 8, 0)),
-    (Mnemonic::Unpcklps, |cx, i| unpack(cx, i, 4, 0)),
-    (Mnemonic::Unpcklpd, |cx, i| unpack(cx, i, 8, 0)),
-    (Mnemonic::Punpckhbw, |cx, i| unpack(cx, i, 1, 8)),
-    (Mnemonic::Punpckhwd, |cx, i| unpack(cx, i, 2, 8)),
-    (Mnemonic::Punpckhdq, |cx, i| unpack(cx, i, 4, 8)),
-    (Mnemonic::Punpckhqdq, |cx, i| unpack(cx, i, 8, 8)),
-    (Mnemonic::Unpckhps, |cx, i| unpack(cx, i, 4, 8)),
-    (Mnemonic::Unpckhpd, |cx, i| unpack(cx, i, 8, 8)),
-    (Mnemonic::Pshufd, pshufd),
-    (Mnemonic::Pshuflw, |cx, i| pshufw(cx, i, 0)),
-    (Mnemonic::Pshufhw, |cx, i| pshufw(cx, i, 4)),
-    (Mnemonic::Shufps, shufps),
-    (Mnemonic::Shufpd, shufpd),
-    (Mnemonic::Pshufb, pshufb),
-    (Mnemonic::Palignr, palignr),
-    (Mnemonic::Pslldq, pslldq),
-    (Mnemonic::Psrldq, psrldq),
-    (Mnemonic::Movshdup, |cx, i| duplicate(cx, i, 1)),
-    (Mnemonic::Movsldup, |cx, i| duplicate(cx, i, 0)),
-    (Mnemonic::Packsswb, |cx, i| pack(cx, i, I16X8, |cx, a, b| cx.b.ins().snarrow(a, b))),
-    (Mnemonic::Packssdw, |cx, i| pack(cx, i, I32X4, |cx, a, b| cx.b.ins().snarrow(a, b))),
-    (Mnemonic::Packuswb, |cx, i| pack(cx, i, I16X8, |cx, a, b| cx.b.ins().unarrow(a, b))),
-    (Mnemonic::Packusdw, |cx, i| pack(cx, i, I32X4, |cx, a, b| cx.b.ins().unarrow(a, b))),
-    (Mnemonic::Pinsrb, |cx, i| insert(cx, i, I8X16)),
-    (Mnemonic::Pinsrw, |cx, i| insert(cx, i, I16X8)),
-    (Mnemonic::Pinsrd, |cx, i| insert(cx, i, I32X4)),
-    (Mnemonic::Pinsrq, |cx, i| insert(cx, i, I64X2)),
-    (Mnemonic::Pextrb, |cx, i| extract(cx, i, I8X16)),
-    (Mnemonic::Pextrw, |cx, i| extract(cx, i, I16X8)),
-    (Mnemonic::Pextrd, |cx, i| extract(cx, i, I32X4)),
-    (Mnemonic::Pextrq, |cx, i| extract(cx, i, I64X2)),
-    (Mnemonic::Extractps, |cx, i| extract(cx, i, I32X4)),
-    (Mnemonic::Pmovzxbw, |cx, i| widen(cx, i, I8X16, 1, false)),
-    (Mnemonic::Pmovzxbd, |cx, i| widen(cx, i, I8X16, 2, false)),
-    (Mnemonic::Pmovzxwd, |cx, i| widen(cx, i, I16X8, 1, false)),
-    (Mnemonic::Pmovzxdq, |cx, i| widen(cx, i, I32X4, 1, false)),
-    (Mnemonic::Pmovsxbw, |cx, i| widen(cx, i, I8X16, 1, true)),
-    (Mnemonic::Pmovsxbd, |cx, i| widen(cx, i, I8X16, 2, true)),
-    (Mnemonic::Pmovsxwd, |cx, i| widen(cx, i, I16X8, 1, true)),
-    (Mnemonic::Pmovsxdq, |cx, i| widen(cx, i, I32X4, 1, true)),
-    (Mnemonic::Pblendw, pblendw),
-    (Mnemonic::Blendps, |cx, i| blend(cx, i, 4)),
-    (Mnemonic::Blendpd, |cx, i| blend(cx, i, 8)),
+pub(super) const OPS: VectorOps = &[
+    (Mnemonic::Punpcklbw, Mnemonic::Vpunpcklbw, |cx, i| unpack(cx, i, 1, 0)),
+    (Mnemonic::Punpcklwd, Mnemonic::Vpunpcklwd, |cx, i| unpack(cx, i, 2, 0)),
+    (Mnemonic::Punpckldq, Mnemonic::Vpunpckldq, |cx, i| unpack(cx, i, 4, 0)),
+    (Mnemonic::Punpcklqdq, Mnemonic::Vpunpcklqdq, |cx, i| unpack(cx, i, 8, 0)),
+    (Mnemonic::Unpcklps, Mnemonic::Vunpcklps, |cx, i| unpack(cx, i, 4, 0)),
+    (Mnemonic::Unpcklpd, Mnemonic::Vunpcklpd, |cx, i| unpack(cx, i, 8, 0)),
+    (Mnemonic::Punpckhbw, Mnemonic::Vpunpckhbw, |cx, i| unpack(cx, i, 1, 8)),
+    (Mnemonic::Punpckhwd, Mnemonic::Vpunpckhwd, |cx, i| unpack(cx, i, 2, 8)),
+    (Mnemonic::Punpckhdq, Mnemonic::Vpunpckhdq, |cx, i| unpack(cx, i, 4, 8)),
+    (Mnemonic::Punpckhqdq, Mnemonic::Vpunpckhqdq, |cx, i| unpack(cx, i, 8, 8)),
+    (Mnemonic::Unpckhps, Mnemonic::Vunpckhps, |cx, i| unpack(cx, i, 4, 8)),
+    (Mnemonic::Unpckhpd, Mnemonic::Vunpckhpd, |cx, i| unpack(cx, i, 8, 8)),
+    (Mnemonic::Pshufd, Mnemonic::Vpshufd, pshufd),
+    (Mnemonic::Pshuflw, Mnemonic::Vpshuflw, |cx, i| pshufw(cx, i, 0)),
+    (Mnemonic::Pshufhw, Mnemonic::Vpshufhw, |cx, i| pshufw(cx, i, 4)),
+    (Mnemonic::Shufps, Mnemonic::Vshufps, shufps),
+    (Mnemonic::Shufpd, Mnemonic::Vshufpd, shufpd),
+    (Mnemonic::Pshufb, Mnemonic::Vpshufb, pshufb),
+    (Mnemonic::Palignr, Mnemonic::Vpalignr, palignr),
+    (Mnemonic::Pslldq, Mnemonic::Vpslldq, pslldq),
+    (Mnemonic::Psrldq, Mnemonic::Vpsrldq, psrldq),
+    (Mnemonic::Movshdup, Mnemonic::Vmovshdup, |cx, i| duplicate(cx, i, 1)),
+    (Mnemonic::Movsldup, Mnemonic::Vmovsldup, |cx, i| duplicate(cx, i, 0)),
+    (Mnemonic::Packsswb, Mnemonic::Vpacksswb, |cx, i| packed(cx, i, I16X8, |cx, a, b| cx.b.ins().snarrow(a, b))),
+    (Mnemonic::Packssdw, Mnemonic::Vpackssdw, |cx, i| packed(cx, i, I32X4, |cx, a, b| cx.b.ins().snarrow(a, b))),
+    (Mnemonic::Packuswb, Mnemonic::Vpackuswb, |cx, i| packed(cx, i, I16X8, |cx, a, b| cx.b.ins().unarrow(a, b))),
+    (Mnemonic::Packusdw, Mnemonic::Vpackusdw, |cx, i| packed(cx, i, I32X4, |cx, a, b| cx.b.ins().unarrow(a, b))),
+    (Mnemonic::Pinsrb, Mnemonic::Vpinsrb, |cx, i| insert(cx, i, I8X16)),
+    (Mnemonic::Pinsrw, Mnemonic::Vpinsrw, |cx, i| insert(cx, i, I16X8)),
+    (Mnemonic::Pinsrd, Mnemonic::Vpinsrd, |cx, i| insert(cx, i, I32X4)),
+    (Mnemonic::Pinsrq, Mnemonic::Vpinsrq, |cx, i| insert(cx, i, I64X2)),
+    (Mnemonic::Pextrb, Mnemonic::Vpextrb, |cx, i| extract(cx, i, I8X16)),
+    (Mnemonic::Pextrw, Mnemonic::Vpextrw, |cx, i| extract(cx, i, I16X8)),
+    (Mnemonic::Pextrd, Mnemonic::Vpextrd, |cx, i| extract(cx, i, I32X4)),
+    (Mnemonic::Pextrq, Mnemonic::Vpextrq, |cx, i| extract(cx, i, I64X2)),
+    (Mnemonic::Extractps, Mnemonic::Vextractps, |cx, i| extract(cx, i, I32X4)),
+    (Mnemonic::Pmovzxbw, Mnemonic::Vpmovzxbw, |cx, i| widen(cx, i, I8X16, 1, false)),
+    (Mnemonic::Pmovzxbd, Mnemonic::Vpmovzxbd, |cx, i| widen(cx, i, I8X16, 2, false)),
+    (Mnemonic::Pmovzxwd, Mnemonic::Vpmovzxwd, |cx, i| widen(cx, i, I16X8, 1, false)),
+    (Mnemonic::Pmovzxdq, Mnemonic::Vpmovzxdq, |cx, i| widen(cx, i, I32X4, 1, false)),
+    (Mnemonic::Pmovsxbw, Mnemonic::Vpmovsxbw, |cx, i| widen(cx, i, I8X16, 1, true)),
+    (Mnemonic::Pmovsxbd, Mnemonic::Vpmovsxbd, |cx, i| widen(cx, i, I8X16, 2, true)),
+    (Mnemonic::Pmovsxwd, Mnemonic::Vpmovsxwd, |cx, i| widen(cx, i, I16X8, 1, true)),
+    (Mnemonic::Pmovsxdq, Mnemonic::Vpmovsxdq, |cx, i| widen(cx, i, I32X4, 1, true)),
+    (Mnemonic::Pblendw, Mnemonic::Vpblendw, pblendw),
+    (Mnemonic::Blendps, Mnemonic::Vblendps, |cx, i| blend(cx, i, 4)),
+    (Mnemonic::Blendpd, Mnemonic::Vblendpd, |cx, i| blend(cx, i, 8)),
 ];
 
 /// A shuffle of the bytes of `a` (0–15) and `b` (16–31).
@@ -66,23 +67,14 @@ pub(super) fn shuffle(cx: &mut Lift<'_, '_>, a: Value, b: Value, lanes: [u8; 16]
     cx.b.ins().shuffle(a, b, mask)
 }
 
-/// Shuffles the destination (0–15) and the source (16–31) into the destination.
-fn two(cx: &mut Lift<'_, '_>, i: &Instruction, lanes: [u8; 16]) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = cx.vec_operand(i, 1, I8X16)?;
-    let a = cx.xmm(to, I8X16);
-    let r = shuffle(cx, a, b, lanes);
-    cx.set_xmm(to, r);
-    Some(())
+/// Shuffles the sources (0–15, 16–31) into the destination. `lanes` gets the number of the half.
+fn two(cx: &mut Lift<'_, '_>, i: &Instruction, lanes: impl Fn(u8) -> [u8; 16]) -> Option<()> {
+    by_lane(cx, i, I8X16, |cx, half, a, b| shuffle(cx, a, b, lanes(half)))
 }
 
-/// Shuffles the source into the destination.
+/// Shuffles each half of operand 1 into the destination.
 fn one(cx: &mut Lift<'_, '_>, i: &Instruction, lanes: [u8; 16]) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = cx.vec_operand(i, 1, I8X16)?;
-    let r = shuffle(cx, b, b, lanes);
-    cx.set_xmm(to, r);
-    Some(())
+    packed_unary(cx, i, I8X16, |cx, v| shuffle(cx, v, v, lanes))
 }
 
 /// The bytes of elements of `size` bytes, from the number of the element that each takes (those of the second operand counted on).
@@ -93,7 +85,7 @@ pub(super) fn elements(size: u8, f: impl Fn(u8) -> u8) -> [u8; 16] {
 /// Interleaves elements of `size` bytes from byte `from` of both operands on.
 fn unpack(cx: &mut Lift<'_, '_>, i: &Instruction, size: u8, from: u8) -> Option<()> {
     let count = 16 / size;
-    two(cx, i, elements(size, |n| from / size + n / 2 + if n % 2 == 0 { 0 } else { count }))
+    two(cx, i, |_| elements(size, |n| from / size + n / 2 + if n % 2 == 0 { 0 } else { count }))
 }
 
 /// PSHUFD.
@@ -108,16 +100,16 @@ fn pshufw(cx: &mut Lift<'_, '_>, i: &Instruction, first: u8) -> Option<()> {
     one(cx, i, elements(2, |n| if n & 4 == first { first + (imm >> (2 * (n & 3)) & 3) } else { n }))
 }
 
-/// SHUFPS: two singles of the destination, two of the source.
+/// SHUFPS: two singles of the first source, two of the second.
 fn shufps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let imm = i.immediate8();
-    two(cx, i, elements(4, |n| (imm >> (2 * n) & 3) + if n < 2 { 0 } else { 4 }))
+    two(cx, i, |_| elements(4, |n| (imm >> (2 * n) & 3) + if n < 2 { 0 } else { 4 }))
 }
 
-/// SHUFPD: one double of the destination, one of the source.
+/// SHUFPD: one double of the first source, one of the second. Each half has bits of its own in the immediate.
 fn shufpd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let imm = i.immediate8();
-    two(cx, i, elements(8, |n| (imm >> n & 1) + 2 * n))
+    two(cx, i, |half| elements(8, |n| (imm >> (2 * half + n) & 1) + 2 * n))
 }
 
 /// MOVSHDUP, MOVSLDUP: each odd or even single twice.
@@ -125,34 +117,28 @@ fn duplicate(cx: &mut Lift<'_, '_>, i: &Instruction, odd: u8) -> Option<()> {
     one(cx, i, elements(4, |n| n & 2 | odd))
 }
 
-/// PSHUFB: a byte selected by each byte of the source, or zero if its top bit is set.
+/// PSHUFB: a byte selected by each byte of the second source, or zero if its top bit is set.
 fn pshufb(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = cx.vec_operand(i, 1, I8X16)?;
-    let a = cx.xmm(to, I8X16);
-    // A selector of 16 or more gives zero.
-    let mask = cx.iconst(Width::B1, 0x8f);
-    let mask = cx.b.ins().splat(I8X16, mask);
-    let selector = cx.b.ins().band(b, mask);
-    let r = cx.b.ins().swizzle(a, selector);
-    cx.set_xmm(to, r);
-    Some(())
+    packed(cx, i, I8X16, |cx, a, b| {
+        // A selector of 16 or more gives zero.
+        let mask = cx.iconst(Width::B1, 0x8f);
+        let mask = cx.b.ins().splat(I8X16, mask);
+        let selector = cx.b.ins().band(b, mask);
+        cx.b.ins().swizzle(a, selector)
+    })
 }
 
-/// PALIGNR: sixteen bytes of destination:source, from a byte on.
+/// PALIGNR: sixteen bytes of first:second source, from a byte on.
 fn palignr(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
     let n = i.immediate8();
-    let low = cx.vec_operand(i, 1, I8X16)?;
-    let high = cx.xmm(to, I8X16);
-    let zero = cx.zero_vector();
-    let r = match n {
+    packed(cx, i, I8X16, |cx, high, low| match n {
         0..=16 => window(cx, low, high, n),
-        17..=31 => window(cx, high, zero, n - 16),
-        _ => zero,
-    };
-    cx.set_xmm(to, r);
-    Some(())
+        17..=31 => {
+            let zero = cx.zero_vector();
+            window(cx, high, zero, n - 16)
+        }
+        _ => cx.zero_vector(),
+    })
 }
 
 /// Bytes `n` to `n + 15` of `high:low`, n up to 16.
@@ -166,55 +152,49 @@ fn window(cx: &mut Lift<'_, '_>, low: Value, high: Value, n: u8) -> Value {
 
 /// PSLLDQ: shifted left by bytes.
 fn pslldq(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let (a, zero) = (cx.xmm(to, I8X16), cx.zero_vector());
-    let r = window(cx, zero, a, 16 - i.immediate8().min(16));
-    cx.set_xmm(to, r);
-    Some(())
+    let n = i.immediate8().min(16);
+    by_bytes(cx, i, |cx, a, zero| window(cx, zero, a, 16 - n))
 }
 
 /// PSRLDQ: shifted right by bytes.
 fn psrldq(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let (a, zero) = (cx.xmm(to, I8X16), cx.zero_vector());
-    let r = window(cx, a, zero, i.immediate8().min(16));
-    cx.set_xmm(to, r);
-    Some(())
+    let n = i.immediate8().min(16);
+    by_bytes(cx, i, |cx, a, zero| window(cx, a, zero, n))
 }
 
-/// PBLENDW.
+fn by_bytes(cx: &mut Lift<'_, '_>, i: &Instruction, f: impl Fn(&mut Lift<'_, '_>, Value, Value) -> Value) -> Option<()> {
+    let a = cx.halves(i, sources(i)[0], I8X16)?;
+    let zero = cx.zero_vector();
+    let r = a.map(|_, a| f(cx, a, zero));
+    cx.set_halves(i, r)
+}
+
+/// PBLENDW: both halves by the same immediate.
 fn pblendw(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    blend(cx, i, 2)
+    let imm = i.immediate8();
+    two(cx, i, |_| blended(2, imm))
 }
 
-/// Elements of the source where the immediate has a one, of the destination elsewhere.
+/// BLENDPS, BLENDPD: each half by bits of its own.
 fn blend(cx: &mut Lift<'_, '_>, i: &Instruction, size: u8) -> Option<()> {
     let imm = i.immediate8();
-    let count = 16 / size;
-    two(cx, i, elements(size, |n| if imm >> n & 1 != 0 { n + count } else { n }))
+    two(cx, i, |half| blended(size, imm >> (half * 16 / size)))
 }
 
-type Pack = fn(&mut Lift<'_, '_>, Value, Value) -> Value;
-
-/// PACKSSWB and the like: both operands, narrowed with saturation.
-fn pack(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Pack) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let b = cx.vec_operand(i, 1, ty)?;
-    let a = cx.xmm(to, ty);
-    let r = f(cx, a, b);
-    cx.set_xmm(to, r);
-    Some(())
+/// Elements of the second source where `imm` has a one, of the first elsewhere.
+pub(super) fn blended(size: u8, imm: u8) -> [u8; 16] {
+    let count = 16 / size;
+    elements(size, |n| if imm >> n & 1 != 0 { n + count } else { n })
 }
 
 /// PINSRB and the like. The lane counts modulo their number.
 fn insert(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let v = cx.read(i, 1)?;
+    let [x, y] = sources(i);
+    let v = cx.read(i, y)?;
     let v = cx.zext(v, ty.lane_type());
-    let a = cx.xmm(to, ty);
-    let r = cx.b.ins().insertlane(a, v, lane(i, ty));
-    cx.set_xmm(to, r);
-    Some(())
+    let a = cx.halves(i, x, ty)?;
+    let r = cx.b.ins().insertlane(a.low, v, lane(i, ty));
+    cx.set_halves(i, Halves::low(r))
 }
 
 /// PEXTRB and the like: zero-extended into a register.
@@ -233,22 +213,36 @@ fn lane(i: &Instruction, ty: Type) -> u8 {
 
 /// PMOVZX, PMOVSX: the lowest elements, doubled in width `times` times.
 fn widen(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, times: u32, signed: bool) -> Option<()> {
-    let to = xmm_number(i.op0_register())?;
-    let mut v = match i.op_kind(1) {
-        OpKind::Register => cx.xmm(xmm_number(i.op1_register())?, ty),
-        _ => {
-            let (v, whole) = match i.memory_size().size() {
-                8 => (cx.double_operand(i, 1)?, F64X2),
-                4 => (cx.single_operand(i, 1)?, F32X4),
-                _ => return None,
-            };
-            let v = cx.b.ins().scalar_to_vector(whole, v);
-            cx.cast(v, ty)
-        }
-    };
-    for _ in 0..times {
-        v = if signed { cx.b.ins().swiden_low(v) } else { cx.b.ins().uwiden_low(v) };
+    let v = narrow_operand(cx, i, ty)?;
+    let wide = i.op0_register().is_ymm();
+    let mut r = Halves::low(v);
+    for n in 1..=times {
+        // 256 bits come of the last doubling.
+        let high = (wide && n == times).then(|| double(cx, r.low, signed, true));
+        r = Halves { low: double(cx, r.low, signed, false), high };
     }
-    cx.set_xmm(to, v);
-    Some(())
+    cx.set_halves(i, r)
+}
+
+/// The elements of a vector, the lower or the upper half of them, of double width.
+fn double(cx: &mut Lift<'_, '_>, v: Value, signed: bool, upper: bool) -> Value {
+    match (signed, upper) {
+        (true, false) => cx.b.ins().swiden_low(v),
+        (true, true) => cx.b.ins().swiden_high(v),
+        (false, false) => cx.b.ins().uwiden_low(v),
+        (false, true) => cx.b.ins().uwiden_high(v),
+    }
+}
+
+/// Operand 1, a register, or 16, 8 or 4 bytes of memory, as the low end of a vector of type `ty`.
+fn narrow_operand(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<Value> {
+    let (v, whole) = match i.memory_size().size() {
+        _ if i.op_kind(1) == OpKind::Register => return cx.low_operand(i, 1, ty),
+        16 => return cx.low_operand(i, 1, ty),
+        8 => (cx.double_operand(i, 1)?, F64X2),
+        4 => (cx.single_operand(i, 1)?, F32X4),
+        _ => return None,
+    };
+    let v = cx.b.ins().scalar_to_vector(whole, v);
+    Some(cx.cast(v, ty))
 }

@@ -8,13 +8,13 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use forklift_x86::{CcKind, Gpr, Width};
-use iced_x86::{Instruction, Mnemonic, OpKind};
+use iced_x86::{Instruction, Mnemonic};
 
-use super::LiftFn;
+use super::VectorOps;
 use crate::cx::{Lazy, Lift, xmm_number};
 use crate::{COMPARE_STRINGS_SIZE, Helper};
 
-pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[(Mnemonic::Pcmpistri, pcmpistri)];
+pub(super) const OPS: VectorOps = &[(Mnemonic::Pcmpistri, Mnemonic::Vpcmpistri, pcmpistri)];
 
 #[cfg(target_arch = "x86_64")]
 fn host_compares() -> bool {
@@ -31,15 +31,8 @@ fn pcmpistri(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if !host_compares() {
         return None;
     }
-    let a = xmm_number(i.op0_register())?;
-    let b = match i.op_kind(1) {
-        OpKind::Memory => {
-            let at = cx.addr(i)?;
-            cx.load(I8X16, at)
-        }
-        _ => cx.xmm(xmm_number(i.op1_register())?, I8X16),
-    };
-    let a = cx.xmm(a, I8X16);
+    let b = cx.low_operand(i, 1, I8X16)?;
+    let a = cx.xmm(xmm_number(i.op0_register())?, I8X16);
     let r = compare(cx, a, b, i.immediate8());
     let index = cx.zext(r, I32);
     cx.set_reg32(Gpr::Rcx, index);
