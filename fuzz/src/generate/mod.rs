@@ -140,20 +140,22 @@ impl Generator {
         if self.uppers {
             values::fill_uppers(&mut input, rng);
         }
-        self.set_pointers(&mut input, rng);
+        // What a far branch with REX.W reads differs between vendors.
+        let at_ends = self.at_ends && !code.insns.iter().any(|i| i.is_jmp_far_indirect() || i.is_call_far_indirect());
+        self.set_pointers(&mut input, rng, at_ends);
         Sample { input, insns: code.insns, flags: defined(code.undefined), before: code.before }
     }
 
-    fn set_pointers(&self, input: &mut Input, rng: &mut Rng) {
+    fn set_pointers(&self, input: &mut Input, rng: &mut Rng, at_ends: bool) {
         let cpu = &mut input.cpu;
         cpu.set(Gpr::Rsp, STACK);
         cpu.set(Gpr::Rdi, DATA + 0x400 + 4 * rng.below(16));
         cpu.set(Gpr::Rsi, DATA + 0x480 + rng.below(64));
         // At the ends of what may be read and written, now and then.
-        if self.at_ends && rng.chance(8) {
+        if at_ends && rng.chance(8) {
             cpu.set(Gpr::Rdi, RODATA - rng.below(64));
         }
-        if self.at_ends && rng.chance(8) {
+        if at_ends && rng.chance(8) {
             cpu.set(Gpr::Rsi, *rng.pick(&[DATA, RODATA + RODATA_SIZE as u64]) + rng.below(64) - 32);
         }
         cpu.set(Gpr::Rbp, POINTED);

@@ -3,10 +3,12 @@
 //! Here is all that legacy and VEX encodings of the same operation differ in: where the first source is, what becomes of the upper half, and whether memory
 //! must be aligned. SDM vol. 1, 14.1.
 
-use cranelift_codegen::ir::{Type, Value};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types::I32};
+use forklift_x86::GuestAddr;
 use iced_x86::{EncodingKind, Instruction, OpKind};
 
 use super::{Addr, Lift, vector_number};
+use crate::{LiftedExit, offset};
 
 /// A vector: its low 128 bits, and those above if it has 256.
 #[derive(Clone, Copy)]
@@ -151,5 +153,17 @@ impl Lift<'_, '_> {
         } else {
             self.store(v.low, a);
         }
+    }
+
+    /// Leaves the block if MXCSR doesn't round to the nearest: for what Cranelift can do with a rounding of its own only.
+    pub fn require_nearest(&mut self, i: &Instruction) {
+        const ROUNDING: i64 = 0x6000;
+        if core::mem::replace(&mut self.known.rounds_to_nearest, true) {
+            return;
+        }
+        let mxcsr = self.load_state(I32, offset::MXCSR);
+        let other = self.b.ins().band_imm_u(mxcsr, ROUNDING);
+        let pc = GuestAddr::new(i.ip());
+        self.side_path(other, |cx| cx.leave(LiftedExit::Step(pc)));
     }
 }

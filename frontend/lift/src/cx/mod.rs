@@ -92,6 +92,8 @@ struct Known {
     seg_base: [Option<Value>; 6],
     /// Values that are multiples of the third number (16 or 32) if the second is added.
     aligned: Vec<(Value, i32, i32)>,
+    /// MXCSR, which nothing in a block changes, says so.
+    rounds_to_nearest: bool,
     /// Sums of addresses: `a + (b << shift)`.
     sums: Vec<((Value, Value, u32), Value)>,
     /// Zero extensions of addresses.
@@ -132,6 +134,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             x87: crate::ops::X87Known::default(),
             seg_base: [None; 6],
             aligned: Vec::new(),
+            rounds_to_nearest: false,
             sums: Vec::new(),
             widened: Vec::new(),
             resume: 0,

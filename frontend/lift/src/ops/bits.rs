@@ -5,6 +5,7 @@ use forklift_x86::{CcKind, CpuModel, Gpr, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::LiftFn;
+use super::bmi::set_result_flags;
 use crate::cx::{Later, Lazy, Lift, int};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
@@ -83,14 +84,29 @@ fn bsr(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     })
 }
 
-/// TZCNT: BSF on processors without BMI1, which ignore the prefix.
+/// TZCNT: zeroes below the lowest set bit; BSF on processors without BMI1, which ignore the prefix.
 fn tzcnt(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    (cx.model() <= CpuModel::V2).then(|| bsf(cx, i))?
+    if cx.model() <= CpuModel::V2 {
+        return bsf(cx, i);
+    }
+    count(cx, i, |cx, v| cx.b.ins().ctz(v))
 }
 
-/// LZCNT: BSR on processors without it, which ignore the prefix.
+/// LZCNT: zeroes above the highest set bit; BSR on processors without it, which ignore the prefix.
 fn lzcnt(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    (cx.model() <= CpuModel::V2).then(|| bsr(cx, i))?
+    if cx.model() <= CpuModel::V2 {
+        return bsr(cx, i);
+    }
+    count(cx, i, |cx, v| cx.b.ins().clz(v))
+}
+
+/// The width if there is no bit, and CF then; ZF = the result is 0.
+fn count(cx: &mut Lift<'_, '_>, i: &Instruction, f: fn(&mut Lift<'_, '_>, Value) -> Value) -> Option<()> {
+    let (w, v) = (cx.width(i, 0)?, cx.read(i, 1)?);
+    let r = f(cx, v);
+    cx.write(i, 0, r)?;
+    set_result_flags(cx, w, r, |cx| cx.b.ins().icmp_imm_s(IntCC::Equal, v, 0));
+    Some(())
 }
 
 fn scan(cx: &mut Lift<'_, '_>, i: &Instruction, f: fn(&mut Lift<'_, '_>, Width, Value) -> Value) -> Option<()> {

@@ -3,9 +3,12 @@
 mod arith;
 mod avx;
 mod bits;
+mod bmi;
 mod branch;
 mod data;
 mod flagops;
+mod fma;
+mod host;
 mod lanes;
 mod muldiv;
 mod shift;
@@ -31,7 +34,7 @@ pub(crate) use x87::X87Known;
 pub(crate) type LiftFn = fn(&mut Lift<'_, '_>, &Instruction) -> Option<()>;
 
 const FAMILIES: &[&[(Mnemonic, LiftFn)]] =
-    &[arith::OPS, avx::OPS, bits::OPS, branch::OPS, data::OPS, flagops::OPS, muldiv::OPS, shift::OPS, stack::OPS, string::OPS, x87::OPS];
+    &[arith::OPS, avx::OPS, bits::OPS, bmi::OPS, branch::OPS, data::OPS, flagops::OPS, fma::OPS, muldiv::OPS, shift::OPS, stack::OPS, string::OPS, x87::OPS];
 
 /// Operations on vectors: the legacy mnemonic, that of the VEX encodings, and the function for both.
 type VectorOps = &'static [(Mnemonic, Mnemonic, LiftFn)];

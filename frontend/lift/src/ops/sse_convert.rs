@@ -1,6 +1,6 @@
 //! Conversions. SDM vol. 1, 5.5.1.6, 5.6.1.6.
 //!
-//! Those to integers that round by MXCSR are left to the interpreter.
+//! Those to integers that round by MXCSR are done here while that says to the nearest: see [`Lift::require_nearest`].
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
@@ -10,15 +10,23 @@ use cranelift_codegen::ir::{
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::VectorOps;
-use super::lanes::{packed_unary, scalar_operand, scalar_unary, set_scalar};
+use super::host;
+use super::lanes::{Unary, packed_unary, scalar_operand, scalar_unary, set_scalar};
 use super::sse_shuffle::{elements, shuffle};
 use crate::cx::{Halves, Lift, int, sources, vector_number};
 
 pub(super) const OPS: VectorOps = &[
     (Mnemonic::Cvtsi2sd, Mnemonic::Vcvtsi2sd, |cx, i| from_integer(cx, i, F64)),
     (Mnemonic::Cvtsi2ss, Mnemonic::Vcvtsi2ss, |cx, i| from_integer(cx, i, F32)),
-    (Mnemonic::Cvttsd2si, Mnemonic::Vcvttsd2si, |cx, i| to_integer(cx, i, F64)),
-    (Mnemonic::Cvttss2si, Mnemonic::Vcvttss2si, |cx, i| to_integer(cx, i, F32)),
+    (Mnemonic::Cvttsd2si, Mnemonic::Vcvttsd2si, |cx, i| to_integer(cx, i, F64, false)),
+    (Mnemonic::Cvttss2si, Mnemonic::Vcvttss2si, |cx, i| to_integer(cx, i, F32, false)),
+    (Mnemonic::Cvtsd2si, Mnemonic::Vcvtsd2si, |cx, i| to_integer(cx, i, F64, true)),
+    (Mnemonic::Cvtss2si, Mnemonic::Vcvtss2si, |cx, i| to_integer(cx, i, F32, true)),
+    (Mnemonic::Cvttps2dq, Mnemonic::Vcvttps2dq, |cx, i| singles_to_integers(cx, i, false)),
+    (Mnemonic::Cvtps2dq, Mnemonic::Vcvtps2dq, |cx, i| singles_to_integers(cx, i, true)),
+    (Mnemonic::Cvttpd2dq, Mnemonic::Vcvttpd2dq, |cx, i| narrowed(cx, i, host::truncated)),
+    (Mnemonic::Cvtpd2dq, Mnemonic::Vcvtpd2dq, cvtpd2dq),
+    (Mnemonic::Cvtpd2ps, Mnemonic::Vcvtpd2ps, |cx, i| narrowed(cx, i, |cx, v| cx.b.ins().fvdemote(v))),
     (Mnemonic::Cvtsd2ss, Mnemonic::Vcvtsd2ss, cvtsd2ss),
     (Mnemonic::Cvtss2sd, Mnemonic::Vcvtss2sd, cvtss2sd),
     (Mnemonic::Cvtdq2ps, Mnemonic::Vcvtdq2ps, cvtdq2ps),
@@ -33,10 +41,11 @@ fn from_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> 
     set_scalar(cx, i, r)
 }
 
-/// CVTTSD2SI, CVTTSS2SI: truncated; the most negative integer if it doesn't fit or isn't a number.
-fn to_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
+/// CVTTSD2SI, CVTSD2SI and the like: truncated or rounded; the most negative integer if it doesn't fit or isn't a number.
+fn to_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, round: bool) -> Option<()> {
     let w = cx.width(i, 0)?;
     let v = scalar_operand(cx, i, 1, ty)?;
+    let v = if round { nearest(cx, i, v) } else { v };
     let r = cx.b.ins().fcvt_to_sint_sat(int(w), v);
     // Too small a number gives the most negative one already.
     let limit = power_of_two(cx, ty, w.bits() - 1);
@@ -44,6 +53,38 @@ fn to_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
     let indefinite = cx.iconst(w, 1 << (w.bits() - 1));
     let r = cx.b.ins().select(fits, r, indefinite);
     cx.write(i, 0, r)
+}
+
+/// `v` rounded as MXCSR says.
+fn nearest(cx: &mut Lift<'_, '_>, i: &Instruction, v: Value) -> Value {
+    cx.require_nearest(i);
+    cx.b.ins().nearest(v)
+}
+
+/// CVTTPS2DQ, CVTPS2DQ.
+fn singles_to_integers(cx: &mut Lift<'_, '_>, i: &Instruction, round: bool) -> Option<()> {
+    packed_unary(cx, i, F32X4, |cx, v| {
+        let v = if round { nearest(cx, i, v) } else { v };
+        host::truncated(cx, v)
+    })
+}
+
+/// CVTPD2DQ.
+fn cvtpd2dq(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    cx.require_nearest(i);
+    narrowed(cx, i, |cx, v| {
+        let v = cx.b.ins().nearest(v);
+        host::truncated(cx, v)
+    })
+}
+
+/// Elements of half the width, which `f` makes of two doubles, zero above them: those of 256 bits make one vector of 128.
+fn narrowed(cx: &mut Lift<'_, '_>, i: &Instruction, f: Unary) -> Option<()> {
+    let v = cx.halves(i, 1, F64X2)?.map(|_, v| f(cx, v));
+    let Some(high) = v.high else { return cx.set_halves(i, v) };
+    let (low, high) = (cx.cast(v.low, I8X16), cx.cast(high, I8X16));
+    let r = shuffle(cx, low, high, elements(8, |n| 2 * n));
+    cx.set_halves(i, Halves::low(r))
 }
 
 fn power_of_two(cx: &mut Lift<'_, '_>, ty: Type, n: u32) -> Value {

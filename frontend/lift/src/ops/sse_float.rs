@@ -5,12 +5,14 @@
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
     condcodes::FloatCC,
-    types::{F32, F32X4, F64, F64X2},
+    types::{F32, F32X4, F64, F64X2, I8X16},
 };
 use iced_x86::{Instruction, Mnemonic};
 
 use super::VectorOps;
-use super::lanes::{Unary, packed, packed_unary, scalar, scalar_operand, scalar_unary, set_scalar};
+use super::lanes::{Op, Unary, packed, packed_unary, scalar, scalar_operand, scalar_unary, set_scalar};
+use super::sse_product::every_other;
+use super::sse_shuffle::{blended, shuffle};
 use crate::cx::{Lift, is_vex, sources};
 
 pub(super) const OPS: VectorOps = &[
@@ -30,6 +32,12 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Divss, Mnemonic::Vdivss, |cx, i| scalar(cx, i, F32, div)),
     (Mnemonic::Divpd, Mnemonic::Vdivpd, |cx, i| packed(cx, i, F64X2, div)),
     (Mnemonic::Divps, Mnemonic::Vdivps, |cx, i| packed(cx, i, F32X4, div)),
+    (Mnemonic::Addsubps, Mnemonic::Vaddsubps, |cx, i| add_sub(cx, i, F32X4)),
+    (Mnemonic::Addsubpd, Mnemonic::Vaddsubpd, |cx, i| add_sub(cx, i, F64X2)),
+    (Mnemonic::Haddps, Mnemonic::Vhaddps, |cx, i| neighbours(cx, i, F32X4, add)),
+    (Mnemonic::Haddpd, Mnemonic::Vhaddpd, |cx, i| neighbours(cx, i, F64X2, add)),
+    (Mnemonic::Hsubps, Mnemonic::Vhsubps, |cx, i| neighbours(cx, i, F32X4, sub)),
+    (Mnemonic::Hsubpd, Mnemonic::Vhsubpd, |cx, i| neighbours(cx, i, F64X2, sub)),
     (Mnemonic::Minsd, Mnemonic::Vminsd, |cx, i| scalar(cx, i, F64, min)),
     (Mnemonic::Minss, Mnemonic::Vminss, |cx, i| scalar(cx, i, F32, min)),
     (Mnemonic::Minpd, Mnemonic::Vminpd, |cx, i| packed(cx, i, F64X2, min)),
@@ -206,25 +214,46 @@ fn compare_flags(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()>
     Some(())
 }
 
-/// The rounding that an immediate selects; `None` for the mode of MXCSR.
-fn rounding(i: &Instruction) -> Option<Unary> {
+/// The rounding that an immediate selects, by MXCSR if that says to the nearest.
+fn rounding(cx: &mut Lift<'_, '_>, i: &Instruction) -> Unary {
     match i.immediate8() & 7 {
-        0 => Some(|cx, b| cx.b.ins().nearest(b)),
-        1 => Some(|cx, b| cx.b.ins().floor(b)),
-        2 => Some(|cx, b| cx.b.ins().ceil(b)),
-        3 => Some(|cx, b| cx.b.ins().trunc(b)),
-        _ => None,
+        0 => |cx, b| cx.b.ins().nearest(b),
+        1 => |cx, b| cx.b.ins().floor(b),
+        2 => |cx, b| cx.b.ins().ceil(b),
+        3 => |cx, b| cx.b.ins().trunc(b),
+        _ => {
+            cx.require_nearest(i);
+            |cx, b| cx.b.ins().nearest(b)
+        }
     }
 }
 
 /// ROUNDSD, ROUNDSS.
 fn round_scalar(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let f = rounding(i)?;
+    let f = rounding(cx, i);
     scalar_unary(cx, i, ty, f)
 }
 
 /// ROUNDPD, ROUNDPS.
 fn round_packed(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let f = rounding(i)?;
+    let f = rounding(cx, i);
     packed_unary(cx, i, ty, f)
+}
+
+/// ADDSUBPS, ADDSUBPD: differences of the even elements, sums of the odd ones.
+fn add_sub(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
+    packed(cx, i, ty, |cx, a, b| {
+        let (even, odd) = (sub(cx, a, b), add(cx, a, b));
+        let (even, odd) = (cx.cast(even, I8X16), cx.cast(odd, I8X16));
+        shuffle(cx, even, odd, blended(ty.lane_type().bytes() as u8, 0xaa))
+    })
+}
+
+/// HADDPS, HSUBPS and the like: `f` of neighbours, first those of the first source.
+fn neighbours(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Op) -> Option<()> {
+    let size = ty.lane_type().bytes() as u8;
+    packed(cx, i, ty, |cx, a, b| {
+        let (even, odd) = (every_other(cx, [a, b], size, 0, ty), every_other(cx, [a, b], size, 1, ty));
+        f(cx, even, odd)
+    })
 }

@@ -60,7 +60,7 @@ fn products(cx: &mut Lift<'_, '_>, a: Value, b: Value, signed: bool) -> [Value; 
 }
 
 /// One element of `size` bytes out of two, the first or the second, of both vectors.
-fn every_other(cx: &mut Lift<'_, '_>, [a, b]: [Value; 2], size: u8, second: u8, ty: Type) -> Value {
+pub(super) fn every_other(cx: &mut Lift<'_, '_>, [a, b]: [Value; 2], size: u8, second: u8, ty: Type) -> Value {
     let (a, b) = (cx.cast(a, I8X16), cx.cast(b, I8X16));
     let v = shuffle(cx, a, b, elements(size, |n| 2 * n + second));
     cx.cast(v, ty)

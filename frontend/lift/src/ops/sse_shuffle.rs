@@ -43,6 +43,7 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Pinsrw, Mnemonic::Vpinsrw, |cx, i| insert(cx, i, I16X8)),
     (Mnemonic::Pinsrd, Mnemonic::Vpinsrd, |cx, i| insert(cx, i, I32X4)),
     (Mnemonic::Pinsrq, Mnemonic::Vpinsrq, |cx, i| insert(cx, i, I64X2)),
+    (Mnemonic::Insertps, Mnemonic::Vinsertps, insertps),
     (Mnemonic::Pextrb, Mnemonic::Vpextrb, |cx, i| extract(cx, i, I8X16)),
     (Mnemonic::Pextrw, Mnemonic::Vpextrw, |cx, i| extract(cx, i, I16X8)),
     (Mnemonic::Pextrd, Mnemonic::Vpextrd, |cx, i| extract(cx, i, I32X4)),
@@ -194,6 +195,28 @@ fn insert(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
     let v = cx.zext(v, ty.lane_type());
     let a = cx.halves(i, x, ty)?;
     let r = cx.b.ins().insertlane(a.low, v, lane(i, ty));
+    cx.set_halves(i, Halves::low(r))
+}
+
+/// INSERTPS: an element of the second source, or of memory, in place of one of the first; zero where the immediate's low bits say so.
+fn insertps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let ([x, y], imm) = (sources(i), i.immediate8());
+    let v = match i.op_kind(y) {
+        OpKind::Register => {
+            let v = cx.halves(i, y, I32X4)?;
+            cx.b.ins().extractlane(v.low, imm >> 6)
+        }
+        _ => {
+            let a = cx.addr(i)?;
+            cx.load(I32X4.lane_type(), a)
+        }
+    };
+    let a = cx.halves(i, x, I32X4)?;
+    let mut r = cx.b.ins().insertlane(a.low, v, imm >> 4 & 3);
+    if imm & 15 != 0 {
+        let (v, zero) = (cx.cast(r, I8X16), cx.zero_vector());
+        r = shuffle(cx, v, zero, blended(4, imm));
+    }
     cx.set_halves(i, Halves::low(r))
 }
 

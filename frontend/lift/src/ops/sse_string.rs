@@ -11,24 +11,15 @@ use forklift_x86::{CcKind, Gpr, Width};
 use iced_x86::{Instruction, Mnemonic};
 
 use super::VectorOps;
+use super::host;
 use crate::cx::{Lazy, Lift, xmm_number};
 use crate::{COMPARE_STRINGS_SIZE, Helper};
 
 pub(super) const OPS: VectorOps = &[(Mnemonic::Pcmpistri, Mnemonic::Vpcmpistri, pcmpistri)];
 
-#[cfg(target_arch = "x86_64")]
-fn host_compares() -> bool {
-    std::arch::is_x86_feature_detected!("sse4.2")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-const fn host_compares() -> bool {
-    false
-}
-
 /// PCMPISTRI: ECX = the index that the immediate asks for; memory need not be aligned.
 fn pcmpistri(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if !host_compares() {
+    if !host::compares_strings() {
         return None;
     }
     let b = cx.low_operand(i, 1, I8X16)?;
