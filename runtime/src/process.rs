@@ -83,7 +83,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { root: None, model: CpuModel::V2, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default(), cache: None }
+        Self { root: None, model: CpuModel::V3, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default(), cache: None }
     }
 }
 

@@ -29,7 +29,7 @@ enum Command {
     /// Show what CPUID says to a program.
     Cpu {
         /// The model.
-        #[arg(default_value_t = CpuModel::V2)]
+        #[arg(default_value_t = CpuModel::V3)]
         model: CpuModel,
     },
     /// Show which system calls are there, for both ABIs.
@@ -70,7 +70,7 @@ struct RunArgs {
     #[arg(long)]
     no_cache: bool,
     /// The CPU that the program sees.
-    #[arg(long, value_name = "MODEL", default_value_t = CpuModel::V2)]
+    #[arg(long, value_name = "MODEL", default_value_t = CpuModel::V3)]
     cpu: CpuModel,
     /// Print blocks when they are compiled: asm (the program's), clif, host; of blocks that begin in these ranges only, if there are any.
     #[arg(short = 'd', value_name = "KIND[,KIND…][@START-END…]")]

@@ -149,7 +149,7 @@ impl Lift<'_, '_> {
         if let Some(high) = v.high {
             self.make_writable(a);
             self.store(v.low, a);
-            self.store(high, a.plus(16));
+            self.store_behind(high, a.plus(16));
         } else {
             self.store(v.low, a);
         }

@@ -92,6 +92,11 @@ impl Lift<'_, '_> {
         (base, (c as i32).wrapping_add(a.disp))
     }
 
+    /// Stores what lies behind a store that has just been made, if it can't fault where that didn't.
+    pub fn store_behind(&mut self, v: Value, a: Addr) {
+        self.b.ins().store(GUEST, v, a.base, a.disp);
+    }
+
     /// Before a store of 32 bytes in two halves: faults if either would. Only at the end of a page may one of them fault and the other not; there both
     /// are tried, by additions of zero.
     pub fn make_writable(&mut self, a: Addr) {
@@ -249,6 +254,7 @@ impl Lift<'_, '_> {
 
     /// `a + (b << shift)`, computed once: so the same address is the same value.
     fn sum(&mut self, a: Value, b: Value, shift: u32) -> Value {
+        let (a, b) = if shift == 0 && b < a { (b, a) } else { (a, b) };
         if let Some((_, sum)) = self.known.sums.iter().find(|(of, _)| *of == (a, b, shift)) {
             return *sum;
         }
