@@ -4,8 +4,8 @@ use core::fmt;
 
 use forklift_x86::GuestAddr;
 
+use super::show::{Quoted, View};
 use crate::abi::{Abi, GuestPtr};
-use crate::mem::GuestMem;
 
 /// The argument registers of a call, taken one after the other.
 pub struct Regs {
@@ -35,18 +35,20 @@ impl Regs {
 
 /// One argument.
 pub trait Arg: Sized {
+    /// Whether it is shown when the call has returned, because the call fills what it points to.
+    const LATE: bool = false;
     /// Takes it from the registers.
     fn take(r: &mut Regs) -> Self;
     /// Prints it for `--strace`. May read guest memory.
-    fn show(&self, mem: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 /// All arguments of a call: a tuple of at most six.
 pub trait Args: Sized {
     /// Takes them from the registers.
     fn take(r: &mut Regs) -> Self;
-    /// Prints them, separated by commas.
-    fn show(&self, mem: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    /// Prints those that are shown before the call, or behind it, each to its place.
+    fn show(&self, v: &View<'_>, out: &mut Vec<String>);
 }
 
 macro_rules! args {
@@ -57,15 +59,35 @@ macro_rules! args {
                 #[allow(clippy::unused_unit, reason = "the empty tuple of a call without arguments")]
                 ($($v,)*)
             }
-            fn show(&self, _mem: &GuestMem, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fn show(&self, _view: &View<'_>, _out: &mut Vec<String>) {
                 let ($($v,)*) = self;
-                let mut _sep = "";
-                $(_f.write_str(_sep)?; $v.show(_mem, _f)?; _sep = ", ";)*
-                Ok(())
+                let mut _place = 0;
+                $(show_one($v, _view, _out, _place); _place += 1;)*
             }
         }
     };
 }
+
+/// Shows an argument at its place if it is time for it: what comes late holds its place empty until the call has returned.
+fn show_one<T: Arg>(arg: &T, view: &View<'_>, out: &mut Vec<String>, place: usize) {
+    let text = || Shown(&|f| arg.show(view, f)).to_string();
+    match (T::LATE, view.result) {
+        (false, None) => out.push(text()),
+        (true, None) => out.push(String::new()),
+        (true, Some(_)) => out[place] = text(),
+        (false, Some(_)) => {}
+    }
+}
+
+/// Something that prints itself by a function.
+pub(super) struct Shown<'a>(pub &'a dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
+    }
+}
+
 args! {}
 args! { A a }
 args! { A a B b }
@@ -79,7 +101,7 @@ impl Arg for i32 {
     fn take(r: &mut Regs) -> Self {
         r.word() as Self
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }
@@ -89,7 +111,7 @@ impl Arg for u32 {
     fn take(r: &mut Regs) -> Self {
         r.word() as Self
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }
@@ -100,7 +122,7 @@ impl Arg for i64 {
         let v = r.word();
         if r.is_32 { Self::from(v as i32) } else { v as Self }
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }
@@ -110,8 +132,8 @@ impl Arg for u64 {
     fn take(r: &mut Regs) -> Self {
         r.word()
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self > 0xffff_ffff { write!(f, "{self:#x}") } else { write!(f, "{self}") }
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
@@ -119,8 +141,8 @@ impl Arg for GuestAddr {
     fn take(r: &mut Regs) -> Self {
         Self::new(r.word())
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", GuestPtr::<(), ()>::new(*self))
     }
 }
 
@@ -128,7 +150,7 @@ impl<A, T> Arg for GuestPtr<A, T> {
     fn take(r: &mut Regs) -> Self {
         Self::new(GuestAddr::new(r.word()))
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
     }
 }
@@ -149,7 +171,7 @@ impl Arg for Split64 {
         let low = r.word();
         if r.is_32 { Self(low | r.word() << 32) } else { Self(low) }
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.signed())
     }
 }
@@ -162,7 +184,7 @@ impl Arg for Hex {
     fn take(r: &mut Regs) -> Self {
         Self(r.word() as u32)
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.0)
     }
 }
@@ -171,12 +193,18 @@ impl Arg for Hex {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Octal(pub u32);
 
+impl fmt::Display for Octal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0{:02o}", self.0)
+    }
+}
+
 impl Arg for Octal {
     fn take(r: &mut Regs) -> Self {
         Self(r.word() as u32)
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "0{:o}", self.0)
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
@@ -193,7 +221,7 @@ impl Arg for Fd {
     fn take(r: &mut Regs) -> Self {
         Self(r.word() as i32)
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::CWD { f.write_str("AT_FDCWD") } else { write!(f, "{}", self.0) }
     }
 }
@@ -206,11 +234,11 @@ impl Arg for Str {
     fn take(r: &mut Regs) -> Self {
         Self(GuestAddr::new(r.word()))
     }
-    fn show(&self, mem: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match mem.read_path(self.0) {
-            Ok(s) => write!(f, "\"{}\"", s.as_bytes().escape_ascii()),
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match v.mem.read_path(self.0) {
+            Ok(s) => write!(f, "{}", Quoted(s.as_bytes())),
             Err(_) if self.0.get() == 0 => f.write_str("NULL"),
-            Err(_) => write!(f, "{}", self.0),
+            Err(_) => write!(f, "{:#x}", self.0.get()),
         }
     }
 }
@@ -239,7 +267,7 @@ impl Arg for Sig {
     fn take(r: &mut Regs) -> Self {
         Self(r.word() as i32)
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }

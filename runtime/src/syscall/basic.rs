@@ -1,5 +1,6 @@
 //! The calls that every program begins and ends with, and examples of how a call is written.
 
+use super::show::{Bytes, Filled};
 use super::{Fd, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::SysResult;
@@ -15,8 +16,8 @@ table![Write, Read, ExitGroup, Uname, Olduname, Oldolduname, Getpid];
 pub struct Write;
 impl Syscall for Write {
     const SPEC: Spec = Spec { name: "write", x64: Some(1), i386: Some(4), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, buf, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Bytes<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Bytes(buf, count)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let b = t.mem.host_buf(buf.addr(), count, Access::Read)?;
         // SAFETY: the buffer is the guest's memory.
@@ -28,8 +29,8 @@ impl Syscall for Write {
 pub struct Read;
 impl Syscall for Read {
     const SPEC: Spec = Spec { name: "read", x64: Some(0), i386: Some(3), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, buf, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Filled<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Filled(buf, count)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let b = t.mem.host_buf(buf.addr(), count, Access::Write)?;
         // SAFETY: the buffer is the guest's memory.

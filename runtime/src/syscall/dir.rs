@@ -4,6 +4,7 @@
 //! others. forklift is a 64-bit program, so for i386 guests positions that don't fit are narrowed to their upper half, which is ext4's own 32-bit
 //! form, and widened again by lseek.
 
+use super::show::Filled;
 use super::sys::{int, ptr_mut, sys};
 use super::{Fd, Octal, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord, Pod};
@@ -226,8 +227,8 @@ impl Syscall for Chroot {
 pub struct Getcwd;
 impl Syscall for Getcwd {
     const SPEC: Spec = Spec { name: "getcwd", x64: Some(79), i386: Some(183), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (buf, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Filled<A>,);
+    fn call<A: Abi>(t: &mut Task, (Filled(buf, size),): Self::Args<A>) -> SysResult {
         let mut path = [0u8; 4096];
         let len = sys(libc::SYS_getcwd, [ptr_mut(&mut path), path.len() as u64])?;
         let path = t.guest_path(&path[..len as usize]);

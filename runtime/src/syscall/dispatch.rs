@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use forklift_x86::{Gate, Gpr, GuestAddr};
 
-use super::{BY_I386, BY_X64, Entry, Handler, NUMBERS, names};
+use super::{BY_I386, BY_X64, Entry, Handler, NUMBERS, View, names};
 use crate::abi::{Abi, I386, X64};
 use crate::errno::{Errno, SysResult};
 use crate::hooks::Call;
@@ -119,9 +119,12 @@ fn hooked<A: Abi>(t: &mut Task, number: u64, args: [u64; 6]) -> Option<SysResult
 }
 
 fn traced(t: &mut Task, e: &Entry, h: Handler, regs: [u64; 6]) -> SysResult {
-    let line = t.process.strace.begin(t.tid, e.spec.name, &|f| (h.show)(&t.mem, regs, f));
+    let mut args = Vec::new();
+    (h.show)(&View { mem: &t.mem, result: None }, regs, &mut args);
+    t.process.strace.begin(t.tid, e.spec.name, &args);
     let result = (h.run)(t, regs);
-    t.process.strace.end(line, result);
+    (h.show)(&View { mem: &t.mem, result: Some(result) }, regs, &mut args);
+    t.process.strace.end(t.tid, e.spec.name, &args, result, e.returns);
     result
 }
 

@@ -1,7 +1,10 @@
 //! epoll. The guest's `struct epoll_event` is packed in both ABIs; the host's only on x86-64.
 
+use core::fmt;
+
+use super::show::{EpollEvents, EpollFlags, EpollOp, FilledArray, In, Sec, ShowAs, SigSet};
 use super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
-use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
+use super::{Fd, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -15,6 +18,16 @@ guest_struct! {
     pub struct Event = 12 {
         events: u32,
         data: u64,
+    }
+}
+
+/// How events are shown.
+pub struct Events;
+
+impl ShowAs<Event> for Events {
+    fn show_as(value: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (events, data) = (value.events, value.data);
+        write!(f, "{{events={}, data={data:#x}}}", EpollEvents(events))
     }
 }
 
@@ -32,7 +45,7 @@ impl Syscall for EpollCreate {
 pub struct EpollCreate1;
 impl Syscall for EpollCreate1 {
     const SPEC: Spec = Spec { name: "epoll_create1", x64: Some(291), i386: Some(329), support: Full };
-    type Args<A: Abi> = (Hex,);
+    type Args<A: Abi> = (EpollFlags,);
     fn call<A: Abi>(_: &mut Task, (flags,): Self::Args<A>) -> SysResult {
         sys(libc::SYS_epoll_create1, [flags.0.into()])
     }
@@ -42,8 +55,8 @@ impl Syscall for EpollCreate1 {
 pub struct EpollCtl;
 impl Syscall for EpollCtl {
     const SPEC: Spec = Spec { name: "epoll_ctl", x64: Some(233), i386: Some(255), support: Full };
-    type Args<A: Abi> = (Fd, i32, Fd, GuestPtr<A, Event>);
-    fn call<A: Abi>(t: &mut Task, (ep, op, fd, event): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, EpollOp, Fd, In<A, Event, Events>);
+    fn call<A: Abi>(t: &mut Task, (ep, EpollOp(op), fd, In(event, _)): Self::Args<A>) -> SysResult {
         let (ep, fd) = (t.fd(ep)?, t.fd(fd)?);
         let e = if op == libc::EPOLL_CTL_DEL { Event::default() } else { t.mem.read(event)? };
         let host = libc::epoll_event { events: e.events, u64: e.data };
@@ -80,8 +93,8 @@ fn epoll_wait<A: Abi>(t: &mut Task, ep: Fd, out: GuestPtr<A, Event>, max: i32, l
 pub struct EpollWait;
 impl Syscall for EpollWait {
     const SPEC: Spec = Spec { name: "epoll_wait", x64: Some(232), i386: Some(256), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, i32);
-    fn call<A: Abi>(t: &mut Task, (ep, out, max, ms): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, FilledArray<A, Event, i32, Events>, i32);
+    fn call<A: Abi>(t: &mut Task, (ep, FilledArray(out, max, _), ms): Self::Args<A>) -> SysResult {
         epoll_wait(t, ep, out, max, &Limit::Ms(ms), None)
     }
 }
@@ -90,8 +103,8 @@ impl Syscall for EpollWait {
 pub struct EpollPwait;
 impl Syscall for EpollPwait {
     const SPEC: Spec = Spec { name: "epoll_pwait", x64: Some(281), i386: Some(319), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, i32, GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (ep, out, max, ms, set, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, FilledArray<A, Event, i32, Events>, i32, In<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (ep, FilledArray(out, max, _), ms, In(set, _), size): Self::Args<A>) -> SysResult {
         let mask = t.sigmask_for_wait(set, size)?;
         epoll_wait(t, ep, out, max, &Limit::Ms(ms), mask)
     }
@@ -101,8 +114,8 @@ impl Syscall for EpollPwait {
 pub struct EpollPwait2;
 impl Syscall for EpollPwait2 {
     const SPEC: Spec = Spec { name: "epoll_pwait2", x64: Some(441), i386: Some(441), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, Event>, i32, GuestPtr<A, KernelTimespec>, GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (ep, out, max, timeout, set, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, FilledArray<A, Event, i32, Events>, In<A, KernelTimespec, Sec>, In<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (ep, FilledArray(out, max, _), In(timeout, _), In(set, _), size): Self::Args<A>) -> SysResult {
         let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
         let mask = t.sigmask_for_wait(set, size)?;
         epoll_wait(t, ep, out, max, &Limit::Time(timeout), mask)

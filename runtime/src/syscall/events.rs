@@ -1,7 +1,9 @@
 //! Events as descriptors: eventfd, timerfd, signalfd, inotify, fanotify.
 
 use super::flags;
+use super::show::{EventfdFlags, In, InotifyFlags, InotifyMask, Out, Sec, SigSet, SignalfdFlags, TimerfdFlags, TimerfdSetFlags};
 use super::sys::{int, opt_ptr_mut, ptr, ptr_mut, sys, wait};
+use super::time::ClockId;
 use super::{Fd, Hex, Restart, Spec, Split64, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
@@ -40,7 +42,7 @@ impl Syscall for Eventfd {
 pub struct Eventfd2;
 impl Syscall for Eventfd2 {
     const SPEC: Spec = Spec { name: "eventfd2", x64: Some(290), i386: Some(328), support: Full };
-    type Args<A: Abi> = (u32, Hex);
+    type Args<A: Abi> = (u32, EventfdFlags);
     fn call<A: Abi>(_: &mut Task, (count, flags): Self::Args<A>) -> SysResult {
         sys(libc::SYS_eventfd2, [count.into(), flags.0.into()])
     }
@@ -50,8 +52,8 @@ impl Syscall for Eventfd2 {
 pub struct TimerfdCreate;
 impl Syscall for TimerfdCreate {
     const SPEC: Spec = Spec { name: "timerfd_create", x64: Some(283), i386: Some(322), support: Full };
-    type Args<A: Abi> = (i32, Hex);
-    fn call<A: Abi>(_: &mut Task, (clock, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (ClockId, TimerfdFlags);
+    fn call<A: Abi>(_: &mut Task, (ClockId(clock), flags): Self::Args<A>) -> SysResult {
         sys(libc::SYS_timerfd_create, [int(clock), flags.0.into()])
     }
 }
@@ -89,8 +91,8 @@ fn gettime<A: Abi, T: TimePair>(t: &Task, fd: Fd, out: GuestPtr<A, [T; 2]>) -> S
 pub struct TimerfdSettime;
 impl Syscall for TimerfdSettime {
     const SPEC: Spec = Spec { name: "timerfd_settime", x64: Some(286), i386: Some(325), support: Full };
-    type Args<A: Abi> = (Fd, Hex, GuestPtr<A, [A::Timespec; 2]>, GuestPtr<A, [A::Timespec; 2]>);
-    fn call<A: Abi>(t: &mut Task, (fd, flags, new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, TimerfdSetFlags, In<A, [A::Timespec; 2], Sec>, Out<A, [A::Timespec; 2], Sec>);
+    fn call<A: Abi>(t: &mut Task, (fd, flags, In(new, _), Out(old, _)): Self::Args<A>) -> SysResult {
         settime(t, fd, flags.0, new, old)
     }
 }
@@ -99,8 +101,8 @@ impl Syscall for TimerfdSettime {
 pub struct TimerfdGettime;
 impl Syscall for TimerfdGettime {
     const SPEC: Spec = Spec { name: "timerfd_gettime", x64: Some(287), i386: Some(326), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, [A::Timespec; 2]>);
-    fn call<A: Abi>(t: &mut Task, (fd, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Out<A, [A::Timespec; 2], Sec>);
+    fn call<A: Abi>(t: &mut Task, (fd, Out(out, _)): Self::Args<A>) -> SysResult {
         gettime(t, fd, out)
     }
 }
@@ -109,8 +111,8 @@ impl Syscall for TimerfdGettime {
 pub struct TimerfdSettime64;
 impl Syscall for TimerfdSettime64 {
     const SPEC: Spec = Spec { name: "timerfd_settime64", x64: None, i386: Some(411), support: Full };
-    type Args<A: Abi> = (Fd, Hex, GuestPtr<A, [KernelTimespec; 2]>, GuestPtr<A, [KernelTimespec; 2]>);
-    fn call<A: Abi>(t: &mut Task, (fd, flags, new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, TimerfdSetFlags, In<A, [KernelTimespec; 2], Sec>, Out<A, [KernelTimespec; 2], Sec>);
+    fn call<A: Abi>(t: &mut Task, (fd, flags, In(new, _), Out(old, _)): Self::Args<A>) -> SysResult {
         settime(t, fd, flags.0, new, old)
     }
 }
@@ -119,8 +121,8 @@ impl Syscall for TimerfdSettime64 {
 pub struct TimerfdGettime64;
 impl Syscall for TimerfdGettime64 {
     const SPEC: Spec = Spec { name: "timerfd_gettime64", x64: None, i386: Some(410), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, [KernelTimespec; 2]>);
-    fn call<A: Abi>(t: &mut Task, (fd, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Out<A, [KernelTimespec; 2], Sec>);
+    fn call<A: Abi>(t: &mut Task, (fd, Out(out, _)): Self::Args<A>) -> SysResult {
         gettime(t, fd, out)
     }
 }
@@ -138,8 +140,8 @@ fn signalfd<A: Abi>(t: &Task, fd: Fd, set: GuestPtr<A, u64>, size: u64, flags: u
 pub struct Signalfd;
 impl Syscall for Signalfd {
     const SPEC: Spec = Spec { name: "signalfd", x64: Some(282), i386: Some(321), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, set, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, In<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (fd, In(set, _), size): Self::Args<A>) -> SysResult {
         signalfd(t, fd, set, size, 0)
     }
 }
@@ -148,8 +150,8 @@ impl Syscall for Signalfd {
 pub struct Signalfd4;
 impl Syscall for Signalfd4 {
     const SPEC: Spec = Spec { name: "signalfd4", x64: Some(289), i386: Some(327), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u64>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, set, size, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, In<A, u64, SigSet>, u64, SignalfdFlags);
+    fn call<A: Abi>(t: &mut Task, (fd, In(set, _), size, flags): Self::Args<A>) -> SysResult {
         signalfd(t, fd, set, size, flags.0)
     }
 }
@@ -168,7 +170,7 @@ impl Syscall for InotifyInit {
 pub struct InotifyInit1;
 impl Syscall for InotifyInit1 {
     const SPEC: Spec = Spec { name: "inotify_init1", x64: Some(294), i386: Some(332), support: Full };
-    type Args<A: Abi> = (Hex,);
+    type Args<A: Abi> = (InotifyFlags,);
     fn call<A: Abi>(_: &mut Task, (flags,): Self::Args<A>) -> SysResult {
         sys(libc::SYS_inotify_init1, [flags.0.into()])
     }
@@ -178,7 +180,7 @@ impl Syscall for InotifyInit1 {
 pub struct InotifyAddWatch;
 impl Syscall for InotifyAddWatch {
     const SPEC: Spec = Spec { name: "inotify_add_watch", x64: Some(254), i386: Some(292), support: Full };
-    type Args<A: Abi> = (Fd, Str, Hex);
+    type Args<A: Abi> = (Fd, Str, InotifyMask);
     fn call<A: Abi>(t: &mut Task, (fd, path, mask): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let p = t.path(Fd::CWD, path)?;

@@ -1,12 +1,13 @@
 //! Descriptors: duplicates, fcntl with its three layouts of record locks.
 
 use super::flags;
+use super::show::{FdFlag, LockKind, NewFdFlags, OpenFlags, Seals, Whence, names};
 use super::sys::{int, ptr, ptr_mut, sys, wait};
-use super::{Arg, Fd, Hex, Regs, Restart, Spec, Support::Full, Syscall};
+use super::{Arg, Fd, Regs, Restart, Sig, Spec, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
-use crate::mem::{Access, GuestMem};
+use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
 
@@ -41,47 +42,62 @@ impl Syscall for Dup2 {
 pub struct Dup3;
 impl Syscall for Dup3 {
     const SPEC: Spec = Spec { name: "dup3", x64: Some(292), i386: Some(330), support: Full };
-    type Args<A: Abi> = (Fd, Fd, Hex);
+    type Args<A: Abi> = (Fd, Fd, NewFdFlags);
     fn call<A: Abi>(t: &mut Task, (old, new, flags): Self::Args<A>) -> SysResult {
         sys(libc::SYS_dup3, [int(t.fd(old)?), int(t.fd(new)?), flags.0.into()])
     }
 }
 
-/// A command of fcntl.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cmd(pub i32);
+names! {
+    /// A command of fcntl, with x86's numbers.
+    Cmd(i32) choices { (0xffff_ffff) {
+        F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_GETLK = 5, F_SETLK = 6, F_SETLKW = 7, F_SETOWN = 8, F_GETOWN = 9, F_SETSIG = 10,
+        F_GETSIG = 11, F_GETLK64 = 12, F_SETLK64 = 13, F_SETLKW64 = 14, F_SETOWN_EX = 15, F_GETOWN_EX = 16, F_GETOWNER_UIDS = 17, F_OFD_GETLK = 36,
+        F_OFD_SETLK = 37, F_OFD_SETLKW = 38, F_SETLEASE = 1024, F_GETLEASE = 1025, F_NOTIFY = 1026, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031,
+        F_GETPIPE_SZ = 1032, F_ADD_SEALS = 1033, F_GET_SEALS = 1034, F_GET_RW_HINT = 1035, F_SET_RW_HINT = 1036, F_GET_FILE_RW_HINT = 1037,
+        F_SET_FILE_RW_HINT = 1038,
+    } };
+}
 
-/// Names of commands, for `--strace`.
-const NAMES: [&str; 17] = [
-    "F_DUPFD",
-    "F_GETFD",
-    "F_SETFD",
-    "F_GETFL",
-    "F_SETFL",
-    "F_GETLK",
-    "F_SETLK",
-    "F_SETLKW",
-    "F_SETOWN",
-    "F_GETOWN",
-    "F_SETSIG",
-    "F_GETSIG",
-    "F_GETLK64",
-    "F_SETLK64",
-    "F_SETLKW64",
-    "F_SETOWN_EX",
-    "F_GETOWN_EX",
-];
+/// A command and its argument, which is shown if it means something.
+#[derive(Clone, Copy, Debug)]
+pub struct Command(Cmd, u64);
 
-impl Arg for Cmd {
+impl Arg for Command {
     fn take(r: &mut Regs) -> Self {
-        Self(r.word() as i32)
+        Self(Cmd::take(r), r.word())
     }
-    fn show(&self, _: &GuestMem, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match usize::try_from(self.0).ok().and_then(|i| NAMES.get(i)) {
-            Some(name) => f.write_str(name),
-            None if self.0 == libc::F_DUPFD_CLOEXEC => f.write_str("F_DUPFD_CLOEXEC"),
-            None => write!(f, "{}", self.0),
+    fn show(&self, v: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self(cmd, arg) = *self;
+        self.0.show(v, f)?;
+        match cmd.0 {
+            libc::F_GETFD | libc::F_GETFL | F_GETOWN | F_GETSIG | libc::F_GETLEASE | libc::F_GETPIPE_SZ | libc::F_GET_SEALS => Ok(()),
+            libc::F_SETFD => write!(f, ", {}", FdFlag(arg as u32)),
+            libc::F_SETFL => write!(f, ", {}", OpenFlags(arg as u32)),
+            F_SETSIG => write!(f, ", {}", Sig(arg as i32)),
+            libc::F_ADD_SEALS => write!(f, ", {}", Seals(arg as u32)),
+            cmd if lock_op(cmd).is_some() => show_lock(v, cmd, arg, f),
+            F_SETOWN_EX | F_GETOWN_EX | F_GETOWNER_UIDS | 1035..=1038 => write!(f, ", {arg:#x}"),
+            _ => write!(f, ", {}", arg as i32),
         }
+    }
+}
+
+/// A record lock in the command's layout.
+fn show_lock(v: &View<'_>, cmd: i32, arg: u64, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    let p = GuestPtr::<(), LockX64>::new(forklift_x86::GuestAddr::new(arg));
+    let head = v.mem.read(p.cast::<[i16; 2]>());
+    let Ok([kind, whence]) = head else { return write!(f, ", {p:?}") };
+    write!(f, ", {{l_type={}, l_whence={}", LockKind(kind as u16 as u32), Whence(whence as u32))?;
+    let is_32 = v.mem.space().mode() == forklift_x86::Mode::Bits32;
+    let place = match (is_32, cmd <= F_SETLKW) {
+        (true, true) => v.mem.read(p.cast::<LockI386>()).map(Lock::to_host),
+        (true, false) => v.mem.read(p.cast::<LockLarge>()).map(Lock::to_host),
+        _ => v.mem.read(p).map(Lock::to_host),
+    };
+    match place {
+        Ok(l) => write!(f, ", l_start={}, l_len={}}}", l.l_start, l.l_len),
+        Err(_) => f.write_str("}"),
     }
 }
 
@@ -95,6 +111,9 @@ const F_SETLKW64: i32 = 14;
 const F_OFD_GETLK: i32 = 36;
 const F_OFD_SETLK: i32 = 37;
 const F_OFD_SETLKW: i32 = 38;
+const F_GETOWN: i32 = 9;
+const F_SETSIG: i32 = 10;
+const F_GETSIG: i32 = 11;
 const F_SETOWN_EX: i32 = 15;
 const F_GETOWN_EX: i32 = 16;
 const F_GETOWNER_UIDS: i32 = 17;
@@ -211,8 +230,8 @@ fn other<A: Abi>(t: &Task, fd: i32, cmd: i32, arg: u64) -> SysResult {
 pub struct Fcntl;
 impl Syscall for Fcntl {
     const SPEC: Spec = Spec { name: "fcntl", x64: Some(72), i386: Some(55), support: Full };
-    type Args<A: Abi> = (Fd, Cmd, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, cmd, arg): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Command);
+    fn call<A: Abi>(t: &mut Task, (fd, Command(cmd, arg)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         match (lock_op(cmd.0), A::IS_32) {
             (None, _) => other::<A>(t, fd, cmd.0, arg),
@@ -227,8 +246,8 @@ impl Syscall for Fcntl {
 pub struct Fcntl64;
 impl Syscall for Fcntl64 {
     const SPEC: Spec = Spec { name: "fcntl64", x64: None, i386: Some(221), support: Full };
-    type Args<A: Abi> = (Fd, Cmd, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, cmd, arg): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Command);
+    fn call<A: Abi>(t: &mut Task, (fd, Command(cmd, arg)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         match lock_op(cmd.0) {
             None => other::<A>(t, fd, cmd.0, arg),

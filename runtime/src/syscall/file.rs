@@ -1,8 +1,9 @@
 //! Files by name: open and its relatives, sizes, allocation, advice, sync, locks on the whole file, memfd.
 
 use super::flags::{self, O_LARGEFILE};
+use super::show::{Advice, AtFlags, CloseRangeFlags, FallocMode, FlockOp, MemfdFlags, OpenFlags, OpenMode, Out, SyncRangeFlags};
 use super::sys::{Text, int, ptr, ptr_mut, sys, wait};
-use super::{Fd, Hex, Octal, Restart, Spec, Split64, Str, Support::Full, Syscall};
+use super::{Fd, Octal, Restart, Spec, Split64, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -74,8 +75,8 @@ fn open<A: Abi>(t: &mut Task, dir: Fd, path: Str, flags: u32, mode: u32) -> SysR
 pub struct Open;
 impl Syscall for Open {
     const SPEC: Spec = Spec { name: "open", x64: Some(2), i386: Some(5), support: Full };
-    type Args<A: Abi> = (Str, Octal, Octal);
-    fn call<A: Abi>(t: &mut Task, (path, flags, mode): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, OpenMode);
+    fn call<A: Abi>(t: &mut Task, (path, OpenMode(flags, mode)): Self::Args<A>) -> SysResult {
         open::<A>(t, Fd::CWD, path, flags.0, mode.0)
     }
 }
@@ -84,8 +85,8 @@ impl Syscall for Open {
 pub struct OpenAt;
 impl Syscall for OpenAt {
     const SPEC: Spec = Spec { name: "openat", x64: Some(257), i386: Some(295), support: Full };
-    type Args<A: Abi> = (Fd, Str, Octal, Octal);
-    fn call<A: Abi>(t: &mut Task, (dir, path, flags, mode): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, OpenMode);
+    fn call<A: Abi>(t: &mut Task, (dir, path, OpenMode(flags, mode)): Self::Args<A>) -> SysResult {
         open::<A>(t, dir, path, flags.0, mode.0)
     }
 }
@@ -156,7 +157,7 @@ impl Syscall for Close {
 pub struct CloseRange;
 impl Syscall for CloseRange {
     const SPEC: Spec = Spec { name: "close_range", x64: Some(436), i386: Some(436), support: Full };
-    type Args<A: Abi> = (u32, u32, Hex);
+    type Args<A: Abi> = (u32, u32, CloseRangeFlags);
     fn call<A: Abi>(t: &mut Task, (first, last, flags): Self::Args<A>) -> SysResult {
         if first > last {
             return Err(Errno::EINVAL);
@@ -231,7 +232,7 @@ impl Syscall for Ftruncate64 {
 pub struct Fallocate;
 impl Syscall for Fallocate {
     const SPEC: Spec = Spec { name: "fallocate", x64: Some(285), i386: Some(324), support: Full };
-    type Args<A: Abi> = (Fd, Hex, Split64, Split64);
+    type Args<A: Abi> = (Fd, FallocMode, Split64, Split64);
     fn call<A: Abi>(t: &mut Task, (fd, mode, offset, len): Self::Args<A>) -> SysResult {
         sys(libc::SYS_fallocate, [int(t.fd(fd)?), mode.0.into(), offset.0, len.0])
     }
@@ -241,8 +242,8 @@ impl Syscall for Fallocate {
 pub struct Fadvise64;
 impl Syscall for Fadvise64 {
     const SPEC: Spec = Spec { name: "fadvise64", x64: Some(221), i386: Some(250), support: Full };
-    type Args<A: Abi> = (Fd, Split64, u64, u32);
-    fn call<A: Abi>(t: &mut Task, (fd, offset, len, advice): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Split64, u64, Advice);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, len, Advice(advice)): Self::Args<A>) -> SysResult {
         sys(libc::SYS_fadvise64, [int(t.fd(fd)?), offset.0, len, advice.into()])
     }
 }
@@ -251,8 +252,8 @@ impl Syscall for Fadvise64 {
 pub struct Fadvise6464;
 impl Syscall for Fadvise6464 {
     const SPEC: Spec = Spec { name: "fadvise64_64", x64: None, i386: Some(272), support: Full };
-    type Args<A: Abi> = (Fd, Split64, Split64, u32);
-    fn call<A: Abi>(t: &mut Task, (fd, offset, len, advice): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Split64, Split64, Advice);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, len, Advice(advice)): Self::Args<A>) -> SysResult {
         sys(libc::SYS_fadvise64, [int(t.fd(fd)?), offset.0, len.0, advice.into()])
     }
 }
@@ -311,7 +312,7 @@ impl Syscall for Syncfs {
 pub struct SyncFileRange;
 impl Syscall for SyncFileRange {
     const SPEC: Spec = Spec { name: "sync_file_range", x64: Some(277), i386: Some(314), support: Full };
-    type Args<A: Abi> = (Fd, Split64, Split64, Hex);
+    type Args<A: Abi> = (Fd, Split64, Split64, SyncRangeFlags);
     fn call<A: Abi>(t: &mut Task, (fd, offset, len, flags): Self::Args<A>) -> SysResult {
         sys(libc::SYS_sync_file_range, [int(t.fd(fd)?), offset.0, len.0, flags.0.into()])
     }
@@ -321,8 +322,8 @@ impl Syscall for SyncFileRange {
 pub struct Flock;
 impl Syscall for Flock {
     const SPEC: Spec = Spec { name: "flock", x64: Some(73), i386: Some(143), support: Full };
-    type Args<A: Abi> = (Fd, u32);
-    fn call<A: Abi>(t: &mut Task, (fd, op): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, FlockOp);
+    fn call<A: Abi>(t: &mut Task, (fd, FlockOp(op)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         wait(t, Restart::Sys, libc::SYS_flock, [int(fd), op.into()])
     }
@@ -332,7 +333,7 @@ impl Syscall for Flock {
 pub struct MemfdCreate;
 impl Syscall for MemfdCreate {
     const SPEC: Spec = Spec { name: "memfd_create", x64: Some(319), i386: Some(356), support: Full };
-    type Args<A: Abi> = (Str, Hex);
+    type Args<A: Abi> = (Str, MemfdFlags);
     fn call<A: Abi>(t: &mut Task, (name, flags): Self::Args<A>) -> SysResult {
         // A name of 249 bytes is the longest.
         let name = t.mem.read_cstr(name.0, 250).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::EINVAL } else { e });
@@ -349,8 +350,8 @@ const MAX_HANDLE: u32 = 128;
 pub struct NameToHandleAt;
 impl Syscall for NameToHandleAt {
     const SPEC: Spec = Spec { name: "name_to_handle_at", x64: Some(303), i386: Some(341), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u32>, GuestPtr<A, i32>, Hex);
-    fn call<A: Abi>(t: &mut Task, (dir, path, handle, mount, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u32>, Out<A, i32>, AtFlags);
+    fn call<A: Abi>(t: &mut Task, (dir, path, handle, Out(mount, _), flags): Self::Args<A>) -> SysResult {
         let p = t.path(dir, path)?;
         let room = t.mem.read(handle)?;
         if room > MAX_HANDLE {
@@ -370,7 +371,7 @@ impl Syscall for NameToHandleAt {
 pub struct OpenByHandleAt;
 impl Syscall for OpenByHandleAt {
     const SPEC: Spec = Spec { name: "open_by_handle_at", x64: Some(304), i386: Some(342), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u32>, Octal);
+    type Args<A: Abi> = (Fd, GuestPtr<A, u32>, OpenFlags);
     fn call<A: Abi>(t: &mut Task, (mount, handle, flags): Self::Args<A>) -> SysResult {
         let fd = t.fd(mount)?;
         let room = t.mem.read(handle)?;

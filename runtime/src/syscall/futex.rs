@@ -2,8 +2,10 @@
 
 use forklift_x86::GuestAddr;
 
+use super::args::Shown;
+use super::show::{FutexOp, In, Sec};
 use super::time::{ClockId, deadline};
-use super::{Restart, Spec, Support::Full, Syscall};
+use super::{Arg, Args, Regs, Restart, Spec, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -47,10 +49,49 @@ fn word(t: &Task, addr: GuestAddr, writes: bool) -> SysResult<u64> {
     t.mem.host_futex(addr).map(|p| p as u64)
 }
 
-/// The six arguments of futex(2), as typed.
-type FutexArgs<A, T> = (GuestPtr<A, u32>, u32, u32, GuestPtr<A, T>, GuestPtr<A, u32>, u32);
+/// The six arguments of futex(2).
+pub struct FutexArgs<A, T> {
+    uaddr: GuestPtr<A, u32>,
+    op: FutexOp,
+    val: u32,
+    /// For some operations a number.
+    timeout: GuestPtr<A, T>,
+    uaddr2: GuestPtr<A, u32>,
+    val3: u32,
+}
 
-fn futex<A, T: TimePair>(t: &mut Task, (uaddr, full_op, val, timeout, uaddr2, val3): FutexArgs<A, T>) -> SysResult {
+impl<A, T: TimePair> Args for FutexArgs<A, T> {
+    fn take(r: &mut Regs) -> Self {
+        let (uaddr, op, val) = (GuestPtr::take(r), FutexOp::take(r), u32::take(r));
+        Self { uaddr, op, val, timeout: GuestPtr::take(r), uaddr2: GuestPtr::take(r), val3: u32::take(r) }
+    }
+    fn show(&self, v: &View<'_>, out: &mut Vec<String>) {
+        if v.result.is_some() {
+            return;
+        }
+        let op = self.op.0 & op::MASK;
+        out.extend([format!("{:?}", self.uaddr), self.op.to_string(), self.val.to_string()]);
+        match op {
+            op::WAIT | op::WAIT_BITSET | op::LOCK_PI | op::LOCK_PI2 | op::WAIT_REQUEUE_PI => {
+                out.push(Shown(&|f| In::<A, T, Sec>(self.timeout, core::marker::PhantomData).show(v, f)).to_string());
+            }
+            op::REQUEUE | op::CMP_REQUEUE | op::CMP_REQUEUE_PI | op::WAKE_OP => out.push((self.timeout.addr().get() as u32).to_string()),
+            _ => {}
+        }
+        if matches!(op, op::WAIT_REQUEUE_PI | op::REQUEUE | op::CMP_REQUEUE | op::CMP_REQUEUE_PI | op::WAKE_OP) {
+            out.push(format!("{:?}", self.uaddr2));
+        }
+        match op {
+            op::WAIT_BITSET | op::WAKE_BITSET if self.val3 == u32::MAX => out.push("FUTEX_BITSET_MATCH_ANY".to_owned()),
+            op::WAIT_BITSET | op::WAKE_BITSET | op::WAKE_OP => out.push(format!("{:#x}", self.val3)),
+            op::CMP_REQUEUE | op::CMP_REQUEUE_PI => out.push(self.val3.to_string()),
+            _ => {}
+        }
+    }
+}
+
+fn futex<A, T: TimePair>(t: &mut Task, args: FutexArgs<A, T>) -> SysResult {
+    let FutexArgs { uaddr, op: FutexOp(full_op), val, timeout, uaddr2, val3 } = args;
     let (op, nr) = (full_op & op::MASK, libc::SYS_futex);
     let at = |t: &Task, writes| word(t, uaddr.addr(), writes);
     let (flags, val, val3) = (u64::from(full_op), u64::from(val), u64::from(val3));

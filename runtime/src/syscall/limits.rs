@@ -1,6 +1,7 @@
 //! Limits, accounting and scheduling of a process, and what the system says about itself.
 
 use super::plain::plain_calls;
+use super::show::{BarrierCmd, Filled, In, Limit, Out, PriorityOf, RandomFlags, Resource, SchedPolicy, Sec, UsageOf};
 use super::{Hex, Restart, Spec, Support::Full, Support::Refused, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
@@ -59,23 +60,23 @@ table![
 
 plain_calls! {
     /// getpriority(2), with the kernel's 20 − nice.
-    Getpriority = "getpriority" (Some(140), Some(96)) SYS_getpriority (which: i32, who: i32);
+    Getpriority = "getpriority" (Some(140), Some(96)) SYS_getpriority (which: PriorityOf, who: i32);
     /// setpriority(2).
-    Setpriority = "setpriority" (Some(141), Some(97)) SYS_setpriority (which: i32, who: i32, nice: i32);
+    Setpriority = "setpriority" (Some(141), Some(97)) SYS_setpriority (which: PriorityOf, who: i32, nice: i32);
     /// sched_yield(2).
     SchedYield = "sched_yield" (Some(24), Some(158)) SYS_sched_yield ();
     /// sched_getscheduler(2).
     SchedGetscheduler = "sched_getscheduler" (Some(145), Some(157)) SYS_sched_getscheduler (pid: i32);
     /// sched_get_priority_max(2).
-    SchedGetPriorityMax = "sched_get_priority_max" (Some(146), Some(159)) SYS_sched_get_priority_max (policy: i32);
+    SchedGetPriorityMax = "sched_get_priority_max" (Some(146), Some(159)) SYS_sched_get_priority_max (policy: SchedPolicy);
     /// sched_get_priority_min(2).
-    SchedGetPriorityMin = "sched_get_priority_min" (Some(147), Some(160)) SYS_sched_get_priority_min (policy: i32);
+    SchedGetPriorityMin = "sched_get_priority_min" (Some(147), Some(160)) SYS_sched_get_priority_min (policy: SchedPolicy);
     /// ioprio_get(2).
     IoprioGet = "ioprio_get" (Some(252), Some(290)) SYS_ioprio_get (which: i32, who: i32);
     /// ioprio_set(2).
     IoprioSet = "ioprio_set" (Some(251), Some(289)) SYS_ioprio_set (which: i32, who: i32, prio: i32);
     /// membarrier(2).
-    Membarrier = "membarrier" (Some(324), Some(375)) SYS_membarrier (cmd: i32, flags: u32, cpu: i32);
+    Membarrier = "membarrier" (Some(324), Some(375)) SYS_membarrier (cmd: BarrierCmd, flags: u32, cpu: i32);
     /// kcmp(2).
     Kcmp = "kcmp" (Some(312), Some(349)) SYS_kcmp (pid1: i32, pid2: i32, kind: i32, idx1: u64, idx2: u64);
     /// vhangup(2).
@@ -150,8 +151,8 @@ fn write_limits<A: Abi>(t: &Task, out: GuestPtr<A, [A::Word; 2]>, l: Limits, max
 pub struct Getrlimit;
 impl Syscall for Getrlimit {
     const SPEC: Spec = Spec { name: "getrlimit", x64: Some(97), i386: Some(76), support: Full };
-    type Args<A: Abi> = (u32, GuestPtr<A, [A::Word; 2]>);
-    fn call<A: Abi>(t: &mut Task, (resource, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Resource, Out<A, [A::Word; 2], Limit>);
+    fn call<A: Abi>(t: &mut Task, (Resource(resource), Out(out, _)): Self::Args<A>) -> SysResult {
         write_limits::<A>(t, out, own_limit(resource, None)?, 0x7fff_ffff)
     }
 }
@@ -160,8 +161,8 @@ impl Syscall for Getrlimit {
 pub struct Ugetrlimit;
 impl Syscall for Ugetrlimit {
     const SPEC: Spec = Spec { name: "ugetrlimit", x64: None, i386: Some(191), support: Full };
-    type Args<A: Abi> = (u32, GuestPtr<A, [A::Word; 2]>);
-    fn call<A: Abi>(t: &mut Task, (resource, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Resource, Out<A, [A::Word; 2], Limit>);
+    fn call<A: Abi>(t: &mut Task, (Resource(resource), Out(out, _)): Self::Args<A>) -> SysResult {
         write_limits::<A>(t, out, own_limit(resource, None)?, 0xffff_ffff)
     }
 }
@@ -170,8 +171,8 @@ impl Syscall for Ugetrlimit {
 pub struct Setrlimit;
 impl Syscall for Setrlimit {
     const SPEC: Spec = Spec { name: "setrlimit", x64: Some(160), i386: Some(75), support: Full };
-    type Args<A: Abi> = (u32, GuestPtr<A, [A::Word; 2]>);
-    fn call<A: Abi>(t: &mut Task, (resource, new): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Resource, In<A, [A::Word; 2], Limit>);
+    fn call<A: Abi>(t: &mut Task, (Resource(resource), In(new, _)): Self::Args<A>) -> SysResult {
         let widen = |w: A::Word| match w.into() {
             0xffff_ffff if A::IS_32 => u64::MAX,
             v => v,
@@ -185,8 +186,8 @@ impl Syscall for Setrlimit {
 pub struct Prlimit64;
 impl Syscall for Prlimit64 {
     const SPEC: Spec = Spec { name: "prlimit64", x64: Some(302), i386: Some(340), support: Full };
-    type Args<A: Abi> = (i32, u32, GuestPtr<A, Limits>, GuestPtr<A, Limits>);
-    fn call<A: Abi>(t: &mut Task, (pid, resource, new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Resource, In<A, Limits, Limit>, Out<A, Limits, Limit>);
+    fn call<A: Abi>(t: &mut Task, (pid, Resource(resource), In(new, _), Out(old, _)): Self::Args<A>) -> SysResult {
         let new = t.mem.read_opt(new)?;
         let mut before = Limits::default();
         let new_at = new.as_ref().map_or(0, |n| n.as_ptr() as u64);
@@ -202,8 +203,8 @@ impl Syscall for Prlimit64 {
 pub struct Getrusage;
 impl Syscall for Getrusage {
     const SPEC: Spec = Spec { name: "getrusage", x64: Some(98), i386: Some(77), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, [A::Word; 18]>);
-    fn call<A: Abi>(t: &mut Task, (who, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (UsageOf, GuestPtr<A, [A::Word; 18]>);
+    fn call<A: Abi>(t: &mut Task, (UsageOf(who), out): Self::Args<A>) -> SysResult {
         let mut usage = [0u64; 18];
         // SAFETY: `struct rusage` of a 64-bit host: 18 longs.
         unsafe { host::syscall(libc::SYS_getrusage, [who as u64, usage.as_mut_ptr() as u64, 0, 0, 0, 0]) }?;
@@ -256,8 +257,8 @@ impl Syscall for SchedSetaffinity {
 pub struct SchedGetparam;
 impl Syscall for SchedGetparam {
     const SPEC: Spec = Spec { name: "sched_getparam", x64: Some(143), i386: Some(155), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (pid, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, i32>);
+    fn call<A: Abi>(t: &mut Task, (pid, Out(out, _)): Self::Args<A>) -> SysResult {
         if out.is_null() {
             return Err(Errno::EINVAL);
         }
@@ -273,8 +274,8 @@ impl Syscall for SchedGetparam {
 pub struct SchedSetparam;
 impl Syscall for SchedSetparam {
     const SPEC: Spec = Spec { name: "sched_setparam", x64: Some(142), i386: Some(154), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (pid, param): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, In<A, i32>);
+    fn call<A: Abi>(t: &mut Task, (pid, In(param, _)): Self::Args<A>) -> SysResult {
         if param.is_null() || pid < 0 {
             return Err(Errno::EINVAL);
         }
@@ -288,8 +289,8 @@ impl Syscall for SchedSetparam {
 pub struct SchedSetscheduler;
 impl Syscall for SchedSetscheduler {
     const SPEC: Spec = Spec { name: "sched_setscheduler", x64: Some(144), i386: Some(156), support: Full };
-    type Args<A: Abi> = (i32, i32, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (pid, policy, param): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, SchedPolicy, In<A, i32>);
+    fn call<A: Abi>(t: &mut Task, (pid, SchedPolicy(policy), In(param, _)): Self::Args<A>) -> SysResult {
         if param.is_null() || pid < 0 || policy < 0 {
             return Err(Errno::EINVAL);
         }
@@ -311,8 +312,8 @@ fn rr_interval<A, T: TimePair>(t: &Task, pid: i32, out: GuestPtr<A, T>) -> SysRe
 pub struct SchedRrGetInterval;
 impl Syscall for SchedRrGetInterval {
     const SPEC: Spec = Spec { name: "sched_rr_get_interval", x64: Some(148), i386: Some(161), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, A::Timespec>);
-    fn call<A: Abi>(t: &mut Task, (pid, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, A::Timespec, Sec>);
+    fn call<A: Abi>(t: &mut Task, (pid, Out(out, _)): Self::Args<A>) -> SysResult {
         rr_interval(t, pid, out)
     }
 }
@@ -321,8 +322,8 @@ impl Syscall for SchedRrGetInterval {
 pub struct SchedRrGetInterval64;
 impl Syscall for SchedRrGetInterval64 {
     const SPEC: Spec = Spec { name: "sched_rr_get_interval_time64", x64: None, i386: Some(423), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, KernelTimespec>);
-    fn call<A: Abi>(t: &mut Task, (pid, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, KernelTimespec, Sec>);
+    fn call<A: Abi>(t: &mut Task, (pid, Out(out, _)): Self::Args<A>) -> SysResult {
         rr_interval(t, pid, out)
     }
 }
@@ -449,8 +450,8 @@ impl Syscall for Sysinfo {
 pub struct Getrandom;
 impl Syscall for Getrandom {
     const SPEC: Spec = Spec { name: "getrandom", x64: Some(318), i386: Some(355), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u8>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (buf, len, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Filled<A>, RandomFlags);
+    fn call<A: Abi>(t: &mut Task, (Filled(buf, len), flags): Self::Args<A>) -> SysResult {
         let b = t.mem.host_buf(buf.addr(), len, Access::Write)?;
         // SAFETY: the guest's memory.
         unsafe { t.block(Restart::Sys, libc::SYS_getrandom, [b.ptr as u64, b.len as u64, flags.0.into(), 0, 0, 0]) }

@@ -2,8 +2,9 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use super::show::{AtFlags, FileMode, Filled, RenameFlags, UnlinkFlags};
 use super::sys::{Text, ptr_mut, sys};
-use super::{Fd, Hex, Octal, Spec, Str, Support::Full, Syscall};
+use super::{Fd, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::table;
@@ -30,7 +31,7 @@ impl Syscall for Link {
 pub struct LinkAt;
 impl Syscall for LinkAt {
     const SPEC: Spec = Spec { name: "linkat", x64: Some(265), i386: Some(303), support: Full };
-    type Args<A: Abi> = (Fd, Str, Fd, Str, Hex);
+    type Args<A: Abi> = (Fd, Str, Fd, Str, AtFlags);
     fn call<A: Abi>(t: &mut Task, (from_dir, from, to_dir, to, flags): Self::Args<A>) -> SysResult {
         link(t, (from_dir, from), (to_dir, to), flags.0)
     }
@@ -89,8 +90,8 @@ fn readlink<A: Abi>(t: &Task, dir: Fd, path: Str, buf: GuestPtr<A, u8>, size: i3
 pub struct Readlink;
 impl Syscall for Readlink {
     const SPEC: Spec = Spec { name: "readlink", x64: Some(89), i386: Some(85), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, u8>, i32);
-    fn call<A: Abi>(t: &mut Task, (path, buf, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Filled<A, i32>);
+    fn call<A: Abi>(t: &mut Task, (path, Filled(buf, size)): Self::Args<A>) -> SysResult {
         readlink(t, Fd::CWD, path, buf, size)
     }
 }
@@ -99,8 +100,8 @@ impl Syscall for Readlink {
 pub struct ReadlinkAt;
 impl Syscall for ReadlinkAt {
     const SPEC: Spec = Spec { name: "readlinkat", x64: Some(267), i386: Some(305), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u8>, i32);
-    fn call<A: Abi>(t: &mut Task, (dir, path, buf, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, Filled<A, i32>);
+    fn call<A: Abi>(t: &mut Task, (dir, path, Filled(buf, size)): Self::Args<A>) -> SysResult {
         readlink(t, dir, path, buf, size)
     }
 }
@@ -134,7 +135,7 @@ impl Syscall for RenameAt {
 pub struct RenameAt2;
 impl Syscall for RenameAt2 {
     const SPEC: Spec = Spec { name: "renameat2", x64: Some(316), i386: Some(353), support: Full };
-    type Args<A: Abi> = (Fd, Str, Fd, Str, Hex);
+    type Args<A: Abi> = (Fd, Str, Fd, Str, RenameFlags);
     fn call<A: Abi>(t: &mut Task, (from_dir, from, to_dir, to, flags): Self::Args<A>) -> SysResult {
         rename(t, (from_dir, from), (to_dir, to), flags.0)
     }
@@ -155,7 +156,7 @@ impl Syscall for Unlink {
 pub struct UnlinkAt;
 impl Syscall for UnlinkAt {
     const SPEC: Spec = Spec { name: "unlinkat", x64: Some(263), i386: Some(301), support: Full };
-    type Args<A: Abi> = (Fd, Str, Hex);
+    type Args<A: Abi> = (Fd, Str, UnlinkFlags);
     fn call<A: Abi>(t: &mut Task, (dir, path, flags): Self::Args<A>) -> SysResult {
         let p = t.path(dir, path)?;
         sys(libc::SYS_unlinkat, [p.dir_arg(), p.arg(), flags.0.into()])
@@ -166,7 +167,7 @@ impl Syscall for UnlinkAt {
 pub struct Mknod;
 impl Syscall for Mknod {
     const SPEC: Spec = Spec { name: "mknod", x64: Some(133), i386: Some(14), support: Full };
-    type Args<A: Abi> = (Str, Octal, u32);
+    type Args<A: Abi> = (Str, FileMode, u32);
     fn call<A: Abi>(t: &mut Task, (path, mode, dev): Self::Args<A>) -> SysResult {
         let p = t.path(Fd::CWD, path)?;
         sys(libc::SYS_mknodat, [p.dir_arg(), p.arg(), mode.0.into(), dev.into()])
@@ -177,7 +178,7 @@ impl Syscall for Mknod {
 pub struct MknodAt;
 impl Syscall for MknodAt {
     const SPEC: Spec = Spec { name: "mknodat", x64: Some(259), i386: Some(297), support: Full };
-    type Args<A: Abi> = (Fd, Str, Octal, u32);
+    type Args<A: Abi> = (Fd, Str, FileMode, u32);
     fn call<A: Abi>(t: &mut Task, (dir, path, mode, dev): Self::Args<A>) -> SysResult {
         let p = t.path(dir, path)?;
         sys(libc::SYS_mknodat, [p.dir_arg(), p.arg(), mode.0.into(), dev.into()])

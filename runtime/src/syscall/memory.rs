@@ -3,7 +3,8 @@
 
 use forklift_x86::GuestAddr;
 
-use super::{Hex, Spec, Support, Support::Full, Syscall};
+use super::show::{MapFlags, MemAdvice, MlockFlags, MlockallFlags, MremapFlags, MsyncFlags, ProtFlags};
+use super::{Arg, Regs, Returns, Spec, Support, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::host;
@@ -32,6 +33,19 @@ table![
     Mlockall,
     Munlockall
 ];
+
+/// An offset in a file, shown in hexadecimal.
+#[derive(Clone, Copy, Debug)]
+pub struct Offset(u64);
+
+impl Arg for Offset {
+    fn take(r: &mut Regs) -> Self {
+        Self(r.word())
+    }
+    fn show(&self, _: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if self.0 == 0 { f.write_str("0") } else { write!(f, "{:#x}", self.0) }
+    }
+}
 
 const PAGE: u64 = GuestAddr::PAGE_SIZE;
 
@@ -79,8 +93,9 @@ impl Task {
 pub struct Mmap;
 impl Syscall for Mmap {
     const SPEC: Spec = Spec { name: "mmap", x64: Some(9), i386: None, support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, Hex, Hex, i32, u64);
-    fn call<A: Abi>(t: &mut Task, (addr, len, prot, flags, fd, offset): Self::Args<A>) -> SysResult {
+    const RETURNS: Returns = Returns::Address;
+    type Args<A: Abi> = (GuestAddr, u64, ProtFlags, MapFlags, i32, Offset);
+    fn call<A: Abi>(t: &mut Task, (addr, len, prot, flags, fd, Offset(offset)): Self::Args<A>) -> SysResult {
         if !offset.is_multiple_of(PAGE) {
             return Err(Errno::EINVAL);
         }
@@ -92,6 +107,7 @@ impl Syscall for Mmap {
 pub struct OldMmap;
 impl Syscall for OldMmap {
     const SPEC: Spec = Spec { name: "mmap", x64: None, i386: Some(90), support: Full };
+    const RETURNS: Returns = Returns::Address;
     type Args<A: Abi> = (GuestPtr<A, [u32; 6]>,);
     fn call<A: Abi>(t: &mut Task, (args,): Self::Args<A>) -> SysResult {
         let [addr, len, prot, flags, fd, offset] = t.mem.read(args)?;
@@ -106,8 +122,9 @@ impl Syscall for OldMmap {
 pub struct Mmap2;
 impl Syscall for Mmap2 {
     const SPEC: Spec = Spec { name: "mmap2", x64: None, i386: Some(192), support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, Hex, Hex, i32, u64);
-    fn call<A: Abi>(t: &mut Task, (addr, len, prot, flags, fd, pages): Self::Args<A>) -> SysResult {
+    const RETURNS: Returns = Returns::Address;
+    type Args<A: Abi> = (GuestAddr, u64, ProtFlags, MapFlags, i32, Offset);
+    fn call<A: Abi>(t: &mut Task, (addr, len, prot, flags, fd, Offset(pages)): Self::Args<A>) -> SysResult {
         t.map_memory(addr.get(), len, prot.0, flags.0 as i32, fd, pages * PAGE)
     }
 }
@@ -154,7 +171,7 @@ fn protect(t: &mut Task, addr: u64, len: u64, prot: u32) -> SysResult {
 pub struct Mprotect;
 impl Syscall for Mprotect {
     const SPEC: Spec = Spec { name: "mprotect", x64: Some(10), i386: Some(125), support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, Hex);
+    type Args<A: Abi> = (GuestAddr, u64, ProtFlags);
     fn call<A: Abi>(t: &mut Task, (addr, len, prot): Self::Args<A>) -> SysResult {
         protect(t, addr.get(), len, prot.0)
     }
@@ -164,7 +181,7 @@ impl Syscall for Mprotect {
 pub struct PkeyMprotect;
 impl Syscall for PkeyMprotect {
     const SPEC: Spec = Spec { name: "pkey_mprotect", x64: Some(329), i386: Some(380), support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, Hex, i32);
+    type Args<A: Abi> = (GuestAddr, u64, ProtFlags, i32);
     fn call<A: Abi>(t: &mut Task, (addr, len, prot, key): Self::Args<A>) -> SysResult {
         if key != -1 && key != 0 { Err(Errno::EINVAL) } else { protect(t, addr.get(), len, prot.0) }
     }
@@ -194,7 +211,8 @@ impl Syscall for PkeyFree {
 pub struct Mremap;
 impl Syscall for Mremap {
     const SPEC: Spec = Spec { name: "mremap", x64: Some(25), i386: Some(163), support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, u64, Hex, GuestAddr);
+    const RETURNS: Returns = Returns::Address;
+    type Args<A: Abi> = (GuestAddr, u64, u64, MremapFlags, GuestAddr);
     fn call<A: Abi>(t: &mut Task, (addr, old, new, flags, to): Self::Args<A>) -> SysResult {
         t.remapping(|t| t.process.space().mremap(addr.get(), old, new, RemapFlags(flags.0 as i32), to.get())).map(GuestAddr::get)
     }
@@ -204,6 +222,7 @@ impl Syscall for Mremap {
 pub struct Brk;
 impl Syscall for Brk {
     const SPEC: Spec = Spec { name: "brk", x64: Some(12), i386: Some(45), support: Full };
+    const RETURNS: Returns = Returns::Address;
     type Args<A: Abi> = (GuestAddr,);
     fn call<A: Abi>(t: &mut Task, (end,): Self::Args<A>) -> SysResult {
         let mut limit = libc::rlimit { rlim_cur: u64::MAX, rlim_max: u64::MAX };
@@ -217,8 +236,8 @@ impl Syscall for Brk {
 pub struct Madvise;
 impl Syscall for Madvise {
     const SPEC: Spec = Spec { name: "madvise", x64: Some(28), i386: Some(219), support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, i32);
-    fn call<A: Abi>(t: &mut Task, (addr, len, advice): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (GuestAddr, u64, MemAdvice);
+    fn call<A: Abi>(t: &mut Task, (addr, len, MemAdvice(advice)): Self::Args<A>) -> SysResult {
         // What is dropped may have been code.
         if matches!(advice, libc::MADV_DONTNEED | libc::MADV_FREE | libc::MADV_REMOVE) {
             t.mem.prepare_write(addr, len);
@@ -235,7 +254,7 @@ impl Syscall for Madvise {
 pub struct Msync;
 impl Syscall for Msync {
     const SPEC: Spec = Spec { name: "msync", x64: Some(26), i386: Some(144), support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, Hex);
+    type Args<A: Abi> = (GuestAddr, u64, MsyncFlags);
     fn call<A: Abi>(t: &mut Task, (addr, len, flags): Self::Args<A>) -> SysResult {
         const KNOWN: i32 = libc::MS_ASYNC | libc::MS_SYNC | libc::MS_INVALIDATE;
         let f = flags.0 as i32;
@@ -292,8 +311,8 @@ impl Syscall for Mlock {
 pub struct Mlock2;
 impl Syscall for Mlock2 {
     const SPEC: Spec = Spec { name: "mlock2", x64: Some(325), i386: Some(376), support: Full };
-    type Args<A: Abi> = (GuestAddr, u64, i32);
-    fn call<A: Abi>(t: &mut Task, (addr, len, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (GuestAddr, u64, MlockFlags);
+    fn call<A: Abi>(t: &mut Task, (addr, len, MlockFlags(flags)): Self::Args<A>) -> SysResult {
         if flags & !1 != 0 { Err(Errno::EINVAL) } else { lock(t, addr, len, libc::SYS_mlock2, flags as u64) }
     }
 }
@@ -312,8 +331,8 @@ impl Syscall for Munlock {
 pub struct Mlockall;
 impl Syscall for Mlockall {
     const SPEC: Spec = Spec { name: "mlockall", x64: Some(151), i386: Some(152), support: Support::Partial("MCL_FUTURE has no effect") };
-    type Args<A: Abi> = (i32,);
-    fn call<A: Abi>(t: &mut Task, (flags,): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (MlockallFlags,);
+    fn call<A: Abi>(t: &mut Task, (MlockallFlags(flags),): Self::Args<A>) -> SysResult {
         if flags == 0 || flags & !7 != 0 || flags == libc::MCL_ONFAULT {
             return Err(Errno::EINVAL);
         }

@@ -7,7 +7,7 @@
 //! **To add a call**: write the item in its area's file, name it in that file's `table!`. To add an area: a file with a `TABLE`, a line in `AREAS`.
 //!
 //! **What a body uses** (`t: &mut Task`):
-//! * `t.mem`: [`GuestMem`]: `read`/`write` of [`guest_struct!`](crate::guest_struct) types through [`GuestPtr`](crate::abi::GuestPtr), `read_path`, `host_buf` (zero-copy buffer for a
+//! * `t.mem`: [`GuestMem`](crate::mem::GuestMem): `read`/`write` of [`guest_struct!`](crate::guest_struct) types through [`GuestPtr`](crate::abi::GuestPtr), `read_path`, `host_buf` (zero-copy buffer for a
 //!   host call; gives translated code pages back), `host_iovecs`, `prepare_write`.
 //! * `t.fd(Fd)`: the host's descriptor (EBADF for forklift's own). Guest descriptors are host descriptors.
 //! * `t.host_path(dir, &path)`: what to give to the host's `*at` call, with `--root` and /proc/self applied. [`crate::procfs`] has the files that are the guest's.
@@ -45,6 +45,7 @@ mod poll;
 mod process;
 mod refused;
 mod rw;
+mod show;
 mod signals;
 mod stat;
 mod strace;
@@ -54,15 +55,13 @@ mod time;
 mod times;
 mod xattr;
 
-use core::fmt;
-
 use crate::abi::{Abi, I386, X64};
 use crate::errno::SysResult;
-use crate::mem::GuestMem;
 use crate::task::Task;
 
 pub use args::{Arg, Args, Fd, Hex, Octal, Regs, Sig, Split64, Str};
 pub use dispatch::{Restart, dispatch};
+pub use show::View;
 pub use strace::Strace;
 
 /// How complete a call is.
@@ -89,10 +88,23 @@ pub struct Spec {
     pub support: Support,
 }
 
+/// What the result of a call is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Returns {
+    /// A number.
+    Number,
+    /// An address.
+    Address,
+    /// Permission bits.
+    Mode,
+}
+
 /// A system call.
 pub trait Syscall {
     /// Names and numbers.
     const SPEC: Spec;
+    /// What its result is, for `--strace`.
+    const RETURNS: Returns = Returns::Number;
     /// Its arguments.
     type Args<A: Abi>: Args;
     /// What it does.
@@ -106,7 +118,7 @@ pub trait Syscall {
 #[derive(Clone, Copy)]
 struct Handler {
     run: fn(&mut Task, [u64; 6]) -> SysResult,
-    show: fn(&GuestMem, [u64; 6], &mut fmt::Formatter<'_>) -> fmt::Result,
+    show: fn(&View<'_>, [u64; 6], &mut Vec<String>),
 }
 
 /// A call in a table.
@@ -114,6 +126,7 @@ struct Handler {
 pub struct Entry {
     /// Names and numbers.
     pub spec: Spec,
+    returns: Returns,
     x64: Handler,
     i386: Handler,
 }
@@ -121,13 +134,13 @@ pub struct Entry {
 const fn handler<S: Syscall, A: Abi>() -> Handler {
     Handler {
         run: |t, regs| S::call::<A>(t, Args::take(&mut Regs::new::<A>(regs))),
-        show: |mem, regs, f| S::Args::<A>::take(&mut Regs::new::<A>(regs)).show(mem, f),
+        show: |view, regs, out| S::Args::<A>::take(&mut Regs::new::<A>(regs)).show(view, out),
     }
 }
 
 /// The entry for a call.
 pub const fn entry<S: Syscall>() -> Entry {
-    Entry { spec: S::SPEC, x64: handler::<S, X64>(), i386: handler::<S, I386>() }
+    Entry { spec: S::SPEC, returns: S::RETURNS, x64: handler::<S, X64>(), i386: handler::<S, I386>() }
 }
 
 /// Defines `TABLE`: the calls of a file.

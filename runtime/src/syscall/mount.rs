@@ -1,5 +1,7 @@
 //! Mounts, namespaces, swap, accounting: what the host lets its caller do, handed over.
 
+use super::process::CloneWord;
+use super::show::{MountFlags, UmountFlags};
 use super::sys::{int, sys};
 use super::{Fd, Hex, Spec, Str, Support::Full, Support::Partial, Syscall};
 use crate::abi::{Abi, GuestPtr};
@@ -26,8 +28,8 @@ fn arg(s: Option<&std::ffi::CString>) -> u64 {
 pub struct Mount;
 impl Syscall for Mount {
     const SPEC: Spec = Spec { name: "mount", x64: Some(165), i386: Some(21), support: Full };
-    type Args<A: Abi> = (Str, Str, Str, u64, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (source, target, kind, flags, data): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Str, Str, MountFlags, GuestPtr<A, u8>);
+    fn call<A: Abi>(t: &mut Task, (source, target, kind, MountFlags(flags), data): Self::Args<A>) -> SysResult {
         let (kind, source) = (optional(t, kind)?, optional(t, source)?);
         let mut options = vec![0u8; OPTIONS];
         if !data.is_null() && t.mem.read_some(data.addr(), &mut options) == 0 {
@@ -58,7 +60,7 @@ impl Syscall for Umount {
 pub struct Umount2;
 impl Syscall for Umount2 {
     const SPEC: Spec = Spec { name: "umount2", x64: Some(166), i386: Some(52), support: Full };
-    type Args<A: Abi> = (Str, Hex);
+    type Args<A: Abi> = (Str, UmountFlags);
     fn call<A: Abi>(t: &mut Task, (target, flags): Self::Args<A>) -> SysResult {
         umount(t, target, flags.0)
     }
@@ -79,7 +81,7 @@ impl Syscall for PivotRoot {
 pub struct Unshare;
 impl Syscall for Unshare {
     const SPEC: Spec = Spec { name: "unshare", x64: Some(272), i386: Some(310), support: Full };
-    type Args<A: Abi> = (Hex,);
+    type Args<A: Abi> = (CloneWord,);
     fn call<A: Abi>(_: &mut Task, (flags,): Self::Args<A>) -> SysResult {
         sys(libc::SYS_unshare, [flags.0.into()])
     }
@@ -89,7 +91,7 @@ impl Syscall for Unshare {
 pub struct Setns;
 impl Syscall for Setns {
     const SPEC: Spec = Spec { name: "setns", x64: Some(308), i386: Some(346), support: Full };
-    type Args<A: Abi> = (Fd, Hex);
+    type Args<A: Abi> = (Fd, CloneWord);
     fn call<A: Abi>(t: &mut Task, (fd, kind): Self::Args<A>) -> SysResult {
         sys(libc::SYS_setns, [int(t.fd(fd)?), kind.0.into()])
     }

@@ -1,10 +1,10 @@
 //! Who may do what with a file: mode, owner, access, umask.
 
+use super::show::{AccessFlags, AccessMode, AtFlags};
 use super::sys::{int, sys};
-use super::{Arg, Fd, Hex, Octal, Regs, Spec, Str, Support::Full, Syscall};
+use super::{Arg, Fd, Octal, Regs, Returns, Spec, Str, Support::Full, Syscall, View};
 use crate::abi::Abi;
 use crate::errno::{Errno, SysResult};
-use crate::mem::GuestMem;
 use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
@@ -24,7 +24,7 @@ impl Arg for Id {
             false => Self(v),
         }
     }
-    fn show(&self, _: &GuestMem, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}", self.0 as i32)
     }
 }
@@ -68,7 +68,7 @@ const SYS_FCHMODAT2: i64 = 452;
 pub struct FchmodAt2;
 impl Syscall for FchmodAt2 {
     const SPEC: Spec = Spec { name: "fchmodat2", x64: Some(452), i386: Some(452), support: Full };
-    type Args<A: Abi> = (Fd, Str, Octal, Hex);
+    type Args<A: Abi> = (Fd, Str, Octal, AtFlags);
     fn call<A: Abi>(t: &mut Task, (dir, path, mode, flags): Self::Args<A>) -> SysResult {
         let p = t.path_to(dir, path, Last::of_flags(flags.0))?;
         sys(SYS_FCHMODAT2, [p.dir_arg(), p.arg(), mode.0.into(), flags.0.into()])
@@ -144,9 +144,9 @@ impl Syscall for Lchown32 {
 pub struct FchownAt;
 impl Syscall for FchownAt {
     const SPEC: Spec = Spec { name: "fchownat", x64: Some(260), i386: Some(298), support: Full };
-    type Args<A: Abi> = (Fd, Str, u32, u32, i32);
+    type Args<A: Abi> = (Fd, Str, u32, u32, AtFlags);
     fn call<A: Abi>(t: &mut Task, (dir, path, uid, gid, flags): Self::Args<A>) -> SysResult {
-        chown(t, dir, path, uid, gid, flags)
+        chown(t, dir, path, uid, gid, flags.0 as i32)
     }
 }
 
@@ -165,7 +165,7 @@ fn access(t: &Task, dir: Fd, path: Str, mode: u32, flags: u32) -> SysResult {
 pub struct Access;
 impl Syscall for Access {
     const SPEC: Spec = Spec { name: "access", x64: Some(21), i386: Some(33), support: Full };
-    type Args<A: Abi> = (Str, Octal);
+    type Args<A: Abi> = (Str, AccessMode);
     fn call<A: Abi>(t: &mut Task, (path, mode): Self::Args<A>) -> SysResult {
         access(t, Fd::CWD, path, mode.0, 0)
     }
@@ -175,7 +175,7 @@ impl Syscall for Access {
 pub struct FaccessAt;
 impl Syscall for FaccessAt {
     const SPEC: Spec = Spec { name: "faccessat", x64: Some(269), i386: Some(307), support: Full };
-    type Args<A: Abi> = (Fd, Str, Octal);
+    type Args<A: Abi> = (Fd, Str, AccessMode);
     fn call<A: Abi>(t: &mut Task, (dir, path, mode): Self::Args<A>) -> SysResult {
         access(t, dir, path, mode.0, 0)
     }
@@ -185,7 +185,7 @@ impl Syscall for FaccessAt {
 pub struct FaccessAt2;
 impl Syscall for FaccessAt2 {
     const SPEC: Spec = Spec { name: "faccessat2", x64: Some(439), i386: Some(439), support: Full };
-    type Args<A: Abi> = (Fd, Str, Octal, Hex);
+    type Args<A: Abi> = (Fd, Str, AccessMode, AccessFlags);
     fn call<A: Abi>(t: &mut Task, (dir, path, mode, flags): Self::Args<A>) -> SysResult {
         access(t, dir, path, mode.0, flags.0)
     }
@@ -195,6 +195,7 @@ impl Syscall for FaccessAt2 {
 pub struct Umask;
 impl Syscall for Umask {
     const SPEC: Spec = Spec { name: "umask", x64: Some(95), i386: Some(60), support: Full };
+    const RETURNS: Returns = Returns::Mode;
     type Args<A: Abi> = (Octal,);
     fn call<A: Abi>(_: &mut Task, (mask,): Self::Args<A>) -> SysResult {
         sys(libc::SYS_umask, [mask.0.into()])

@@ -1,8 +1,9 @@
 //! Pipes, and moving data between descriptors without copying it: splice, tee, vmsplice, sendfile, copy_file_range.
 
 use super::flags;
+use super::show::{In, NewFdFlags, Out, SpliceFlags, Vectors};
 use super::sys::{int, opt_ptr_mut, ptr_mut, sys, wait};
-use super::{Fd, Hex, Octal, Restart, Spec, Support::Full, Syscall};
+use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord};
 use crate::errno::{Errno, SysResult};
 use crate::mem::{Access, BAD_ADDRESS};
@@ -27,8 +28,8 @@ fn pipe<A: Abi>(t: &Task, out: GuestPtr<A, [i32; 2]>, flags: u32) -> SysResult {
 pub struct Pipe;
 impl Syscall for Pipe {
     const SPEC: Spec = Spec { name: "pipe", x64: Some(22), i386: Some(42), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, [i32; 2]>,);
-    fn call<A: Abi>(t: &mut Task, (out,): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Out<A, [i32; 2]>,);
+    fn call<A: Abi>(t: &mut Task, (Out(out, _),): Self::Args<A>) -> SysResult {
         pipe(t, out, 0)
     }
 }
@@ -37,8 +38,8 @@ impl Syscall for Pipe {
 pub struct Pipe2;
 impl Syscall for Pipe2 {
     const SPEC: Spec = Spec { name: "pipe2", x64: Some(293), i386: Some(331), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, [i32; 2]>, Octal);
-    fn call<A: Abi>(t: &mut Task, (out, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Out<A, [i32; 2]>, NewFdFlags);
+    fn call<A: Abi>(t: &mut Task, (Out(out, _), flags): Self::Args<A>) -> SysResult {
         pipe(t, out, flags.0)
     }
 }
@@ -69,8 +70,8 @@ fn with_offsets<A: Abi, const N: usize>(t: &mut Task, at: [GuestPtr<A, i64>; N],
 pub struct Splice;
 impl Syscall for Splice {
     const SPEC: Spec = Spec { name: "splice", x64: Some(275), i386: Some(313), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, i64>, Fd, GuestPtr<A, i64>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (from, from_at, to, to_at, len, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, In<A, i64>, Fd, In<A, i64>, u64, SpliceFlags);
+    fn call<A: Abi>(t: &mut Task, (from, In(from_at, _), to, In(to_at, _), len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
         with_offsets(t, [from_at, to_at], |t, [f, o]| wait(t, Restart::Sys, libc::SYS_splice, [int(from), f, int(to), o, len, flags.0.into()]))
     }
@@ -80,7 +81,7 @@ impl Syscall for Splice {
 pub struct Tee;
 impl Syscall for Tee {
     const SPEC: Spec = Spec { name: "tee", x64: Some(276), i386: Some(315), support: Full };
-    type Args<A: Abi> = (Fd, Fd, u64, Hex);
+    type Args<A: Abi> = (Fd, Fd, u64, SpliceFlags);
     fn call<A: Abi>(t: &mut Task, (from, to, len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
         wait(t, Restart::Sys, libc::SYS_tee, [int(from), int(to), len, flags.0.into()])
@@ -91,8 +92,8 @@ impl Syscall for Tee {
 pub struct Vmsplice;
 impl Syscall for Vmsplice {
     const SPEC: Spec = Spec { name: "vmsplice", x64: Some(278), i386: Some(316), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, iov, count, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Vectors<A>, SpliceFlags);
+    fn call<A: Abi>(t: &mut Task, (fd, Vectors(iov, count), flags): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let mode = sys(libc::SYS_fcntl, [int(fd), libc::F_GETFL as u64])?;
         let access = if mode as i32 & libc::O_ACCMODE == libc::O_RDONLY { Access::Write } else { Access::Read };
@@ -105,8 +106,8 @@ impl Syscall for Vmsplice {
 pub struct Sendfile;
 impl Syscall for Sendfile {
     const SPEC: Spec = Spec { name: "sendfile", x64: Some(40), i386: Some(187), support: Full };
-    type Args<A: Abi> = (Fd, Fd, GuestPtr<A, A::Word>, u64);
-    fn call<A: Abi>(t: &mut Task, (to, from, at, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Fd, In<A, A::Word>, u64);
+    fn call<A: Abi>(t: &mut Task, (to, from, In(at, _), count): Self::Args<A>) -> SysResult {
         let (to, from) = (t.fd(to)?, t.fd(from)?);
         let mut offset = t.mem.read_opt(at)?.map(GuestWord::signed);
         let result = wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), opt_ptr_mut(offset.as_mut()), count])?;
@@ -124,8 +125,8 @@ impl Syscall for Sendfile {
 pub struct Sendfile64;
 impl Syscall for Sendfile64 {
     const SPEC: Spec = Spec { name: "sendfile64", x64: None, i386: Some(239), support: Full };
-    type Args<A: Abi> = (Fd, Fd, GuestPtr<A, i64>, u64);
-    fn call<A: Abi>(t: &mut Task, (to, from, at, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Fd, In<A, i64>, u64);
+    fn call<A: Abi>(t: &mut Task, (to, from, In(at, _), count): Self::Args<A>) -> SysResult {
         let (to, from) = (t.fd(to)?, t.fd(from)?);
         with_offsets(t, [at], |t, [o]| wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), o, count]))
     }
@@ -135,8 +136,8 @@ impl Syscall for Sendfile64 {
 pub struct CopyFileRange;
 impl Syscall for CopyFileRange {
     const SPEC: Spec = Spec { name: "copy_file_range", x64: Some(326), i386: Some(377), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, i64>, Fd, GuestPtr<A, i64>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (from, from_at, to, to_at, len, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, In<A, i64>, Fd, In<A, i64>, u64, Hex);
+    fn call<A: Abi>(t: &mut Task, (from, In(from_at, _), to, In(to_at, _), len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
         with_offsets(t, [from_at, to_at], |t, [f, o]| wait(t, Restart::Sys, libc::SYS_copy_file_range, [int(from), f, int(to), o, len, flags.0.into()]))
     }

@@ -2,10 +2,13 @@
 //!
 //! Both host calls count the remaining time down in our copy, so a call that goes on after an interruption waits for the rest only.
 
+use core::fmt;
+
 use forklift_x86::GuestAddr;
 
+use super::show::{In, PollEvents, Sec, SigSet, Usec};
 use super::sys::{opt_ptr, opt_ptr_mut, ptr, ptr_mut, wait};
-use super::{Restart, Spec, Support::Full, Syscall};
+use super::{Arg, Regs, Restart, Spec, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -20,6 +23,35 @@ guest_struct! {
         fd: i32,
         events: i16,
         revents: i16,
+    }
+}
+
+/// An array of `struct pollfd` and its length. What came of each is shown when the call has returned.
+pub struct Polled<A>(GuestPtr<A, PollFd>, u32);
+
+impl<A> Arg for Polled<A> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r), u32::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: u32 = 32;
+        match v.mem.read_array(self.0, self.1.min(SHOWN) as usize) {
+            Ok(fds) if !self.0.is_null() => {
+                f.write_str("[")?;
+                for (i, p) in fds.iter().enumerate() {
+                    let (fd, events, revents) = (p.fd, p.events as u16, p.revents as u16);
+                    write!(f, "{}{{fd={fd}, events={}", if i > 0 { ", " } else { "" }, PollEvents(events.into()))?;
+                    match v.value() {
+                        Some(n) if n > 0 && revents != 0 => write!(f, ", revents={}}}", PollEvents(revents.into()))?,
+                        _ => f.write_str("}")?,
+                    }
+                }
+                f.write_str(if self.1 > SHOWN { ", ...]" } else { "]" })?;
+            }
+            _ => write!(f, "{:?}", self.0)?,
+        }
+        write!(f, ", {}", self.1)
     }
 }
 
@@ -70,8 +102,8 @@ fn max_files() -> u64 {
 pub struct Poll;
 impl Syscall for Poll {
     const SPEC: Spec = Spec { name: "poll", x64: Some(7), i386: Some(168), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, PollFd>, u32, i32);
-    fn call<A: Abi>(t: &mut Task, (fds, count, ms): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Polled<A>, i32);
+    fn call<A: Abi>(t: &mut Task, (Polled(fds, count), ms): Self::Args<A>) -> SysResult {
         let mut timeout = (ms >= 0).then(|| libc::timespec { tv_sec: (ms / 1000).into(), tv_nsec: i64::from(ms % 1000) * 1_000_000 });
         poll(t, fds, count, &mut timeout, None)
     }
@@ -96,8 +128,8 @@ fn ppoll<A: Abi, T: TimePair>(t: &mut Task, fds: GuestPtr<A, PollFd>, count: u32
 pub struct Ppoll;
 impl Syscall for Ppoll {
     const SPEC: Spec = Spec { name: "ppoll", x64: Some(271), i386: Some(309), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, PollFd>, u32, GuestPtr<A, A::Timespec>, GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (fds, count, timeout, set, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Polled<A>, In<A, A::Timespec, Sec>, In<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (Polled(fds, count), In(timeout, _), In(set, _), size): Self::Args<A>) -> SysResult {
         ppoll(t, fds, count, timeout, set, size)
     }
 }
@@ -106,8 +138,8 @@ impl Syscall for Ppoll {
 pub struct PpollTime64;
 impl Syscall for PpollTime64 {
     const SPEC: Spec = Spec { name: "ppoll_time64", x64: None, i386: Some(414), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, PollFd>, u32, GuestPtr<A, KernelTimespec>, GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (fds, count, timeout, set, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Polled<A>, In<A, KernelTimespec, Sec>, In<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (Polled(fds, count), In(timeout, _), In(set, _), size): Self::Args<A>) -> SysResult {
         ppoll(t, fds, count, timeout, set, size)
     }
 }
@@ -173,8 +205,8 @@ impl Syscall for Select {
 pub struct NewSelect;
 impl Syscall for NewSelect {
     const SPEC: Spec = Spec { name: "_newselect", x64: None, i386: Some(142), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, A::Timeval>);
-    fn call<A: Abi>(t: &mut Task, (count, r, w, x, timeout): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, In<A, A::Timeval, Usec>);
+    fn call<A: Abi>(t: &mut Task, (count, r, w, x, In(timeout, _)): Self::Args<A>) -> SysResult {
         select_timeval(t, count, [r, w, x], timeout)
     }
 }
@@ -194,8 +226,8 @@ fn pselect<A: Abi, T: TimePair>(t: &mut Task, count: i32, sets: Sets<A>, at: Gue
 pub struct Pselect6;
 impl Syscall for Pselect6 {
     const SPEC: Spec = Spec { name: "pselect6", x64: Some(270), i386: Some(308), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, A::Timespec>, GuestPtr<A, [A::Word; 2]>);
-    fn call<A: Abi>(t: &mut Task, (count, r, w, x, timeout, sig): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, In<A, A::Timespec, Sec>, GuestPtr<A, [A::Word; 2]>);
+    fn call<A: Abi>(t: &mut Task, (count, r, w, x, In(timeout, _), sig): Self::Args<A>) -> SysResult {
         pselect(t, count, [r, w, x], timeout, sig)
     }
 }
@@ -204,8 +236,8 @@ impl Syscall for Pselect6 {
 pub struct Pselect6Time64;
 impl Syscall for Pselect6Time64 {
     const SPEC: Spec = Spec { name: "pselect6_time64", x64: None, i386: Some(413), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, KernelTimespec>, GuestPtr<A, [A::Word; 2]>);
-    fn call<A: Abi>(t: &mut Task, (count, r, w, x, timeout, sig): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, In<A, KernelTimespec, Sec>, GuestPtr<A, [A::Word; 2]>);
+    fn call<A: Abi>(t: &mut Task, (count, r, w, x, In(timeout, _), sig): Self::Args<A>) -> SysResult {
         pselect(t, count, [r, w, x], timeout, sig)
     }
 }

@@ -4,11 +4,11 @@ use std::ffi::CString;
 
 use forklift_x86::GuestAddr;
 
-use super::{Arg, Fd, Hex, Regs, Restart, Spec, Str, Support, Support::Full, Syscall};
+use super::show::{AtFlags, CloneFlags, IdType, Out, Strings, WaitOptions, WaitStatus};
+use super::{Arg, Fd, Regs, Restart, Sig, Spec, Str, Support, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, GuestWord};
 use crate::clone::{CloneArgs, MAX_PID_NS_LEVEL};
 use crate::errno::{Errno, SysResult};
-use crate::mem::GuestMem;
 use crate::signal::info::{Info, InfoBytes};
 use crate::table;
 use crate::task::Task;
@@ -30,8 +30,26 @@ impl Arg for TlsAndChild {
         let (a, b) = (GuestAddr::new(r.word()), GuestAddr::new(r.word()));
         if r.is_32() { Self { tls: a, child: b } } else { Self { tls: b, child: a } }
     }
-    fn show(&self, _: &GuestMem, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "tls {}, child_tid {}", self.tls, self.child)
+    fn show(&self, _: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "child_tid={:#x}, tls={:#x}", self.child.get(), self.tls.get())
+    }
+}
+
+/// Flags of clone(2), with the signal of the child's end in the lowest byte.
+#[derive(Clone, Copy, Debug)]
+pub struct CloneWord(pub u32);
+
+impl Arg for CloneWord {
+    fn take(r: &mut Regs) -> Self {
+        Self(r.word() as u32)
+    }
+    fn show(&self, _: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (flags, sig) = (u64::from(self.0) & !CSIGNAL, Sig((u64::from(self.0) & CSIGNAL) as i32));
+        match (flags, sig.0) {
+            (_, 0) => write!(f, "{}", CloneFlags(flags)),
+            (0, _) => write!(f, "{sig}"),
+            _ => write!(f, "{}|{sig}", CloneFlags(flags)),
+        }
     }
 }
 
@@ -42,7 +60,7 @@ const CLONE_VM: &str = "with CLONE_VM alone, exit(2) of the parent's last thread
 pub struct Clone;
 impl Syscall for Clone {
     const SPEC: Spec = Spec { name: "clone", x64: Some(56), i386: Some(120), support: Support::Partial(CLONE_VM) };
-    type Args<A: Abi> = (Hex, GuestAddr, GuestAddr, TlsAndChild);
+    type Args<A: Abi> = (CloneWord, GuestAddr, GuestAddr, TlsAndChild);
     fn call<A: Abi>(t: &mut Task, (flags, stack, parent_tid, rest): Self::Args<A>) -> SysResult {
         let flags = u64::from(flags.0);
         let args = CloneArgs {
@@ -164,8 +182,8 @@ fn strings<A: Abi>(t: &Task, p: GuestPtr<A, A::Word>) -> SysResult<Vec<CString>>
 pub struct Execve;
 impl Syscall for Execve {
     const SPEC: Spec = Spec { name: "execve", x64: Some(59), i386: Some(11), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, A::Word>, GuestPtr<A, A::Word>);
-    fn call<A: Abi>(t: &mut Task, (path, argv, envp): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Strings<A>, Strings<A>);
+    fn call<A: Abi>(t: &mut Task, (path, Strings(argv), Strings(envp)): Self::Args<A>) -> SysResult {
         let path = t.mem.read_path(path.0)?;
         let (argv, envp) = (strings(t, argv)?, strings(t, envp)?);
         let path = t.host_exec_path(Fd::CWD, path, false)?;
@@ -177,8 +195,8 @@ impl Syscall for Execve {
 pub struct Execveat;
 impl Syscall for Execveat {
     const SPEC: Spec = Spec { name: "execveat", x64: Some(322), i386: Some(358), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, A::Word>, GuestPtr<A, A::Word>, Hex);
-    fn call<A: Abi>(t: &mut Task, (dir, path, argv, envp, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, Strings<A>, Strings<A>, AtFlags);
+    fn call<A: Abi>(t: &mut Task, (dir, path, Strings(argv), Strings(envp), flags): Self::Args<A>) -> SysResult {
         let flags = flags.0 as i32;
         if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
             return Err(Errno::EINVAL);
@@ -228,8 +246,8 @@ fn wait4<A: Abi>(t: &mut Task, pid: i32, status: GuestPtr<A, i32>, options: i32,
 pub struct Wait4;
 impl Syscall for Wait4 {
     const SPEC: Spec = Spec { name: "wait4", x64: Some(61), i386: Some(114), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, i32>, i32, GuestPtr<A, Usage<A>>);
-    fn call<A: Abi>(t: &mut Task, (pid, status, options, usage): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, i32, WaitStatus>, WaitOptions, GuestPtr<A, Usage<A>>);
+    fn call<A: Abi>(t: &mut Task, (pid, Out(status, _), WaitOptions(options), usage): Self::Args<A>) -> SysResult {
         wait4(t, pid, status, options, usage)
     }
 }
@@ -238,8 +256,8 @@ impl Syscall for Wait4 {
 pub struct Waitpid;
 impl Syscall for Waitpid {
     const SPEC: Spec = Spec { name: "waitpid", x64: None, i386: Some(7), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, i32>, i32);
-    fn call<A: Abi>(t: &mut Task, (pid, status, options): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, i32, WaitStatus>, WaitOptions);
+    fn call<A: Abi>(t: &mut Task, (pid, Out(status, _), WaitOptions(options)): Self::Args<A>) -> SysResult {
         wait4(t, pid, status, options, GuestPtr::new(GuestAddr::default()))
     }
 }
@@ -248,8 +266,8 @@ impl Syscall for Waitpid {
 pub struct Waitid;
 impl Syscall for Waitid {
     const SPEC: Spec = Spec { name: "waitid", x64: Some(247), i386: Some(284), support: Full };
-    type Args<A: Abi> = (i32, i32, GuestPtr<A, InfoBytes>, i32, GuestPtr<A, Usage<A>>);
-    fn call<A: Abi>(t: &mut Task, (kind, id, out, options, usage): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (IdType, i32, GuestPtr<A, InfoBytes>, WaitOptions, GuestPtr<A, Usage<A>>);
+    fn call<A: Abi>(t: &mut Task, (IdType(kind), id, out, WaitOptions(options), usage): Self::Args<A>) -> SysResult {
         let (mut info, mut u) = (Info([0; 128]), [0u64; 18]);
         let args = [kind as u64, id as u64, info.0.as_mut_ptr() as u64, options as u32 as u64, (&raw mut u) as u64, 0];
         // SAFETY: both results are ours.

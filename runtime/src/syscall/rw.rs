@@ -2,11 +2,12 @@
 
 use core::fmt;
 
+use super::show::{Bytes, Filled, FilledVectors, Out, RwFlags, Vectors, Whence};
 use super::sys::{int, sys, wait};
-use super::{Arg, Fd, Hex, Regs, Restart, Spec, Split64, Support::Full, Syscall};
+use super::{Arg, Fd, Regs, Restart, Spec, Split64, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
-use crate::mem::{Access, GuestMem};
+use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
 
@@ -21,7 +22,7 @@ impl Arg for Pos {
         let (low, high) = (r.word(), r.word());
         Self(if r.is_32() { low | high << 32 } else { low } as i64)
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
 }
@@ -35,8 +36,8 @@ const fn host_pos(pos: i64) -> SysResult<[u64; 2]> {
 pub struct Pread64;
 impl Syscall for Pread64 {
     const SPEC: Spec = Spec { name: "pread64", x64: Some(17), i386: Some(180), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Split64);
-    fn call<A: Abi>(t: &mut Task, (fd, buf, count, pos): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Filled<A>, Split64);
+    fn call<A: Abi>(t: &mut Task, (fd, Filled(buf, count), pos): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let b = t.mem.host_buf(buf.addr(), count, Access::Write)?;
         wait(t, Restart::Sys, libc::SYS_pread64, [int(fd), b.ptr as u64, b.len as u64, pos.0])
@@ -47,8 +48,8 @@ impl Syscall for Pread64 {
 pub struct Pwrite64;
 impl Syscall for Pwrite64 {
     const SPEC: Spec = Spec { name: "pwrite64", x64: Some(18), i386: Some(181), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Split64);
-    fn call<A: Abi>(t: &mut Task, (fd, buf, count, pos): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Bytes<A>, Split64);
+    fn call<A: Abi>(t: &mut Task, (fd, Bytes(buf, count), pos): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let b = t.mem.host_buf(buf.addr(), count, Access::Read)?;
         wait(t, Restart::Sys, libc::SYS_pwrite64, [int(fd), b.ptr as u64, b.len as u64, pos.0])
@@ -68,8 +69,8 @@ fn vectors<A: Abi>(t: &mut Task, nr: i64, fd: Fd, iov: GuestPtr<A, u8>, count: u
 pub struct Readv;
 impl Syscall for Readv {
     const SPEC: Spec = Spec { name: "readv", x64: Some(19), i386: Some(145), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, iov, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, FilledVectors<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, FilledVectors(iov, count)): Self::Args<A>) -> SysResult {
         vectors(t, libc::SYS_readv, fd, iov, count, Access::Write, [0; 3])
     }
 }
@@ -78,8 +79,8 @@ impl Syscall for Readv {
 pub struct Writev;
 impl Syscall for Writev {
     const SPEC: Spec = Spec { name: "writev", x64: Some(20), i386: Some(146), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, iov, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Vectors<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Vectors(iov, count)): Self::Args<A>) -> SysResult {
         vectors(t, libc::SYS_writev, fd, iov, count, Access::Read, [0; 3])
     }
 }
@@ -88,8 +89,8 @@ impl Syscall for Writev {
 pub struct Preadv;
 impl Syscall for Preadv {
     const SPEC: Spec = Spec { name: "preadv", x64: Some(295), i386: Some(333), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos);
-    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, FilledVectors<A>, Pos);
+    fn call<A: Abi>(t: &mut Task, (fd, FilledVectors(iov, count), pos): Self::Args<A>) -> SysResult {
         let [low, high] = host_pos(pos.0)?;
         vectors(t, libc::SYS_preadv, fd, iov, count, Access::Write, [low, high, 0])
     }
@@ -99,8 +100,8 @@ impl Syscall for Preadv {
 pub struct Pwritev;
 impl Syscall for Pwritev {
     const SPEC: Spec = Spec { name: "pwritev", x64: Some(296), i386: Some(334), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos);
-    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Vectors<A>, Pos);
+    fn call<A: Abi>(t: &mut Task, (fd, Vectors(iov, count), pos): Self::Args<A>) -> SysResult {
         let [low, high] = host_pos(pos.0)?;
         vectors(t, libc::SYS_pwritev, fd, iov, count, Access::Read, [low, high, 0])
     }
@@ -110,8 +111,8 @@ impl Syscall for Pwritev {
 pub struct Preadv2;
 impl Syscall for Preadv2 {
     const SPEC: Spec = Spec { name: "preadv2", x64: Some(327), i386: Some(378), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, FilledVectors<A>, Pos, RwFlags);
+    fn call<A: Abi>(t: &mut Task, (fd, FilledVectors(iov, count), pos, flags): Self::Args<A>) -> SysResult {
         let [low, high] = [pos.0 as u64, 0];
         vectors(t, libc::SYS_preadv2, fd, iov, count, Access::Write, [low, high, flags.0.into()])
     }
@@ -121,8 +122,8 @@ impl Syscall for Preadv2 {
 pub struct Pwritev2;
 impl Syscall for Pwritev2 {
     const SPEC: Spec = Spec { name: "pwritev2", x64: Some(328), i386: Some(379), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Pos, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, iov, count, pos, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Vectors<A>, Pos, RwFlags);
+    fn call<A: Abi>(t: &mut Task, (fd, Vectors(iov, count), pos, flags): Self::Args<A>) -> SysResult {
         let [low, high] = [pos.0 as u64, 0];
         vectors(t, libc::SYS_pwritev2, fd, iov, count, Access::Read, [low, high, flags.0.into()])
     }
@@ -141,8 +142,8 @@ fn seek<A: Abi>(t: &Task, fd: Fd, offset: i64, whence: u32) -> SysResult {
 pub struct Lseek;
 impl Syscall for Lseek {
     const SPEC: Spec = Spec { name: "lseek", x64: Some(8), i386: Some(19), support: Full };
-    type Args<A: Abi> = (Fd, i64, u32);
-    fn call<A: Abi>(t: &mut Task, (fd, offset, whence): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, i64, Whence);
+    fn call<A: Abi>(t: &mut Task, (fd, offset, Whence(whence)): Self::Args<A>) -> SysResult {
         seek::<A>(t, fd, offset, whence)
     }
 }
@@ -151,8 +152,8 @@ impl Syscall for Lseek {
 pub struct Llseek;
 impl Syscall for Llseek {
     const SPEC: Spec = Spec { name: "_llseek", x64: None, i386: Some(140), support: Full };
-    type Args<A: Abi> = (Fd, u32, u32, GuestPtr<A, u64>, u32);
-    fn call<A: Abi>(t: &mut Task, (fd, high, low, result, whence): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, u32, u32, Out<A, u64>, Whence);
+    fn call<A: Abi>(t: &mut Task, (fd, high, low, Out(result, _), Whence(whence)): Self::Args<A>) -> SysResult {
         if whence > 4 {
             return Err(Errno::EINVAL);
         }

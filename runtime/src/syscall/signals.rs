@@ -1,12 +1,16 @@
 //! Signals. Masks, pending sets and waits are the host's (see [`crate::signal`]); actions, frames and alternate stacks are ours.
 
+use core::fmt;
+
 use forklift_x86::{Gpr, GuestAddr};
 
-use super::{Restart, Sig, Spec, Support::Full, Syscall};
+use super::show::{In, Out, Sec, ShowAs, SigFlags, SigHow, SigSet, StackFlags};
+use super::{Arg, Regs, Restart, Sig, Spec, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
+use crate::mem::GuestMem;
 use crate::signal::action::{Action, UNBLOCKABLE, bit, check, sa};
 use crate::signal::info::{Info, InfoBytes};
 use crate::signal::{AltStack, ss};
@@ -41,10 +45,52 @@ table![
 /// `sizeof(sigset_t)` of the kernel.
 const SET: u64 = 8;
 
+/// A pointer to an action that the call reads.
+pub struct ActionIn<A>(GuestPtr<A, u8>);
+
+/// A pointer to an action that the call fills.
+pub struct ActionOut<A>(GuestPtr<A, u8>);
+
+fn show_action<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(a) = (!p.is_null()).then(|| read_action(mem, p).ok()).flatten() else { return write!(f, "{p:?}") };
+    match a.handler {
+        0 => f.write_str("{sa_handler=SIG_DFL")?,
+        1 => f.write_str("{sa_handler=SIG_IGN")?,
+        h if a.flags & sa::SIGINFO != 0 => write!(f, "{{sa_sigaction={h:#x}")?,
+        h => write!(f, "{{sa_handler={h:#x}")?,
+    }
+    f.write_str(", sa_mask=")?;
+    SigSet::show_as(&a.mask, f)?;
+    write!(f, ", sa_flags={}", SigFlags(a.flags as u32))?;
+    if a.restorer != 0 { write!(f, ", sa_restorer={:#x}}}", a.restorer) } else { f.write_str("}") }
+}
+
+impl<A: Abi> Arg for ActionIn<A> {
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_action(v.mem, self.0, f)
+    }
+}
+
+impl<A: Abi> Arg for ActionOut<A> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match v.value() {
+            Some(_) => show_action(v.mem, self.0, f),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 /// Actions are words in both ABIs: `{handler, flags, restorer, mask}`, the mask always of 64 bits.
-fn read_action<A: Abi>(t: &Task, p: GuestPtr<A, u8>) -> SysResult<Action> {
-    let w: [A::Word; 3] = t.mem.read(p.cast())?;
-    let mask: u64 = t.mem.read(p.offset::<u64>(3 * A::WORD))?;
+fn read_action<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>) -> SysResult<Action> {
+    let w: [A::Word; 3] = mem.read(p.cast())?;
+    let mask: u64 = mem.read(p.offset::<u64>(3 * A::WORD))?;
     let [handler, flags, restorer] = w.map(Into::into);
     Ok(Action { handler, flags, restorer, mask: mask & !UNBLOCKABLE })
 }
@@ -68,12 +114,12 @@ fn change_action(t: &Task, sig: i32, new: Option<Action>) -> SysResult<Action> {
 pub struct RtSigaction;
 impl Syscall for RtSigaction {
     const SPEC: Spec = Spec { name: "rt_sigaction", x64: Some(13), i386: Some(174), support: Full };
-    type Args<A: Abi> = (Sig, GuestPtr<A, u8>, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (sig, new, old, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Sig, ActionIn<A>, ActionOut<A>, u64);
+    fn call<A: Abi>(t: &mut Task, (sig, ActionIn(new), ActionOut(old), size): Self::Args<A>) -> SysResult {
         if size != SET {
             return Err(Errno::EINVAL);
         }
-        let new = new.non_null().map(|p| read_action(t, p)).transpose()?;
+        let new = new.non_null().map(|p| read_action(&t.mem, p)).transpose()?;
         let was = change_action(t, sig.0, new)?;
         if !old.is_null() {
             write_action(t, old, &was)?;
@@ -103,8 +149,8 @@ fn change_mask(t: &mut Task, how: i32, set: u64) -> SysResult<()> {
 pub struct RtSigprocmask;
 impl Syscall for RtSigprocmask {
     const SPEC: Spec = Spec { name: "rt_sigprocmask", x64: Some(14), i386: Some(175), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u64>, GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (how, new, old, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (SigHow, In<A, u64, SigSet>, Out<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (SigHow(how), In(new, _), Out(old, _), size): Self::Args<A>) -> SysResult {
         if size != SET {
             return Err(Errno::EINVAL);
         }
@@ -129,8 +175,8 @@ fn pending(t: &Task) -> SysResult<u64> {
 pub struct RtSigpending;
 impl Syscall for RtSigpending {
     const SPEC: Spec = Spec { name: "rt_sigpending", x64: Some(127), i386: Some(176), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (out, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Out<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (Out(out, _), size): Self::Args<A>) -> SysResult {
         if size > SET {
             return Err(Errno::EINVAL);
         }
@@ -168,8 +214,8 @@ fn timed_wait<A: Abi, T: TimePair>(t: &mut Task, set: GuestPtr<A, u64>, out: Gue
 pub struct RtSigtimedwait;
 impl Syscall for RtSigtimedwait {
     const SPEC: Spec = Spec { name: "rt_sigtimedwait", x64: Some(128), i386: Some(177), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u64>, GuestPtr<A, InfoBytes>, GuestPtr<A, A::Timespec>, u64);
-    fn call<A: Abi>(t: &mut Task, (set, info, timeout, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (In<A, u64, SigSet>, GuestPtr<A, InfoBytes>, In<A, A::Timespec, Sec>, u64);
+    fn call<A: Abi>(t: &mut Task, (In(set, _), info, In(timeout, _), size): Self::Args<A>) -> SysResult {
         timed_wait(t, set, info, timeout, size)
     }
 }
@@ -178,8 +224,8 @@ impl Syscall for RtSigtimedwait {
 pub struct RtSigtimedwait64;
 impl Syscall for RtSigtimedwait64 {
     const SPEC: Spec = Spec { name: "rt_sigtimedwait_time64", x64: None, i386: Some(421), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u64>, GuestPtr<A, InfoBytes>, GuestPtr<A, KernelTimespec>, u64);
-    fn call<A: Abi>(t: &mut Task, (set, info, timeout, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (In<A, u64, SigSet>, GuestPtr<A, InfoBytes>, In<A, KernelTimespec, Sec>, u64);
+    fn call<A: Abi>(t: &mut Task, (In(set, _), info, In(timeout, _), size): Self::Args<A>) -> SysResult {
         timed_wait(t, set, info, timeout, size)
     }
 }
@@ -229,8 +275,8 @@ fn suspend(t: &mut Task, mask: u64) -> SysResult {
 pub struct RtSigsuspend;
 impl Syscall for RtSigsuspend {
     const SPEC: Spec = Spec { name: "rt_sigsuspend", x64: Some(130), i386: Some(179), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u64>, u64);
-    fn call<A: Abi>(t: &mut Task, (set, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (In<A, u64, SigSet>, u64);
+    fn call<A: Abi>(t: &mut Task, (In(set, _), size): Self::Args<A>) -> SysResult {
         if size != SET {
             return Err(Errno::EINVAL);
         }
@@ -265,12 +311,46 @@ guest_struct! {
     }
 }
 
-fn read_stack<A: Abi>(t: &Task, p: GuestPtr<A, u8>) -> SysResult<AltStack> {
+/// A pointer to an alternate stack that the call reads.
+pub struct StackIn<A>(GuestPtr<A, u8>);
+
+/// A pointer to an alternate stack that the call fills.
+pub struct StackOut<A>(GuestPtr<A, u8>);
+
+fn show_stack<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(s) = (!p.is_null()).then(|| read_stack(mem, p).ok()).flatten() else { return write!(f, "{p:?}") };
+    let sp = GuestPtr::<A, u8>::new(GuestAddr::new(s.sp));
+    write!(f, "{{ss_sp={sp:?}, ss_flags={}, ss_size={}}}", StackFlags(s.flags), s.size)
+}
+
+impl<A: Abi> Arg for StackIn<A> {
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_stack(v.mem, self.0, f)
+    }
+}
+
+impl<A: Abi> Arg for StackOut<A> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match v.value() {
+            Some(_) => show_stack(v.mem, self.0, f),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+fn read_stack<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>) -> SysResult<AltStack> {
     if A::IS_32 {
-        let s: Stack32 = t.mem.read(p.cast())?;
+        let s: Stack32 = mem.read(p.cast())?;
         return Ok(AltStack { sp: s.sp.into(), flags: s.flags, size: s.size.into() });
     }
-    let s: Stack64 = t.mem.read(p.cast())?;
+    let s: Stack64 = mem.read(p.cast())?;
     Ok(AltStack { sp: s.sp, flags: s.flags, size: s.size })
 }
 
@@ -285,13 +365,13 @@ fn write_stack<A: Abi>(t: &Task, p: GuestPtr<A, u8>, s: &AltStack) -> SysResult<
 pub struct Sigaltstack;
 impl Syscall for Sigaltstack {
     const SPEC: Spec = Spec { name: "sigaltstack", x64: Some(131), i386: Some(186), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u8>, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (StackIn<A>, StackOut<A>);
+    fn call<A: Abi>(t: &mut Task, (StackIn(new), StackOut(old)): Self::Args<A>) -> SysResult {
         const MINSIGSTKSZ: u64 = 2048;
         let sp = t.cpu().get(Gpr::Rsp);
         let was = AltStack { flags: t.altstack.reported_flags(sp), ..t.altstack };
         if let Some(p) = new.non_null() {
-            let s = read_stack(t, p)?;
+            let s = read_stack(&t.mem, p)?;
             if t.altstack.contains(sp) {
                 return Err(Errno::EPERM);
             }
@@ -416,8 +496,8 @@ const HIGH: u64 = 0xffff_ffff_0000_0000;
 pub struct Sigprocmask;
 impl Syscall for Sigprocmask {
     const SPEC: Spec = Spec { name: "sigprocmask", x64: None, i386: Some(126), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u32>, GuestPtr<A, u32>);
-    fn call<A: Abi>(t: &mut Task, (how, new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (SigHow, In<A, u32, SigSet>, Out<A, u32, SigSet>);
+    fn call<A: Abi>(t: &mut Task, (SigHow(how), In(new, _), Out(old, _)): Self::Args<A>) -> SysResult {
         let was = t.sigmask as u32;
         if let Some(set) = t.mem.read_opt(new)? {
             let keep = if how == libc::SIG_SETMASK { t.sigmask & HIGH } else { 0 };
@@ -432,8 +512,8 @@ impl Syscall for Sigprocmask {
 pub struct Sigpending;
 impl Syscall for Sigpending {
     const SPEC: Spec = Spec { name: "sigpending", x64: None, i386: Some(73), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, u32>,);
-    fn call<A: Abi>(t: &mut Task, (out,): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Out<A, u32, SigSet>,);
+    fn call<A: Abi>(t: &mut Task, (Out(out, _),): Self::Args<A>) -> SysResult {
         let set = pending(t)?;
         t.mem.write(out, set as u32)?;
         Ok(0)

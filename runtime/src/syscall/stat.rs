@@ -1,11 +1,15 @@
 //! What is known of files and file systems: stat in its four layouts, statx, statfs.
 
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::show::{AtFlags, FileMode, StatxMask};
 use super::sys::{int, ptr_mut, sys};
-use super::{Fd, Hex, Spec, Str, Support::Full, Syscall};
+use super::{Arg, Fd, Regs, Spec, Str, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
-use crate::mem::Access;
+use crate::mem::{Access, GuestMem};
 use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
@@ -47,6 +51,81 @@ fn stat_fd(t: &Task, fd: Fd) -> SysResult<libc::stat> {
 trait Layout: Pod {
     /// From the host's; EOVERFLOW where a number doesn't fit and the kernel says so.
     fn from_host(s: &libc::stat) -> SysResult<Self>;
+}
+
+/// What `--strace` shows of a file: mode, and device or size.
+type Shown = (u32, u64, i64);
+
+/// A pointer to a `struct stat` of layout `L` that the call fills.
+pub struct StatOut<A, L>(GuestPtr<A, u8>, PhantomData<L>);
+
+/// The layout of the ABI's plain calls.
+pub struct Plain;
+
+/// A layout that can be shown.
+pub trait ShowStat {
+    /// Mode, device, size.
+    fn shown<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>) -> SysResult<Shown>;
+}
+
+impl ShowStat for Plain {
+    fn shown<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>) -> SysResult<Shown> {
+        if A::IS_32 { mem.read(p.cast::<StatI386>()).map(|s| (s.mode.into(), s.rdev.into(), s.size.into())) } else { StatX64::shown(mem, p) }
+    }
+}
+
+impl ShowStat for StatX64 {
+    fn shown<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>) -> SysResult<Shown> {
+        mem.read(p.cast::<Self>()).map(|s| (s.mode, s.rdev, s.size))
+    }
+}
+
+impl ShowStat for StatLarge {
+    fn shown<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>) -> SysResult<Shown> {
+        mem.read(p.cast::<Self>()).map(|s| (s.mode, s.rdev, s.size))
+    }
+}
+
+fn show_stat((mode, rdev, size): Shown, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{{st_mode={}, ", FileMode(mode))?;
+    match mode & libc::S_IFMT {
+        libc::S_IFCHR | libc::S_IFBLK => write!(f, "st_rdev=makedev({:#x}, {:#x}), ...}}", libc::major(rdev), libc::minor(rdev)),
+        _ => write!(f, "st_size={size}, ...}}"),
+    }
+}
+
+impl<A: Abi, L: ShowStat> Arg for StatOut<A, L> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r), PhantomData)
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match v.value().and_then(|_| L::shown(v.mem, self.0).ok()) {
+            Some(shown) => show_stat(shown, f),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+/// A pointer to a `struct statx` that the call fills.
+pub struct StatxOut<A>(GuestPtr<A, u8>);
+
+impl<A> Arg for StatxOut<A> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MODE: u64 = 28;
+        const SIZE: u64 = 40;
+        let parts = || Ok::<_, Errno>((v.mem.read(self.0.offset::<u32>(0))?, v.mem.read(self.0.offset::<u16>(MODE))?, v.mem.read(self.0.offset::<u64>(SIZE))?));
+        match (v.value(), parts()) {
+            (Some(_), Ok((mask, mode, size))) => {
+                write!(f, "{{stx_mask={}, stx_mode={}, stx_size={size}, ...}}", StatxMask(mask), FileMode(mode.into()))
+            }
+            _ => write!(f, "{:?}", self.0),
+        }
+    }
 }
 
 fn put<A: Abi, L: Layout>(t: &Task, out: GuestPtr<A, u8>, st: &libc::stat) -> SysResult {
@@ -242,8 +321,8 @@ const NOFOLLOW: u32 = libc::AT_SYMLINK_NOFOLLOW as u32;
 pub struct Stat;
 impl Syscall for Stat {
     const SPEC: Spec = Spec { name: "stat", x64: Some(4), i386: Some(106), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (path, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, StatOut<A, Plain>);
+    fn call<A: Abi>(t: &mut Task, (path, StatOut(out, _)): Self::Args<A>) -> SysResult {
         put_plain(t, out, &stat_at(t, Fd::CWD, path, 0)?)
     }
 }
@@ -252,8 +331,8 @@ impl Syscall for Stat {
 pub struct Lstat;
 impl Syscall for Lstat {
     const SPEC: Spec = Spec { name: "lstat", x64: Some(6), i386: Some(107), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (path, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, StatOut<A, Plain>);
+    fn call<A: Abi>(t: &mut Task, (path, StatOut(out, _)): Self::Args<A>) -> SysResult {
         put_plain(t, out, &stat_at(t, Fd::CWD, path, NOFOLLOW)?)
     }
 }
@@ -262,8 +341,8 @@ impl Syscall for Lstat {
 pub struct Fstat;
 impl Syscall for Fstat {
     const SPEC: Spec = Spec { name: "fstat", x64: Some(5), i386: Some(108), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (fd, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, StatOut<A, Plain>);
+    fn call<A: Abi>(t: &mut Task, (fd, StatOut(out, _)): Self::Args<A>) -> SysResult {
         put_plain(t, out, &stat_fd(t, fd)?)
     }
 }
@@ -272,8 +351,8 @@ impl Syscall for Fstat {
 pub struct NewFstatAt;
 impl Syscall for NewFstatAt {
     const SPEC: Spec = Spec { name: "newfstatat", x64: Some(262), i386: None, support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u8>, Hex);
-    fn call<A: Abi>(t: &mut Task, (dir, path, out, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, StatOut<A, Plain>, AtFlags);
+    fn call<A: Abi>(t: &mut Task, (dir, path, StatOut(out, _), flags): Self::Args<A>) -> SysResult {
         put_plain(t, out, &stat_at(t, dir, path, flags.0)?)
     }
 }
@@ -312,8 +391,8 @@ impl Syscall for Oldfstat {
 pub struct Stat64;
 impl Syscall for Stat64 {
     const SPEC: Spec = Spec { name: "stat64", x64: None, i386: Some(195), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (path, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, StatOut<A, StatLarge>);
+    fn call<A: Abi>(t: &mut Task, (path, StatOut(out, _)): Self::Args<A>) -> SysResult {
         put::<A, StatLarge>(t, out, &stat_at(t, Fd::CWD, path, 0)?)
     }
 }
@@ -322,8 +401,8 @@ impl Syscall for Stat64 {
 pub struct Lstat64;
 impl Syscall for Lstat64 {
     const SPEC: Spec = Spec { name: "lstat64", x64: None, i386: Some(196), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (path, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, StatOut<A, StatLarge>);
+    fn call<A: Abi>(t: &mut Task, (path, StatOut(out, _)): Self::Args<A>) -> SysResult {
         put::<A, StatLarge>(t, out, &stat_at(t, Fd::CWD, path, NOFOLLOW)?)
     }
 }
@@ -332,8 +411,8 @@ impl Syscall for Lstat64 {
 pub struct Fstat64;
 impl Syscall for Fstat64 {
     const SPEC: Spec = Spec { name: "fstat64", x64: None, i386: Some(197), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (fd, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, StatOut<A, StatLarge>);
+    fn call<A: Abi>(t: &mut Task, (fd, StatOut(out, _)): Self::Args<A>) -> SysResult {
         put::<A, StatLarge>(t, out, &stat_fd(t, fd)?)
     }
 }
@@ -342,8 +421,8 @@ impl Syscall for Fstat64 {
 pub struct FstatAt64;
 impl Syscall for FstatAt64 {
     const SPEC: Spec = Spec { name: "fstatat64", x64: None, i386: Some(300), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u8>, Hex);
-    fn call<A: Abi>(t: &mut Task, (dir, path, out, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, StatOut<A, StatLarge>, AtFlags);
+    fn call<A: Abi>(t: &mut Task, (dir, path, StatOut(out, _), flags): Self::Args<A>) -> SysResult {
         put::<A, StatLarge>(t, out, &stat_at(t, dir, path, flags.0)?)
     }
 }
@@ -355,8 +434,8 @@ const STATX_SIZE: u64 = 256;
 pub struct Statx;
 impl Syscall for Statx {
     const SPEC: Spec = Spec { name: "statx", x64: Some(332), i386: Some(383), support: Full };
-    type Args<A: Abi> = (Fd, Str, Hex, Hex, GuestPtr<A, u8>);
-    fn call<A: Abi>(t: &mut Task, (dir, path, flags, mask, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, AtFlags, StatxMask, StatxOut<A>);
+    fn call<A: Abi>(t: &mut Task, (dir, path, flags, mask, StatxOut(out)): Self::Args<A>) -> SysResult {
         let p = match path.0.get() {
             0 if flags.0 & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?.into(),
             _ => t.path_to(dir, path, Last::of_flags(flags.0))?,

@@ -1,13 +1,12 @@
 //! `--strace`: one line per system call, written whole, to standard error or a file.
 
-use core::fmt;
 use std::collections::HashSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use forklift_x86::{GuestAddr, Mode};
 
-use super::Sig;
+use super::{Octal, Returns, Sig};
 use crate::errno::SysResult;
 
 /// Where the trace goes, if anywhere.
@@ -20,14 +19,6 @@ pub struct Strace {
 enum Out {
     Stderr,
     File(OwnedFd),
-}
-
-struct Show<'a>(&'a dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result);
-
-impl fmt::Display for Show<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0(f)
-    }
 }
 
 impl Strace {
@@ -64,21 +55,22 @@ impl Strace {
         unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) };
     }
 
-    /// The first part of a call's line. Calls that never return are written at once.
-    pub fn begin(&self, tid: i32, name: &str, args: &dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> String {
-        let line = format!("{tid} {name}({})", Show(args));
+    /// Before a call: a line for those that never return, with all that is known of their arguments.
+    pub fn begin(&self, tid: i32, name: &str, args: &[String]) {
         if matches!(name, "exit" | "exit_group" | "execve" | "execveat" | "rt_sigreturn" | "sigreturn") {
-            self.write(&format!("{line} …\n"));
+            self.write(&format!("{tid} {name}({}) …\n", args.join(", ")));
         }
-        line
     }
 
-    /// The whole line.
-    pub fn end(&self, line: String, result: SysResult) {
-        match result {
-            Ok(v) if v > 0xffff => self.write(&format!("{line} = {v:#x}\n")),
-            Ok(v) => self.write(&format!("{line} = {v}\n")),
-            Err(e) => self.write(&format!("{line} = -1 {e:?} ({e})\n")),
+    /// The line of a call that has returned.
+    pub fn end(&self, tid: i32, name: &str, args: &[String], result: SysResult, returns: Returns) {
+        let line = format!("{tid} {name}({})", args.join(", "));
+        match (result, returns) {
+            (Ok(v), Returns::Number) => self.write(&format!("{line} = {}\n", v as i64)),
+            (Ok(v), Returns::Address) => self.write(&format!("{line} = {v:#x}\n")),
+            (Ok(v), Returns::Mode) => self.write(&format!("{line} = {}\n", Octal(v as u32))),
+            (Err(e), _) if e.is_restart() => self.write(&format!("{line} = ? {e:?}\n")),
+            (Err(e), _) => self.write(&format!("{line} = -1 {e:?} ({e})\n")),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use forklift_x86::{Gpr, GuestAddr, Seg};
 
+use super::show::{ArchOp, Hexadecimal, Out, PrctlOp};
 use super::{Spec, Support, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord};
 use crate::errno::{Errno, SysResult};
@@ -47,8 +48,8 @@ impl Syscall for SetRobustList {
 pub struct GetRobustList;
 impl Syscall for GetRobustList {
     const SPEC: Spec = Spec { name: "get_robust_list", x64: Some(274), i386: Some(312), support: Support::Partial("of the calling thread only") };
-    type Args<A: Abi> = (i32, GuestPtr<A, A::Word>, GuestPtr<A, A::Word>);
-    fn call<A: Abi>(t: &mut Task, (tid, head, len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, A::Word, Hexadecimal>, Out<A, A::Word>);
+    fn call<A: Abi>(t: &mut Task, (tid, Out(head, _), Out(len, _)): Self::Args<A>) -> SysResult {
         if tid != 0 && tid != t.tid {
             // SAFETY: no pointers.
             unsafe { host::syscall(libc::SYS_tgkill, [std::process::id().into(), tid as u64, 0, 0, 0, 0]) }?;
@@ -173,8 +174,8 @@ fn write_ldt<A>(t: &mut Task, p: GuestPtr<A, u8>, count: u64, old_mode: bool) ->
 pub struct ArchPrctl;
 impl Syscall for ArchPrctl {
     const SPEC: Spec = Spec { name: "arch_prctl", x64: Some(158), i386: Some(384), support: Support::Partial("segment bases; CPUID can't be turned off") };
-    type Args<A: Abi> = (i32, GuestAddr);
-    fn call<A: Abi>(t: &mut Task, (code, addr): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (ArchOp, GuestAddr);
+    fn call<A: Abi>(t: &mut Task, (ArchOp(code), addr): Self::Args<A>) -> SysResult {
         const SET_GS: i32 = 0x1001;
         const SET_FS: i32 = 0x1002;
         const GET_FS: i32 = 0x1003;
@@ -210,8 +211,8 @@ impl Syscall for ArchPrctl {
 pub struct Prctl;
 impl Syscall for Prctl {
     const SPEC: Spec = Spec { name: "prctl", x64: Some(157), i386: Some(172), support: Support::Partial("no seccomp, no PR_SET_MM, no PR_SET_TSC") };
-    type Args<A: Abi> = (i32, u64, u64, u64, u64);
-    fn call<A: Abi>(t: &mut Task, (op, a, b, c, d): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (PrctlOp, u64, u64, u64, u64);
+    fn call<A: Abi>(t: &mut Task, (PrctlOp(op), a, b, c, d): Self::Args<A>) -> SysResult {
         const SET_VMA: i32 = 0x5356_4d41;
         const SET_PTRACER: i32 = 0x5961_6d61;
         let pass = |args: [u64; 4]| {

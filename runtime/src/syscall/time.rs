@@ -2,12 +2,12 @@
 
 use forklift_x86::GuestAddr;
 
-use super::{Arg, Regs, Restart, Spec, Support::Full, Syscall};
+use super::show::{In, Itimer, Out, Sec, TimerFlags, Usec};
+use super::{Arg, Regs, Restart, Spec, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
-use crate::mem::GuestMem;
 use crate::table;
 use crate::task::{RestartBlock, Task};
 
@@ -50,7 +50,7 @@ impl Arg for ClockId {
     fn take(r: &mut Regs) -> Self {
         Self(r.word() as i32)
     }
-    fn show(&self, _: &GuestMem, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         const NAMES: [&str; 8] =
             ["REALTIME", "MONOTONIC", "PROCESS_CPUTIME_ID", "THREAD_CPUTIME_ID", "MONOTONIC_RAW", "REALTIME_COARSE", "MONOTONIC_COARSE", "BOOTTIME"];
         match usize::try_from(self.0).ok().and_then(|i| NAMES.get(i)) {
@@ -116,8 +116,8 @@ clock_calls! {
 pub struct Time;
 impl Syscall for Time {
     const SPEC: Spec = Spec { name: "time", x64: Some(201), i386: Some(13), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, A::Word>,);
-    fn call<A: Abi>(t: &mut Task, (out,): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Out<A, A::Word>,);
+    fn call<A: Abi>(t: &mut Task, (Out(out, _),): Self::Args<A>) -> SysResult {
         use crate::abi::GuestWord;
         let now = ask_clock(libc::SYS_clock_gettime, ClockId(libc::CLOCK_REALTIME_COARSE))?.tv_sec as u64;
         t.mem.write_opt(out, A::Word::from_u64(now))?;
@@ -129,8 +129,8 @@ impl Syscall for Time {
 pub struct Stime;
 impl Syscall for Stime {
     const SPEC: Spec = Spec { name: "stime", x64: None, i386: Some(25), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, i32>,);
-    fn call<A: Abi>(t: &mut Task, (to,): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (In<A, i32>,);
+    fn call<A: Abi>(t: &mut Task, (In(to, _),): Self::Args<A>) -> SysResult {
         set_clock(ClockId(libc::CLOCK_REALTIME), libc::timespec { tv_sec: t.mem.read(to)?.into(), tv_nsec: 0 })
     }
 }
@@ -167,8 +167,8 @@ guest_struct! {
 pub struct Gettimeofday;
 impl Syscall for Gettimeofday {
     const SPEC: Spec = Spec { name: "gettimeofday", x64: Some(96), i386: Some(78), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, A::Timeval>, GuestPtr<A, Timezone>);
-    fn call<A: Abi>(t: &mut Task, (tv, tz): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Out<A, A::Timeval, Usec>, GuestPtr<A, Timezone>);
+    fn call<A: Abi>(t: &mut Task, (Out(tv, _), tz): Self::Args<A>) -> SysResult {
         let mut zone = Timezone::default();
         let mut now = libc::timeval { tv_sec: 0, tv_usec: 0 };
         // SAFETY: the host's structures.
@@ -183,8 +183,8 @@ impl Syscall for Gettimeofday {
 pub struct Settimeofday;
 impl Syscall for Settimeofday {
     const SPEC: Spec = Spec { name: "settimeofday", x64: Some(164), i386: Some(79), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, A::Timeval>, GuestPtr<A, Timezone>);
-    fn call<A: Abi>(t: &mut Task, (tv, tz): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (In<A, A::Timeval, Usec>, GuestPtr<A, Timezone>);
+    fn call<A: Abi>(t: &mut Task, (In(tv, _), tz): Self::Args<A>) -> SysResult {
         let now = t.mem.read_opt(tv)?.map(TimePair::get).map(|(tv_sec, tv_usec)| libc::timeval { tv_sec, tv_usec });
         let zone = t.mem.read_opt(tz)?;
         let now_at = now.as_ref().map_or(0, |n| (&raw const *n) as u64);
@@ -266,8 +266,8 @@ fn nanosleep<A, T: TimePair>(t: &mut Task, clock: ClockId, flags: i32, req: Gues
 pub struct Nanosleep;
 impl Syscall for Nanosleep {
     const SPEC: Spec = Spec { name: "nanosleep", x64: Some(35), i386: Some(162), support: Full };
-    type Args<A: Abi> = (GuestPtr<A, A::Timespec>, GuestPtr<A, A::Timespec>);
-    fn call<A: Abi>(t: &mut Task, (req, rem): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (In<A, A::Timespec, Sec>, GuestPtr<A, A::Timespec>);
+    fn call<A: Abi>(t: &mut Task, (In(req, _), rem): Self::Args<A>) -> SysResult {
         nanosleep(t, ClockId(libc::CLOCK_MONOTONIC), 0, req, rem)
     }
 }
@@ -276,8 +276,8 @@ impl Syscall for Nanosleep {
 pub struct ClockNanosleep;
 impl Syscall for ClockNanosleep {
     const SPEC: Spec = Spec { name: "clock_nanosleep", x64: Some(230), i386: Some(267), support: Full };
-    type Args<A: Abi> = (ClockId, i32, GuestPtr<A, A::Timespec>, GuestPtr<A, A::Timespec>);
-    fn call<A: Abi>(t: &mut Task, (clock, flags, req, rem): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (ClockId, TimerFlags, In<A, A::Timespec, Sec>, GuestPtr<A, A::Timespec>);
+    fn call<A: Abi>(t: &mut Task, (clock, TimerFlags(flags), In(req, _), rem): Self::Args<A>) -> SysResult {
         nanosleep(t, clock, flags, req, rem)
     }
 }
@@ -286,8 +286,8 @@ impl Syscall for ClockNanosleep {
 pub struct ClockNanosleep64;
 impl Syscall for ClockNanosleep64 {
     const SPEC: Spec = Spec { name: "clock_nanosleep_time64", x64: None, i386: Some(407), support: Full };
-    type Args<A: Abi> = (ClockId, i32, GuestPtr<A, KernelTimespec>, GuestPtr<A, KernelTimespec>);
-    fn call<A: Abi>(t: &mut Task, (clock, flags, req, rem): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (ClockId, TimerFlags, In<A, KernelTimespec, Sec>, GuestPtr<A, KernelTimespec>);
+    fn call<A: Abi>(t: &mut Task, (clock, TimerFlags(flags), In(req, _), rem): Self::Args<A>) -> SysResult {
         nanosleep(t, clock, flags, req, rem)
     }
 }
@@ -340,8 +340,8 @@ fn itimerval_to_guest<T: TimePair>(v: libc::itimerval) -> Pair<T> {
 pub struct Getitimer;
 impl Syscall for Getitimer {
     const SPEC: Spec = Spec { name: "getitimer", x64: Some(36), i386: Some(105), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Pair<A::Timeval>>);
-    fn call<A: Abi>(t: &mut Task, (which, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Itimer, Out<A, Pair<A::Timeval>, Usec>);
+    fn call<A: Abi>(t: &mut Task, (Itimer(which), Out(out, _)): Self::Args<A>) -> SysResult {
         // SAFETY: zeroes are a value.
         let mut v: libc::itimerval = unsafe { core::mem::zeroed() };
         // SAFETY: the host's structure to fill.
@@ -355,8 +355,8 @@ impl Syscall for Getitimer {
 pub struct Setitimer;
 impl Syscall for Setitimer {
     const SPEC: Spec = Spec { name: "setitimer", x64: Some(38), i386: Some(104), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Pair<A::Timeval>>, GuestPtr<A, Pair<A::Timeval>>);
-    fn call<A: Abi>(t: &mut Task, (which, new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Itimer, In<A, Pair<A::Timeval>, Usec>, Out<A, Pair<A::Timeval>, Usec>);
+    fn call<A: Abi>(t: &mut Task, (Itimer(which), In(new, _), Out(old, _)): Self::Args<A>) -> SysResult {
         let part = |v: A::Timeval| {
             let (tv_sec, tv_usec) = v.get();
             libc::timeval { tv_sec, tv_usec }
@@ -412,8 +412,8 @@ pub(crate) fn read_sigevent<A: Abi>(t: &Task, at: GuestAddr) -> SysResult<Sigeve
 pub struct TimerCreate;
 impl Syscall for TimerCreate {
     const SPEC: Spec = Spec { name: "timer_create", x64: Some(222), i386: Some(259), support: Full };
-    type Args<A: Abi> = (ClockId, GuestAddr, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (clock, event, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (ClockId, GuestAddr, Out<A, i32>);
+    fn call<A: Abi>(t: &mut Task, (clock, event, Out(out, _)): Self::Args<A>) -> SysResult {
         let event = if event.get() == 0 { None } else { Some(read_sigevent::<A>(t, event)?) };
         let at = event.as_ref().map_or(0, |e| (&raw const *e) as u64);
         let mut id = 0i32;
@@ -460,8 +460,8 @@ fn timer_settime<A, T: TimePair>(t: &Task, id: i32, flags: i32, new: GuestPtr<A,
 pub struct TimerSettime;
 impl Syscall for TimerSettime {
     const SPEC: Spec = Spec { name: "timer_settime", x64: Some(223), i386: Some(260), support: Full };
-    type Args<A: Abi> = (i32, i32, GuestPtr<A, Pair<A::Timespec>>, GuestPtr<A, Pair<A::Timespec>>);
-    fn call<A: Abi>(t: &mut Task, (id, flags, new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, TimerFlags, In<A, Pair<A::Timespec>, Sec>, Out<A, Pair<A::Timespec>, Sec>);
+    fn call<A: Abi>(t: &mut Task, (id, TimerFlags(flags), In(new, _), Out(old, _)): Self::Args<A>) -> SysResult {
         timer_settime(t, id, flags, new, old)
     }
 }
@@ -470,8 +470,8 @@ impl Syscall for TimerSettime {
 pub struct TimerSettime64;
 impl Syscall for TimerSettime64 {
     const SPEC: Spec = Spec { name: "timer_settime64", x64: None, i386: Some(409), support: Full };
-    type Args<A: Abi> = (i32, i32, GuestPtr<A, Pair<KernelTimespec>>, GuestPtr<A, Pair<KernelTimespec>>);
-    fn call<A: Abi>(t: &mut Task, (id, flags, new, old): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, TimerFlags, In<A, Pair<KernelTimespec>, Sec>, Out<A, Pair<KernelTimespec>, Sec>);
+    fn call<A: Abi>(t: &mut Task, (id, TimerFlags(flags), In(new, _), Out(old, _)): Self::Args<A>) -> SysResult {
         timer_settime(t, id, flags, new, old)
     }
 }
@@ -480,8 +480,8 @@ impl Syscall for TimerSettime64 {
 pub struct TimerGettime;
 impl Syscall for TimerGettime {
     const SPEC: Spec = Spec { name: "timer_gettime", x64: Some(224), i386: Some(261), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Pair<A::Timespec>>);
-    fn call<A: Abi>(t: &mut Task, (id, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, Pair<A::Timespec>, Sec>);
+    fn call<A: Abi>(t: &mut Task, (id, Out(out, _)): Self::Args<A>) -> SysResult {
         timer_gettime(t, id, out)
     }
 }
@@ -490,8 +490,8 @@ impl Syscall for TimerGettime {
 pub struct TimerGettime64;
 impl Syscall for TimerGettime64 {
     const SPEC: Spec = Spec { name: "timer_gettime64", x64: None, i386: Some(408), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Pair<KernelTimespec>>);
-    fn call<A: Abi>(t: &mut Task, (id, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, Pair<KernelTimespec>, Sec>);
+    fn call<A: Abi>(t: &mut Task, (id, Out(out, _)): Self::Args<A>) -> SysResult {
         timer_gettime(t, id, out)
     }
 }

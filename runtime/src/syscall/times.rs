@@ -1,7 +1,8 @@
 //! Times of files: utime, utimes, futimesat, utimensat.
 
+use super::show::{AtFlags, In, Sec, Usec};
 use super::sys::{opt_ptr, sys};
-use super::{Fd, Hex, Spec, Str, Support::Full, Syscall};
+use super::{Fd, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::paths::Last;
@@ -54,8 +55,8 @@ impl Syscall for Utime {
 pub struct Utimes;
 impl Syscall for Utimes {
     const SPEC: Spec = Spec { name: "utimes", x64: Some(235), i386: Some(271), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, [A::Timeval; 2]>);
-    fn call<A: Abi>(t: &mut Task, (path, times): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, In<A, [A::Timeval; 2], Usec>);
+    fn call<A: Abi>(t: &mut Task, (path, In(times, _)): Self::Args<A>) -> SysResult {
         let times = read_vals(t, times)?;
         let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_utimensat, [p.dir_arg(), p.arg(), opt_ptr(times.as_ref()), 0])
@@ -66,8 +67,8 @@ impl Syscall for Utimes {
 pub struct Futimesat;
 impl Syscall for Futimesat {
     const SPEC: Spec = Spec { name: "futimesat", x64: Some(261), i386: Some(299), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, [A::Timeval; 2]>);
-    fn call<A: Abi>(t: &mut Task, (dir, path, times): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, In<A, [A::Timeval; 2], Usec>);
+    fn call<A: Abi>(t: &mut Task, (dir, path, In(times, _)): Self::Args<A>) -> SysResult {
         let times = read_vals(t, times)?;
         set(t, dir, path, times, 0)
     }
@@ -77,8 +78,8 @@ impl Syscall for Futimesat {
 pub struct Utimensat;
 impl Syscall for Utimensat {
     const SPEC: Spec = Spec { name: "utimensat", x64: Some(280), i386: Some(320), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, [A::Timespec; 2]>, Hex);
-    fn call<A: Abi>(t: &mut Task, (dir, path, times, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, In<A, [A::Timespec; 2], Sec>, AtFlags);
+    fn call<A: Abi>(t: &mut Task, (dir, path, In(times, _), flags): Self::Args<A>) -> SysResult {
         let times = read_specs(t, times)?;
         set(t, dir, path, times, flags.0)
     }
@@ -88,8 +89,8 @@ impl Syscall for Utimensat {
 pub struct UtimensatTime64;
 impl Syscall for UtimensatTime64 {
     const SPEC: Spec = Spec { name: "utimensat_time64", x64: None, i386: Some(412), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, [KernelTimespec; 2]>, Hex);
-    fn call<A: Abi>(t: &mut Task, (dir, path, times, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, In<A, [KernelTimespec; 2], Sec>, AtFlags);
+    fn call<A: Abi>(t: &mut Task, (dir, path, In(times, _), flags): Self::Args<A>) -> SysResult {
         let times = read_specs(t, times)?;
         set(t, dir, path, times, flags.0)
     }

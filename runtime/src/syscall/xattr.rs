@@ -1,7 +1,8 @@
 //! Extended attributes.
 
+use super::show::{Bytes, Filled, XattrFlags};
 use super::sys::{PathArg, Text, int, sys};
-use super::{Fd, Hex, Spec, Str, Support::Full, Syscall};
+use super::{Fd, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::mem::Access;
@@ -69,8 +70,8 @@ fn remove(t: &Task, nr: i64, owner: &Owner, key: Str) -> SysResult {
 pub struct Setxattr;
 impl Syscall for Setxattr {
     const SPEC: Spec = Spec { name: "setxattr", x64: Some(188), i386: Some(226), support: Full };
-    type Args<A: Abi> = (Str, Str, GuestPtr<A, u8>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (path, key, value, size, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Str, Bytes<A>, XattrFlags);
+    fn call<A: Abi>(t: &mut Task, (path, key, Bytes(value, size), flags): Self::Args<A>) -> SysResult {
         set(t, libc::SYS_setxattr, &at(t, path)?, key, value, size, flags.0)
     }
 }
@@ -79,8 +80,8 @@ impl Syscall for Setxattr {
 pub struct Lsetxattr;
 impl Syscall for Lsetxattr {
     const SPEC: Spec = Spec { name: "lsetxattr", x64: Some(189), i386: Some(227), support: Full };
-    type Args<A: Abi> = (Str, Str, GuestPtr<A, u8>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (path, key, value, size, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Str, Bytes<A>, XattrFlags);
+    fn call<A: Abi>(t: &mut Task, (path, key, Bytes(value, size), flags): Self::Args<A>) -> SysResult {
         set(t, libc::SYS_lsetxattr, &at(t, path)?, key, value, size, flags.0)
     }
 }
@@ -89,8 +90,8 @@ impl Syscall for Lsetxattr {
 pub struct Fsetxattr;
 impl Syscall for Fsetxattr {
     const SPEC: Spec = Spec { name: "fsetxattr", x64: Some(190), i386: Some(228), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u8>, u64, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, key, value, size, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, Bytes<A>, XattrFlags);
+    fn call<A: Abi>(t: &mut Task, (fd, key, Bytes(value, size), flags): Self::Args<A>) -> SysResult {
         set(t, libc::SYS_fsetxattr, &of(t, fd)?, key, value, size, flags.0)
     }
 }
@@ -99,8 +100,8 @@ impl Syscall for Fsetxattr {
 pub struct Getxattr;
 impl Syscall for Getxattr {
     const SPEC: Spec = Spec { name: "getxattr", x64: Some(191), i386: Some(229), support: Full };
-    type Args<A: Abi> = (Str, Str, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (path, key, value, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Str, Filled<A>);
+    fn call<A: Abi>(t: &mut Task, (path, key, Filled(value, size)): Self::Args<A>) -> SysResult {
         get(t, libc::SYS_getxattr, &at(t, path)?, key, value, size)
     }
 }
@@ -109,8 +110,8 @@ impl Syscall for Getxattr {
 pub struct Lgetxattr;
 impl Syscall for Lgetxattr {
     const SPEC: Spec = Spec { name: "lgetxattr", x64: Some(192), i386: Some(230), support: Full };
-    type Args<A: Abi> = (Str, Str, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (path, key, value, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Str, Filled<A>);
+    fn call<A: Abi>(t: &mut Task, (path, key, Filled(value, size)): Self::Args<A>) -> SysResult {
         get(t, libc::SYS_lgetxattr, &at(t, path)?, key, value, size)
     }
 }
@@ -119,8 +120,8 @@ impl Syscall for Lgetxattr {
 pub struct Fgetxattr;
 impl Syscall for Fgetxattr {
     const SPEC: Spec = Spec { name: "fgetxattr", x64: Some(193), i386: Some(231), support: Full };
-    type Args<A: Abi> = (Fd, Str, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, key, value, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Str, Filled<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, key, Filled(value, size)): Self::Args<A>) -> SysResult {
         get(t, libc::SYS_fgetxattr, &of(t, fd)?, key, value, size)
     }
 }
@@ -129,8 +130,8 @@ impl Syscall for Fgetxattr {
 pub struct Listxattr;
 impl Syscall for Listxattr {
     const SPEC: Spec = Spec { name: "listxattr", x64: Some(194), i386: Some(232), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (path, out, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Filled<A>);
+    fn call<A: Abi>(t: &mut Task, (path, Filled(out, size)): Self::Args<A>) -> SysResult {
         list(t, libc::SYS_listxattr, &at(t, path)?, out, size)
     }
 }
@@ -139,8 +140,8 @@ impl Syscall for Listxattr {
 pub struct Llistxattr;
 impl Syscall for Llistxattr {
     const SPEC: Spec = Spec { name: "llistxattr", x64: Some(195), i386: Some(233), support: Full };
-    type Args<A: Abi> = (Str, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (path, out, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, Filled<A>);
+    fn call<A: Abi>(t: &mut Task, (path, Filled(out, size)): Self::Args<A>) -> SysResult {
         list(t, libc::SYS_llistxattr, &at(t, path)?, out, size)
     }
 }
@@ -149,8 +150,8 @@ impl Syscall for Llistxattr {
 pub struct Flistxattr;
 impl Syscall for Flistxattr {
     const SPEC: Spec = Spec { name: "flistxattr", x64: Some(196), i386: Some(234), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, out, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Filled<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Filled(out, size)): Self::Args<A>) -> SysResult {
         list(t, libc::SYS_flistxattr, &of(t, fd)?, out, size)
     }
 }

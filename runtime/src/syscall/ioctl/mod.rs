@@ -13,10 +13,10 @@ use core::fmt;
 use forklift_x86::GuestAddr;
 
 use super::sys::{int, sys, wait};
-use super::{Arg, Fd, Regs, Restart, Spec, Support::Partial, Syscall};
+use super::{Arg, Fd, Regs, Restart, Spec, Support::Partial, Syscall, View};
 use crate::abi::Abi;
 use crate::errno::{Errno, SysResult};
-use crate::mem::{Access, GuestMem};
+use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
 
@@ -90,7 +90,7 @@ impl Arg for Number {
     fn take(r: &mut Regs) -> Self {
         Self(r.word() as u32)
     }
-    fn show(&self, _: &GuestMem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match find(self.0) {
             Some(r) => f.write_str(r.name),
             None => write!(f, "{:#x}", self.0),

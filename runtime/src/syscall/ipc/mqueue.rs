@@ -3,8 +3,9 @@
 use forklift_x86::GuestAddr;
 
 use super::super::flags;
+use super::super::show::{Bytes, In, OpenMode, Sec};
 use super::super::sys::{int, opt_ptr, opt_ptr_mut, ptr_mut, sys, wait};
-use super::super::{Fd, Octal, Restart, Spec, Str, Support::Full, Syscall};
+use super::super::{Fd, Restart, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::SysResult;
 use crate::guest_struct;
@@ -30,8 +31,8 @@ fn name(t: &Task, p: Str) -> SysResult<std::ffi::CString> {
 pub struct MqOpen;
 impl Syscall for MqOpen {
     const SPEC: Spec = Spec { name: "mq_open", x64: Some(240), i386: Some(277), support: Full };
-    type Args<A: Abi> = (Str, Octal, Octal, GuestPtr<A, Attr<A>>);
-    fn call<A: Abi>(t: &mut Task, (path, flags, mode, attr): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Str, OpenMode, GuestPtr<A, Attr<A>>);
+    fn call<A: Abi>(t: &mut Task, (path, OpenMode(flags, mode), attr): Self::Args<A>) -> SysResult {
         let attr = t.mem.read_opt(attr)?.map(host_attr::<A>);
         let path = name(t, path)?;
         sys(libc::SYS_mq_open, [path.as_ptr() as u64, flags::to_host(flags.0), mode.0.into(), opt_ptr(attr.as_ref())])
@@ -72,8 +73,8 @@ fn receive<A: Abi, T: TimePair>(t: &mut Task, q: Fd, msg: GuestPtr<A, u8>, len: 
 pub struct MqTimedsend;
 impl Syscall for MqTimedsend {
     const SPEC: Spec = Spec { name: "mq_timedsend", x64: Some(242), i386: Some(279), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, u32, GuestPtr<A, A::Timespec>);
-    fn call<A: Abi>(t: &mut Task, (q, msg, len, priority, time): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Bytes<A>, u32, In<A, A::Timespec, Sec>);
+    fn call<A: Abi>(t: &mut Task, (q, Bytes(msg, len), priority, In(time, _)): Self::Args<A>) -> SysResult {
         send(t, q, msg, len, priority, time)
     }
 }
@@ -82,8 +83,8 @@ impl Syscall for MqTimedsend {
 pub struct MqTimedsendTime64;
 impl Syscall for MqTimedsendTime64 {
     const SPEC: Spec = Spec { name: "mq_timedsend_time64", x64: None, i386: Some(418), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, u32, GuestPtr<A, KernelTimespec>);
-    fn call<A: Abi>(t: &mut Task, (q, msg, len, priority, time): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Bytes<A>, u32, In<A, KernelTimespec, Sec>);
+    fn call<A: Abi>(t: &mut Task, (q, Bytes(msg, len), priority, In(time, _)): Self::Args<A>) -> SysResult {
         send(t, q, msg, len, priority, time)
     }
 }

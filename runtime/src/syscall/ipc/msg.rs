@@ -1,7 +1,8 @@
 //! Message queues of System V. A message begins with a `long`, its type.
 
+use super::super::show::{IpcCmd, IpcFlags, MsgqFlags};
 use super::super::sys::{int, ptr, ptr_mut, sys, wait};
-use super::super::{Hex, Restart, Spec, Support::Full, Syscall};
+use super::super::{Restart, Spec, Support::Full, Syscall};
 use super::{Perm, PermI386, PermX64, command, cut, owner, put, set_owner, size, split, zeroed};
 use crate::abi::{Abi, GuestPtr, GuestWord};
 use crate::errno::{Errno, SysResult};
@@ -32,7 +33,7 @@ const MAX_MESSAGE: u64 = 1 << 24;
 pub struct Msgget;
 impl Syscall for Msgget {
     const SPEC: Spec = Spec { name: "msgget", x64: Some(68), i386: Some(399), support: Full };
-    type Args<A: Abi> = (i32, Hex);
+    type Args<A: Abi> = (i32, IpcFlags);
     fn call<A: Abi>(_: &mut Task, (key, flags): Self::Args<A>) -> SysResult {
         sys(libc::SYS_msgget, [int(key), flags.0.into()])
     }
@@ -42,7 +43,7 @@ impl Syscall for Msgget {
 pub struct Msgsnd;
 impl Syscall for Msgsnd {
     const SPEC: Spec = Spec { name: "msgsnd", x64: Some(69), i386: Some(400), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, A::Word>, u64, Hex);
+    type Args<A: Abi> = (i32, GuestPtr<A, A::Word>, u64, MsgqFlags);
     fn call<A: Abi>(t: &mut Task, (id, msg, len, flags): Self::Args<A>) -> SysResult {
         let kind = t.mem.read(msg)?.signed();
         let len = size::<A>(len)?;
@@ -60,7 +61,7 @@ impl Syscall for Msgsnd {
 pub struct Msgrcv;
 impl Syscall for Msgrcv {
     const SPEC: Spec = Spec { name: "msgrcv", x64: Some(70), i386: Some(401), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, A::Word>, u64, i64, Hex);
+    type Args<A: Abi> = (i32, GuestPtr<A, A::Word>, u64, i64, MsgqFlags);
     fn call<A: Abi>(t: &mut Task, (id, msg, len, kind, flags): Self::Args<A>) -> SysResult {
         let len = size::<A>(len)?.min(MAX_MESSAGE);
         let mut buf = vec![0u8; 8 + len as usize];
@@ -122,7 +123,7 @@ fn limit<A: Abi>(t: &Task, p: GuestPtr<A, u8>) -> SysResult<u64> {
 pub struct Msgctl;
 impl Syscall for Msgctl {
     const SPEC: Spec = Spec { name: "msgctl", x64: Some(71), i386: Some(402), support: Full };
-    type Args<A: Abi> = (i32, Hex, GuestPtr<A, u8>);
+    type Args<A: Abi> = (i32, IpcCmd, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (id, cmd, p): Self::Args<A>) -> SysResult {
         let cmd = command::<A>(cmd.0 as i32);
         match cmd {

@@ -2,8 +2,9 @@
 
 use forklift_x86::GuestAddr;
 
+use super::super::show::{Array, IpcCmd, IpcFlags, ShowAs};
 use super::super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
-use super::super::{Hex, Restart, Spec, Support::Full, Syscall};
+use super::super::{Restart, Spec, Support::Full, Syscall};
 use super::{Perm, PermI386, PermX64, command, owner, put, set_owner, split, zeroed};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
@@ -27,11 +28,21 @@ guest_struct! {
     pub struct Op = 6 { num: u16, op: i16, flags: i16 }
 }
 
+/// How operations are shown.
+pub struct Ops;
+
+impl ShowAs<Op> for Ops {
+    fn show_as(o: &Op, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (num, op, flags) = (o.num, o.op, o.flags as u16);
+        write!(f, "{{{num}, {op}, {flags:#x}}}")
+    }
+}
+
 /// semget(2).
 pub struct Semget;
 impl Syscall for Semget {
     const SPEC: Spec = Spec { name: "semget", x64: Some(64), i386: Some(393), support: Full };
-    type Args<A: Abi> = (i32, i32, Hex);
+    type Args<A: Abi> = (i32, i32, IpcFlags);
     fn call<A: Abi>(_: &mut Task, (key, count, flags): Self::Args<A>) -> SysResult {
         sys(libc::SYS_semget, [int(key), int(count), flags.0.into()])
     }
@@ -56,8 +67,8 @@ pub(super) fn operate<A: Abi, T: TimePair>(t: &mut Task, id: i32, ops: GuestPtr<
 pub struct Semop;
 impl Syscall for Semop {
     const SPEC: Spec = Spec { name: "semop", x64: Some(65), i386: None, support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, Op>, u32);
-    fn call<A: Abi>(t: &mut Task, (id, ops, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Array<A, Op, u32, Ops>);
+    fn call<A: Abi>(t: &mut Task, (id, Array(ops, count, _)): Self::Args<A>) -> SysResult {
         operate(t, id, ops, count, GuestPtr::<A, KernelTimespec>::new(GuestAddr::new(0)))
     }
 }
@@ -136,7 +147,7 @@ pub(super) fn control<A: Abi>(t: &Task, id: i32, num: i32, cmd: i32, arg: u64) -
 pub struct Semctl;
 impl Syscall for Semctl {
     const SPEC: Spec = Spec { name: "semctl", x64: Some(66), i386: Some(394), support: Full };
-    type Args<A: Abi> = (i32, i32, Hex, u64);
+    type Args<A: Abi> = (i32, i32, IpcCmd, u64);
     fn call<A: Abi>(t: &mut Task, (id, num, cmd, arg): Self::Args<A>) -> SysResult {
         control::<A>(t, id, num, cmd.0 as i32, arg)
     }

@@ -2,8 +2,9 @@
 
 use forklift_x86::GuestAddr;
 
+use super::super::show::{IpcCmd, IpcFlags, ShmFlags};
 use super::super::sys::{int, ptr, ptr_mut, sys};
-use super::super::{Hex, Spec, Support::Full, Syscall};
+use super::super::{Returns, Spec, Support::Full, Syscall};
 use super::{Perm, PermI386, PermX64, command, cut, owner, put, set_owner, split, zeroed};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
@@ -29,7 +30,7 @@ guest_struct! {
 pub struct Shmget;
 impl Syscall for Shmget {
     const SPEC: Spec = Spec { name: "shmget", x64: Some(29), i386: Some(395), support: Full };
-    type Args<A: Abi> = (i32, u64, Hex);
+    type Args<A: Abi> = (i32, u64, IpcFlags);
     fn call<A: Abi>(_: &mut Task, (key, size, flags): Self::Args<A>) -> SysResult {
         sys(libc::SYS_shmget, [int(key), size, flags.0.into()])
     }
@@ -47,7 +48,8 @@ const PAGE: u64 = GuestAddr::PAGE_SIZE;
 pub struct Shmat;
 impl Syscall for Shmat {
     const SPEC: Spec = Spec { name: "shmat", x64: Some(30), i386: Some(397), support: Full };
-    type Args<A: Abi> = (i32, GuestAddr, Hex);
+    const RETURNS: Returns = Returns::Address;
+    type Args<A: Abi> = (i32, GuestAddr, ShmFlags);
     fn call<A: Abi>(t: &mut Task, (id, addr, flags): Self::Args<A>) -> SysResult {
         if id < 0 {
             return Err(Errno::EINVAL);
@@ -113,7 +115,7 @@ fn put_ds<A: Abi>(t: &Task, p: GuestPtr<A, u8>, d: &libc::shmid_ds) -> SysResult
 pub struct Shmctl;
 impl Syscall for Shmctl {
     const SPEC: Spec = Spec { name: "shmctl", x64: Some(31), i386: Some(396), support: Full };
-    type Args<A: Abi> = (i32, Hex, GuestPtr<A, u8>);
+    type Args<A: Abi> = (i32, IpcCmd, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (id, cmd, p): Self::Args<A>) -> SysResult {
         let cmd = command::<A>(cmd.0 as i32);
         match cmd {

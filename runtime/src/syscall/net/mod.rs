@@ -7,8 +7,9 @@ mod sockopt;
 
 use std::ffi::CString;
 
+use super::show::{Address, AddressRoom, Bytes, Filled, MsgFlags, Out, ShutdownHow, SockType, SocketKind};
 use super::sys::{int, ptr, ptr_mut, sys, wait};
-use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
+use super::{Fd, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::mem::Access;
@@ -119,9 +120,9 @@ fn has_timeout(fd: i32, option: i32) -> bool {
 pub struct Socket;
 impl Syscall for Socket {
     const SPEC: Spec = Spec { name: "socket", x64: Some(41), i386: Some(359), support: Full };
-    type Args<A: Abi> = (i32, Hex, i32);
-    fn call<A: Abi>(_: &mut Task, (family, kind, protocol): Self::Args<A>) -> SysResult {
-        sys(libc::SYS_socket, [int(family), kind.0.into(), int(protocol)])
+    type Args<A: Abi> = (SocketKind,);
+    fn call<A: Abi>(_: &mut Task, (SocketKind(family, kind, protocol),): Self::Args<A>) -> SysResult {
+        sys(libc::SYS_socket, [int(family), kind.into(), int(protocol)])
     }
 }
 
@@ -129,10 +130,10 @@ impl Syscall for Socket {
 pub struct Socketpair;
 impl Syscall for Socketpair {
     const SPEC: Spec = Spec { name: "socketpair", x64: Some(53), i386: Some(360), support: Full };
-    type Args<A: Abi> = (i32, Hex, i32, GuestPtr<A, [i32; 2]>);
-    fn call<A: Abi>(t: &mut Task, (family, kind, protocol, out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (SocketKind, Out<A, [i32; 2]>);
+    fn call<A: Abi>(t: &mut Task, (SocketKind(family, kind, protocol), Out(out, _)): Self::Args<A>) -> SysResult {
         let mut fds = [0i32; 2];
-        sys(libc::SYS_socketpair, [int(family), kind.0.into(), int(protocol), ptr_mut(&mut fds)])?;
+        sys(libc::SYS_socketpair, [int(family), kind.into(), int(protocol), ptr_mut(&mut fds)])?;
         if let Err(e) = t.mem.write(out, fds) {
             for fd in fds {
                 sys(libc::SYS_close, [int(fd)])?;
@@ -147,8 +148,8 @@ impl Syscall for Socketpair {
 pub struct Bind;
 impl Syscall for Bind {
     const SPEC: Spec = Spec { name: "bind", x64: Some(49), i386: Some(361), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, i32);
-    fn call<A: Abi>(t: &mut Task, (fd, addr, len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Address<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Address(addr, len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let a = Addr::read(t, addr, len)?;
         sys(libc::SYS_bind, [int(fd), ptr(&a.bytes), a.len.into()])
@@ -159,8 +160,8 @@ impl Syscall for Bind {
 pub struct Connect;
 impl Syscall for Connect {
     const SPEC: Spec = Spec { name: "connect", x64: Some(42), i386: Some(362), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, i32);
-    fn call<A: Abi>(t: &mut Task, (fd, addr, len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Address<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Address(addr, len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let a = Addr::read(t, addr, len)?;
         wait_socket(t, fd, libc::SO_SNDTIMEO, libc::SYS_connect, [int(fd), ptr(&a.bytes), a.len.into()])
@@ -196,8 +197,8 @@ fn accept<A: Abi>(t: &mut Task, fd: Fd, addr: GuestPtr<A, u8>, len: GuestPtr<A, 
 pub struct Accept;
 impl Syscall for Accept {
     const SPEC: Spec = Spec { name: "accept", x64: Some(43), i386: None, support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (fd, addr, len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, AddressRoom<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, AddressRoom(addr, len)): Self::Args<A>) -> SysResult {
         accept(t, fd, addr, len, 0)
     }
 }
@@ -206,8 +207,8 @@ impl Syscall for Accept {
 pub struct Accept4;
 impl Syscall for Accept4 {
     const SPEC: Spec = Spec { name: "accept4", x64: Some(288), i386: Some(364), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, GuestPtr<A, i32>, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, addr, len, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, AddressRoom<A>, SockType);
+    fn call<A: Abi>(t: &mut Task, (fd, AddressRoom(addr, len), flags): Self::Args<A>) -> SysResult {
         accept(t, fd, addr, len, flags.0)
     }
 }
@@ -224,8 +225,8 @@ fn name<A: Abi>(t: &Task, nr: i64, fd: Fd, addr: GuestPtr<A, u8>, len: GuestPtr<
 pub struct Getsockname;
 impl Syscall for Getsockname {
     const SPEC: Spec = Spec { name: "getsockname", x64: Some(51), i386: Some(367), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (fd, addr, len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, AddressRoom<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, AddressRoom(addr, len)): Self::Args<A>) -> SysResult {
         name(t, libc::SYS_getsockname, fd, addr, len)
     }
 }
@@ -234,8 +235,8 @@ impl Syscall for Getsockname {
 pub struct Getpeername;
 impl Syscall for Getpeername {
     const SPEC: Spec = Spec { name: "getpeername", x64: Some(52), i386: Some(368), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (fd, addr, len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, AddressRoom<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, AddressRoom(addr, len)): Self::Args<A>) -> SysResult {
         name(t, libc::SYS_getpeername, fd, addr, len)
     }
 }
@@ -251,8 +252,8 @@ fn sendto<A: Abi>(t: &mut Task, fd: Fd, buf: GuestPtr<A, u8>, len: u64, flags: u
 pub struct Sendto;
 impl Syscall for Sendto {
     const SPEC: Spec = Spec { name: "sendto", x64: Some(44), i386: Some(369), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Hex, GuestPtr<A, u8>, i32);
-    fn call<A: Abi>(t: &mut Task, (fd, buf, len, flags, addr, addr_len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Bytes<A>, MsgFlags, Address<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Bytes(buf, len), flags, Address(addr, addr_len)): Self::Args<A>) -> SysResult {
         let to = if addr.is_null() { None } else { Some(Addr::read(t, addr, addr_len)?) };
         sendto(t, fd, buf, len, flags.0, to)
     }
@@ -262,8 +263,8 @@ impl Syscall for Sendto {
 pub struct Recvfrom;
 impl Syscall for Recvfrom {
     const SPEC: Spec = Spec { name: "recvfrom", x64: Some(45), i386: Some(371), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u64, Hex, GuestPtr<A, u8>, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (fd, buf, len, flags, addr, addr_len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Filled<A>, MsgFlags, AddressRoom<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, Filled(buf, len), flags, AddressRoom(addr, addr_len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let b = t.mem.host_buf(buf.addr(), len, Access::Write)?;
         let mut a = Addr::empty();
@@ -281,8 +282,8 @@ impl Syscall for Recvfrom {
 pub struct Shutdown;
 impl Syscall for Shutdown {
     const SPEC: Spec = Spec { name: "shutdown", x64: Some(48), i386: Some(373), support: Full };
-    type Args<A: Abi> = (Fd, i32);
-    fn call<A: Abi>(t: &mut Task, (fd, how): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, ShutdownHow);
+    fn call<A: Abi>(t: &mut Task, (fd, ShutdownHow(how)): Self::Args<A>) -> SysResult {
         sys(libc::SYS_shutdown, [int(t.fd(fd)?), int(how)])
     }
 }

@@ -1,14 +1,17 @@
 //! Messages: sendmsg, recvmsg, and their versions for several at once.
 
+use core::fmt;
+
 use forklift_x86::GuestAddr;
 
+use super::super::show::{In, MsgFlags, Sec, show_address, show_vectors};
 use super::super::sys::{int, ptr, ptr_mut};
-use super::super::{Fd, Hex, Spec, Support::Full, Syscall};
+use super::super::{Arg, Fd, Regs, Spec, Support::Full, Syscall, View};
 use super::{Addr, MAX_ADDR, check_socket, cmsg, wait_socket};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
-use crate::mem::{Access, IoVecs};
+use crate::mem::{Access, GuestMem, IoVecs};
 use crate::table;
 use crate::task::Task;
 
@@ -38,21 +41,30 @@ struct Header {
     iovlen: u64,
     control: GuestAddr,
     controllen: u64,
+    flags: u32,
 }
 
 impl Header {
-    fn read<A: Abi>(t: &Task, p: GuestPtr<A, u8>) -> SysResult<Self> {
+    fn read<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>) -> SysResult<Self> {
         let h = match A::IS_32 {
             true => {
-                let m: MsgI386 = t.mem.read(p.cast())?;
+                let m: MsgI386 = mem.read(p.cast())?;
                 let addr = |a: u32| GuestAddr::new(a.into());
                 let (iovlen, controllen) = (m.iovlen.into(), m.controllen.into());
-                Self { name: addr(m.name), namelen: m.namelen, iov: addr(m.iov), iovlen, control: addr(m.control), controllen }
+                Self { name: addr(m.name), namelen: m.namelen, iov: addr(m.iov), iovlen, control: addr(m.control), controllen, flags: m.flags }
             }
             false => {
-                let m: MsgX64 = t.mem.read(p.cast())?;
+                let m: MsgX64 = mem.read(p.cast())?;
                 let addr = GuestAddr::new;
-                Self { name: addr(m.name), namelen: m.namelen, iov: addr(m.iov), iovlen: m.iovlen, control: addr(m.control), controllen: m.controllen }
+                Self {
+                    name: addr(m.name),
+                    namelen: m.namelen,
+                    iov: addr(m.iov),
+                    iovlen: m.iovlen,
+                    control: addr(m.control),
+                    controllen: m.controllen,
+                    flags: m.flags,
+                }
             }
         };
         if h.name.get() != 0 && h.namelen < 0 {
@@ -82,6 +94,44 @@ impl Header {
     }
 }
 
+/// Prints a header, with the first `filled` bytes of its buffers if that is given.
+fn show_message<A: Abi>(mem: &GuestMem, p: GuestPtr<A, u8>, filled: Option<u64>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Ok(h) = Header::read(mem, p) else { return write!(f, "{p:?}") };
+    f.write_str("{msg_name=")?;
+    show_address(mem, GuestPtr::<A, u8>::new(h.name), h.namelen, f)?;
+    write!(f, ", msg_namelen={}, msg_iov=", h.namelen)?;
+    show_vectors::<A>(mem, GuestPtr::new(h.iov), h.iovlen, filled, f)?;
+    write!(f, ", msg_iovlen={}, msg_controllen={}, msg_flags={}}}", h.iovlen, h.controllen, MsgFlags(h.flags))
+}
+
+/// A message that the call sends.
+pub struct SentMessage<A>(GuestPtr<A, u8>);
+
+/// A message that the call receives.
+pub struct ReceivedMessage<A>(GuestPtr<A, u8>);
+
+impl<A: Abi> Arg for SentMessage<A> {
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_message(v.mem, self.0, None, f)
+    }
+}
+
+impl<A: Abi> Arg for ReceivedMessage<A> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match v.value() {
+            Some(n) => show_message(v.mem, self.0, Some(n), f),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 /// What isn't a socket is refused before a bad message is.
 fn socket_first<T>(fd: i32, r: SysResult<T>) -> SysResult<T> {
     if r.is_err() {
@@ -101,7 +151,7 @@ fn send<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysResu
     if flags & MSG_CMSG_COMPAT != 0 {
         return Err(Errno::EINVAL);
     }
-    let h = socket_first(fd, Header::read(t, p))?;
+    let h = socket_first(fd, Header::read(&t.mem, p))?;
     let mut host = host_header();
     let mut name = None;
     if h.name.get() != 0 && h.namelen > 0 {
@@ -131,7 +181,7 @@ fn receive<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysR
     if flags & MSG_CMSG_COMPAT != 0 {
         return Err(Errno::EINVAL);
     }
-    let h = socket_first(fd, Header::read(t, p))?;
+    let h = socket_first(fd, Header::read(&t.mem, p))?;
     let mut host = host_header();
     let mut name = Addr::empty();
     (host.msg_name, host.msg_namelen) = (ptr_mut(&mut name.bytes) as *mut _, name.len);
@@ -166,8 +216,8 @@ fn receive<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysR
 pub struct Sendmsg;
 impl Syscall for Sendmsg {
     const SPEC: Spec = Spec { name: "sendmsg", x64: Some(46), i386: Some(370), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, msg, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, SentMessage<A>, MsgFlags);
+    fn call<A: Abi>(t: &mut Task, (fd, SentMessage(msg), flags): Self::Args<A>) -> SysResult {
         send(t, fd, msg, flags.0)
     }
 }
@@ -176,8 +226,8 @@ impl Syscall for Sendmsg {
 pub struct Recvmsg;
 impl Syscall for Recvmsg {
     const SPEC: Spec = Spec { name: "recvmsg", x64: Some(47), i386: Some(372), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, Hex);
-    fn call<A: Abi>(t: &mut Task, (fd, msg, flags): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, ReceivedMessage<A>, MsgFlags);
+    fn call<A: Abi>(t: &mut Task, (fd, ReceivedMessage(msg), flags): Self::Args<A>) -> SysResult {
         receive(t, fd, msg, flags.0)
     }
 }
@@ -212,7 +262,7 @@ fn each<A: Abi>(t: &mut Task, first: GuestPtr<A, u8>, count: u32, mut one: impl 
 pub struct Sendmmsg;
 impl Syscall for Sendmmsg {
     const SPEC: Spec = Spec { name: "sendmmsg", x64: Some(307), i386: Some(345), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, Hex);
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, MsgFlags);
     fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags): Self::Args<A>) -> SysResult {
         check_socket(t.fd(fd)?)?;
         each(t, msgs, count, |t, p, _| Ok((send(t, fd, p, flags.0)?, false)))
@@ -251,8 +301,8 @@ fn recvmmsg<A: Abi, T: TimePair>(t: &mut Task, fd: Fd, msgs: GuestPtr<A, u8>, co
 pub struct Recvmmsg;
 impl Syscall for Recvmmsg {
     const SPEC: Spec = Spec { name: "recvmmsg", x64: Some(299), i386: Some(337), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, Hex, GuestPtr<A, A::Timespec>);
-    fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags, timeout): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, MsgFlags, In<A, A::Timespec, Sec>);
+    fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags, In(timeout, _)): Self::Args<A>) -> SysResult {
         recvmmsg(t, fd, msgs, count, flags.0, timeout)
     }
 }
@@ -261,8 +311,8 @@ impl Syscall for Recvmmsg {
 pub struct RecvmmsgTime64;
 impl Syscall for RecvmmsgTime64 {
     const SPEC: Spec = Spec { name: "recvmmsg_time64", x64: None, i386: Some(417), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, Hex, GuestPtr<A, KernelTimespec>);
-    fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags, timeout): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, MsgFlags, In<A, KernelTimespec, Sec>);
+    fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags, In(timeout, _)): Self::Args<A>) -> SysResult {
         recvmmsg(t, fd, msgs, count, flags.0, timeout)
     }
 }

@@ -1,5 +1,6 @@
 //! Socket options. Numbers are those of the generic ABI; a few values have other layouts in 32-bit programs.
 
+use super::super::show::{OptionRoom, OptionValue, SockOption};
 use super::super::sys::{int, ptr, ptr_mut, sys};
 use super::super::{Fd, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, TimePair, Timespec32};
@@ -80,8 +81,8 @@ fn set_filter<A: Abi>(t: &Task, fd: i32, option: i32, value: GuestPtr<A, u8>, le
 pub struct Setsockopt;
 impl Syscall for Setsockopt {
     const SPEC: Spec = Spec { name: "setsockopt", x64: Some(54), i386: Some(366), support: Full };
-    type Args<A: Abi> = (Fd, i32, i32, GuestPtr<A, u8>, i32);
-    fn call<A: Abi>(t: &mut Task, (fd, level, option, value, len): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, SockOption, OptionValue<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, SockOption(level, option), OptionValue(value, len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let len = u32::try_from(len).map_err(|_| Errno::EINVAL)?;
         if is_filter(level, option) {
@@ -111,8 +112,8 @@ fn get_timeout<A: Abi>(t: &Task, fd: i32, option: i32, value: GuestPtr<A, u8>, r
 pub struct Getsockopt;
 impl Syscall for Getsockopt {
     const SPEC: Spec = Spec { name: "getsockopt", x64: Some(55), i386: Some(365), support: Full };
-    type Args<A: Abi> = (Fd, i32, i32, GuestPtr<A, u8>, GuestPtr<A, i32>);
-    fn call<A: Abi>(t: &mut Task, (fd, level, option, value, at): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, SockOption, OptionRoom<A>);
+    fn call<A: Abi>(t: &mut Task, (fd, SockOption(level, option), OptionRoom(value, at)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         // What isn't a socket is refused before a bad pointer is.
         super::check_socket(fd)?;
