@@ -1,6 +1,6 @@
 //! How `--strace` shows arguments: in the manner of strace(1).
 //!
-//! The types by which a call's arguments are decoded say how they look. [`names`] has the types for flags and choices, each a table; here are the types for what
+//! The types by which a call's arguments are decoded say how they look. [`mod@names`] has the types for flags and choices, each a table; here are the types for what
 //! lies behind pointers:
 //! * [`In`] and [`Out`]: a pointer to a value that the call reads, or fills. Their third parameter says how the value is shown.
 //! * [`Bytes`], [`Filled`]: a buffer and its length. [`Vectors`], [`FilledVectors`]: an array of buffers and how many.
