@@ -6,8 +6,8 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -28,6 +28,8 @@ struct Program {
     /// ABIs that forklift is known to fail, and why.
     missing: Vec<(u32, String)>,
     is_static: bool,
+    /// Options of the JIT (FORKLIFT_JIT).
+    jit: Option<String>,
     /// The CPU model, if not the default one.
     cpu: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Program {
             name: source.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             source,
             abis: if abis.is_empty() { vec![64, 32] } else { abis },
+            jit: text.lines().find_map(|l| Some(l.strip_prefix("// jit: ")?.trim().to_owned())),
             cpu: text.lines().find_map(|l| Some(l.strip_prefix("// cpu: ")?.trim().to_owned())),
             is_static: !text.lines().any(|l| l.trim() == "// link: dynamic"),
         })
@@ -57,7 +60,8 @@ impl Program {
         std::fs::create_dir_all(&dir)?;
         let out = dir.join(format!("{}.{abi}", self.name));
         let modified = |p: &Path| std::fs::metadata(p).and_then(|m| m.modified());
-        let newest = modified(&self.source)?.max(modified(&sources().join("check.h"))?);
+        let headers = ["check.h", "faultcase.h"].map(|h| modified(&sources().join(h)));
+        let newest = headers.into_iter().try_fold(modified(&self.source)?, |n, h| h.map(|h| n.max(h)))?;
         if modified(&out).is_ok_and(|t| t > newest) {
             return Ok(out);
         }
@@ -85,30 +89,31 @@ enum Way {
     Jit,
 }
 
-fn run(way: Way, program: &Path, cpu: Option<&str>) -> Result<Output, Failed> {
+fn run(way: Way, program: &Path, of: &Program) -> Result<Output, Failed> {
     let mut c = match way {
         Way::Native => Command::new(program),
         _ => Command::new(env!("CARGO_BIN_EXE_forklift")),
     };
     if way != Way::Native {
         c.args(["run", "--no-cache"]);
-        cpu.into_iter().for_each(|model| _ = c.args(["--cpu", model]));
+        of.cpu.iter().for_each(|model| _ = c.args(["--cpu", model]));
+        of.jit.iter().for_each(|options| _ = c.env("FORKLIFT_JIT", options));
         if way == Way::Interp {
             c.arg("--interp");
         }
         c.arg(program);
     }
-    let mut child = c.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let end = Instant::now() + Duration::from_secs(LIMIT);
-    while child.try_wait()?.is_none() {
-        if Instant::now() > end {
-            child.kill()?;
-            let out = child.wait_with_output()?;
-            return Err(format!("still running after {LIMIT} s; it said:\n{}", text(&out)).into());
-        }
-        std::thread::sleep(Duration::from_millis(3));
-    }
-    Ok(child.wait_with_output()?)
+    let child = c.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let id = child.id();
+    // Read while it runs: more than a pipe holds may come.
+    let (done, ended) = mpsc::channel();
+    let reader = std::thread::spawn(move || _ = done.send(child.wait_with_output()));
+    let output = ended.recv_timeout(Duration::from_secs(LIMIT)).or_else(|_| {
+        _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+        ended.recv().map(|o| o.and_then(|o| Err(std::io::Error::other(format!("still running after {LIMIT} s; it said:\n{}", text(&o))))))
+    });
+    reader.join().map_err(|_| "the reader panicked")?;
+    Ok(output??)
 }
 
 fn text(o: &Output) -> String {
@@ -125,7 +130,7 @@ fn status(o: &Output) -> String {
 
 fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
     let program = p.build(abi)?;
-    let native = run(Way::Native, &program, None)?;
+    let native = run(Way::Native, &program, p)?;
     if native.status.code() == Some(SKIPPED) {
         // In the list of what was skipped, with its reason, though the test itself has to pass.
         let why = text(&native);
@@ -138,7 +143,7 @@ fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
     if way == Way::Native {
         return Ok(());
     }
-    let ours = run(way, &program, p.cpu.as_deref())?;
+    let ours = run(way, &program, p)?;
     if status(&ours) != status(&native) || ours.stdout != native.stdout || ours.stderr != native.stderr {
         return Err(format!("{}\n{}", status(&ours), text(&ours)).into());
     }

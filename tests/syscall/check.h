@@ -5,6 +5,7 @@
 //   // abi: 64        only this ABI (64 or 32); both without it
 //   // missing: 32 …  under forklift this ABI doesn't pass, and why: not run there
 //   // cpu: x86-64-v3 the CPU model under forklift, if not the default one
+//   // jit: hot=8     options of the JIT, as in FORKLIFT_JIT
 //   // link: dynamic  linked dynamically; statically without it
 #ifndef CHECK_H
 #define CHECK_H

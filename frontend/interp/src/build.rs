@@ -3,7 +3,7 @@
 //! The operands are decoded alike for all instructions; the family tables in `ops/` only pick the semantic function for width and form.
 
 use forklift_x86::{CpuModel, CpuState, Gpr, MAX_INSN_LEN, Mode, Seg};
-use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{EncodingKind, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 
 use crate::op::Ext;
 use crate::ops::vex;
@@ -104,9 +104,18 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op
         });
         return operands(i, mode, vex::runner(a.shape), ext(parts.collect()));
     }
+    if mode == Mode::Bits32 && writes_through_cs(i) {
+        return operands(i, mode, ops::refuse::<M>, None);
+    }
     let missing = if i.is_invalid() && i.len() >= MAX_INSN_LEN { ops::too_long::<M> } else { ops::invalid::<M> };
     let (run, slow) = lookup(i).unwrap_or((missing, false));
     operands(i, mode, run, if slow { ext(Vec::new()) } else { None })
+}
+
+/// Whether it writes to memory in CS, which no code segment allows.
+fn writes_through_cs(i: &Instruction) -> bool {
+    let writes = |access| !matches!(access, OpAccess::None | OpAccess::NoMemAccess | OpAccess::Read | OpAccess::CondRead);
+    i.segment_prefix() == Register::CS && InstructionInfoFactory::new().info(i).used_memory().iter().any(|m| m.segment() == Register::CS && writes(m.access()))
 }
 
 /// An operation with the operands of `i`.

@@ -4,6 +4,9 @@ use forklift_x86::{CpuModel, CpuState, Exit, Fault, Gpr, GuestAddr, Mode, Seg};
 
 use crate::{Int, MemFault, Memory, Op, Prim};
 
+/// What stands for the error code of an access to an address that isn't canonical until the runner, which knows whether it is #GP or #SS, sets it to 0.
+pub(crate) const NOT_CANONICAL: u32 = u32::MAX;
+
 /// A processor in execution.
 pub struct Exec<'a, M: Memory> {
     /// The state.
@@ -44,6 +47,21 @@ impl<M: Memory> Exec<'_, M> {
         }
     }
 
+    /// Reads memory that is written next. What can't be written faults as a write, also where it can't even be read.
+    #[inline(always)]
+    pub fn load_to_update<T: Prim>(&mut self, addr: u64) -> Result<T, Exit> {
+        match self.mem.read(GuestAddr::new(addr)) {
+            Ok(v) => Ok(v),
+            Err(_) => self.touch(addr),
+        }
+    }
+
+    /// Reads memory by a write of what is there.
+    #[cold]
+    fn touch<T: Prim>(&mut self, addr: u64) -> Result<T, Exit> {
+        self.compare_exchange(addr, T::from_u128(0), T::from_u128(0))
+    }
+
     /// Writes memory at a linear address.
     #[inline(always)]
     pub fn store<T: Prim>(&mut self, addr: u64, v: T) -> Result<(), Exit> {
@@ -55,7 +73,7 @@ impl<M: Memory> Exec<'_, M> {
 
     /// Atomically replaces the value at a linear address by `f` of it; returns the old value.
     pub fn atomic_update<T: Prim>(&mut self, addr: u64, mut f: impl FnMut(T) -> T) -> Result<T, Exit> {
-        let mut old: T = self.load(addr)?;
+        let mut old: T = self.load_to_update(addr)?;
         loop {
             let seen = self.compare_exchange(addr, old, f(old))?;
             if seen == old {
@@ -91,6 +109,8 @@ impl<M: Memory> Exec<'_, M> {
             self.cpu.error_code = f.error_code;
             if fault == Fault::Page {
                 self.cpu.cr2 = f.addr.get();
+            } else if fault == Fault::GeneralProtection {
+                self.cpu.error_code = NOT_CANONICAL;
             }
         }
         f.exit

@@ -62,6 +62,14 @@ impl Place for Mem {
     fn set<T: Int, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, v: T) -> Result<(), Exit> {
         cx.store(cx.ea(op), v)
     }
+
+    #[inline(always)]
+    fn update<T: Int, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, mut f: impl FnMut(T) -> T) -> Result<T, Exit> {
+        let addr = cx.ea(op);
+        let old = cx.load_to_update(addr)?;
+        cx.store(addr, f(old))?;
+        Ok(old)
+    }
 }
 
 impl Source for Lock {

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, Gpr, GuestAddr, Mode, bits, decode_block};
+use iced_x86::{Mnemonic, Register};
 
+use crate::exec::NOT_CANONICAL;
 use crate::fuse::fuse;
 use crate::{Exec, Memory, Op, compile_op, segmented};
 
@@ -239,9 +241,10 @@ impl<M: Memory> Interp<M> {
         self.free.clear();
     }
 
-    /// One step with the trap flag set: #DB behind the instruction, unless it faults itself.
+    /// One step with the trap flag set: #DB behind the instruction, unless it faults itself. A load of SS takes the next instruction with it.
     fn trap_step(&mut self, cpu: &mut CpuState, mem: &mut M) -> Exit {
-        match self.step(cpu, mem) {
+        let shadow = delays_traps(cpu, mem);
+        match self.step(cpu, mem).and_then(|()| if shadow { self.step(cpu, mem) } else { Ok(()) }) {
             Ok(()) => Exit::Fault(Fault::Debug),
             Err(exit) => exit,
         }
@@ -366,6 +369,14 @@ fn fetch_block<M: Memory>(cpu: &mut CpuState, mem: &mut M, max: usize) -> Result
     })
 }
 
+/// Whether a single step doesn't trap behind the instruction at `rip`: MOV and POP of SS. SDM vol. 3A, 7.8.3.
+fn delays_traps<M: Memory>(cpu: &mut CpuState, mem: &mut M) -> bool {
+    let mut bytes = [0; forklift_x86::MAX_INSN_LEN];
+    let have = mem.fetch(GuestAddr::new(segmented::linear(cpu)), &mut bytes);
+    let insn = segmented::decode(cpu, &bytes[..have]);
+    matches!(insn.mnemonic(), Mnemonic::Mov | Mnemonic::Pop) && insn.op0_register() == Register::SS
+}
+
 /// Runs one pre-decoded operation by itself, whatever `rip` was. `Ok`: `rip` says where to go on.
 pub fn run_op<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Result<(), Exit> {
     run_block(cx, core::slice::from_ref(op), op.next_ip())
@@ -384,14 +395,17 @@ fn run_block<M: Memory>(cx: &mut Exec<'_, M>, ops: &[Op<M>], end: u64) -> Result
     (last.run)(cx, last).map_err(|exit| leave(cx, last, exit))
 }
 
-/// Sets `rip` as the exit's class demands. Returns what the exit is: a memory operand through rsp or rbp that isn't canonical is #SS.
+/// Sets `rip` as the exit's class demands. Returns what the exit is: a memory operand through rsp or rbp that isn't canonical is #SS, all of it or its end.
 #[cold]
 fn leave<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, exit: Exit) -> Exit {
     cx.cpu.rip = match exit {
         Exit::Fault(Fault::Breakpoint | Fault::Overflow | Fault::Debug) | Exit::Gate(_) => op.next_ip(),
         Exit::Fault(_) | Exit::CodeWrite => op.ip,
     };
+    if cx.cpu.error_code != NOT_CANONICAL || !matches!(exit, Exit::Fault(Fault::GeneralProtection | Fault::Stack)) {
+        return exit;
+    }
+    cx.cpu.error_code = 0;
     let of_stack = [Gpr::Rsp as u8, Gpr::Rbp as u8].contains(&op.base) && usize::from(op.seg) == CpuState::FLAT;
-    let ea = cx.ea(op) as i64;
-    if exit == Exit::Fault(Fault::GeneralProtection) && of_stack && ea << 16 >> 16 != ea { Exit::Fault(Fault::Stack) } else { exit }
+    if of_stack { Exit::Fault(Fault::Stack) } else { exit }
 }

@@ -44,9 +44,9 @@ fn fetch<M: Memory>(cpu: &mut CpuState, mem: &mut M) -> Result<Instruction, Exit
     let cs = cpu.segment(Seg::Cs);
     let mut bytes = [0; MAX_INSN_LEN];
     let within = (u64::from(cs.limit) + 1).saturating_sub(cpu.rip).min(MAX_INSN_LEN as u64) as usize;
-    let linear = cpu.rip.wrapping_add(cpu.seg_base[Seg::Cs.index()]) & 0xffff_ffff;
+    let linear = linear(cpu);
     let have = mem.fetch(GuestAddr::new(linear), &mut bytes[..within]);
-    let mut d = Decoder::with_ip(if cs.is_wide() { 32 } else { 16 }, &bytes[..have], cpu.rip, DecoderOptions::NONE);
+    let mut d = decoder(cpu, &bytes[..have]);
     let i = d.decode();
     if d.last_error() != DecoderError::NoMoreBytes || have == MAX_INSN_LEN {
         return Ok(i);
@@ -58,6 +58,28 @@ fn fetch<M: Memory>(cpu: &mut CpuState, mem: &mut M) -> Result<Instruction, Exit
     cpu.cr2 = linear.wrapping_add(have as u64) & 0xffff_ffff;
     cpu.error_code = Fault::PF_USER | Fault::PF_FETCH;
     Err(Exit::Fault(Fault::Page))
+}
+
+/// The linear address of CS:rIP.
+pub(crate) fn linear(cpu: &CpuState) -> u64 {
+    match cpu.mode {
+        Mode::Bits64 => cpu.rip,
+        Mode::Bits32 => cpu.rip.wrapping_add(cpu.seg_base[Seg::Cs.index()]) & 0xffff_ffff,
+    }
+}
+
+fn decoder<'a>(cpu: &CpuState, bytes: &'a [u8]) -> Decoder<'a> {
+    let bits = match cpu.mode {
+        Mode::Bits64 => 64,
+        Mode::Bits32 if cpu.segment(Seg::Cs).is_wide() => 32,
+        Mode::Bits32 => 16,
+    };
+    Decoder::with_ip(bits, bytes, cpu.rip, DecoderOptions::NONE)
+}
+
+/// The instruction that `bytes` at CS:rIP begin with.
+pub(crate) fn decode(cpu: &CpuState, bytes: &[u8]) -> Instruction {
+    decoder(cpu, bytes).decode()
 }
 
 fn is_repeated(i: &Instruction) -> bool {

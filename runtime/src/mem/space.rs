@@ -239,7 +239,7 @@ impl AddressSpace {
         let map = self.map();
         let mut code = lock(&self.code);
         let mut checked = false;
-        for page in start.page()..=end.get().max(start.get() + 1).wrapping_sub(1) / GuestAddr::PAGE_SIZE {
+        for page in start.page()..=end.get().wrapping_sub(1).max(start.get()) / GuestAddr::PAGE_SIZE {
             let entry = code.pages.entry(page).or_default();
             if entry.watched {
                 continue;

@@ -1,6 +1,6 @@
 //! From a signal that has arrived, or a fault of the guest, to the guest's handler, or to the end of the process.
 
-use forklift_x86::{Fault, GuestAddr, Mode};
+use forklift_x86::{Fault, GuestAddr, Mode, bits};
 
 use super::action::{Action, DFL, IGN, UNBLOCKABLE, bit, ignored_by_default, is_ours, sa};
 use super::info::{Info, SI_KERNEL};
@@ -140,6 +140,10 @@ impl Task {
             Fault::SegmentNotPresent | Fault::Stack | Fault::GeneralProtection | Fault::Page | Fault::Alignment => self.cpu.error_code,
             _ => 0,
         };
+        // SDM vol. 3B, 18.3.1.1: the image of the flags has RF, but for traps. Nobody sees it but in a signal's frame.
+        if !matches!(fault, Fault::Debug | Fault::Breakpoint | Fault::Overflow) {
+            self.cpu.flags.rest |= bits::RF;
+        }
         let rip = self.cpu.rip;
         let info = match fault {
             Fault::Divide => Info::fault(libc::SIGFPE, 1, rip),
@@ -169,7 +173,7 @@ impl Task {
         const TRACE: i32 = 2;
         let mut last = [0];
         let n = self.mem.fetch_code(self.cpu.pc().wrapping_add(u64::MAX), &mut last);
-        let stepping = self.cpu.flags.rest & forklift_x86::bits::TF != 0;
+        let stepping = self.cpu.flags.rest & bits::TF != 0;
         if !stepping && n == 1 && last[0] == INT1 { BRKPT } else { TRACE }
     }
 
@@ -199,8 +203,8 @@ impl Task {
         }
         match self.process.space().prot_at(GuestAddr::new(addr)) {
             None => Info::fault(libc::SIGSEGV, MAPERR, addr),
-            // Allowed, and yet it faulted: behind the end of a mapped file.
-            Some(p) if p.has(need) || (need == Prot::READ && p.readable()) => {
+            // Behind the end of a mapped file: allowed, and yet it faulted; or code where none may be, which the kernel sees when it has the page.
+            Some(p) if p.has(need) || (need != Prot::WRITE && p.readable() && self.mem.read_bytes(GuestAddr::new(addr), &mut [0]).is_err()) => {
                 self.trap.error_code &= !Fault::PF_PRESENT;
                 Info::fault(libc::SIGBUS, ADRERR, addr)
             }

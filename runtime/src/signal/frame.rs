@@ -117,8 +117,8 @@ const RED_ZONE: u64 = 128;
 const RETCODE: [u8; 8] = [0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80];
 /// mov eax, 173; int 0x80.
 const RT_RETCODE: [u8; 8] = [0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0];
-/// What sigreturn may change of the flags.
-const FIX_EFLAGS: u32 = bits::STATUS | bits::AC | bits::DF | bits::TF | bits::RF;
+/// What sigreturn may change of the flags; and RF, which the first instruction would clear.
+const FIX_EFLAGS: u32 = bits::STATUS | bits::AC | bits::DF | bits::TF;
 
 /// Order of the registers in [`Context64::regs`].
 const ORDER64: [Gpr; 16] = [

@@ -49,7 +49,7 @@ struct Locked;
 
 impl Exchange for Plain {
     fn exchange<T: Prim, M: Memory>(cx: &mut Exec<'_, M>, addr: u64, expected: T, new: T) -> Result<T, Exit> {
-        let seen = cx.load(addr)?;
+        let seen = cx.load_to_update(addr)?;
         cx.store(addr, if seen == expected { new } else { seen })?;
         Ok(seen)
     }
@@ -171,6 +171,15 @@ mod tests {
             let mut r = Rig::new64(&code).with(Gpr::Rbx, DATA).with(Gpr::Rax, 1).data(0, &[2, 1]);
             r.mem.protect(DATA, Perm::R);
             assert_eq!(r.exits(Fault::Page).get(Gpr::Rax), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_updated_faults_as_a_write() {
+        // add [rbx], ecx; lock add [rbx], ecx; inc dword [rbx]; cmpxchg [rbx], ecx; bts [rbx], ecx.
+        for code in [&[0x01, 0x0b][..], &[0xf0, 0x01, 0x0b], &[0xff, 0x03], &[0x0f, 0xb1, 0x0b], &[0x0f, 0xab, 0x0b]] {
+            let r = Rig::new64(code).with(Gpr::Rbx, 8).exits(Fault::Page);
+            assert_eq!(r.cpu.error_code, Fault::PF_USER | Fault::PF_WRITE);
         }
     }
 

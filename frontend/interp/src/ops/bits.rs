@@ -125,7 +125,7 @@ fn string_fault<M: Memory>(op: &Op<M>, exit: Exit) -> Exit {
 /// The same in a bit string in memory. SDM vol. 1, 3.1.1.9 of vol. 2A, "Bit(BitBase, BitOffset)".
 fn bit_string<T: Int, A: Action, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let (addr, mask) = string_bit::<T, M>(cx, op);
-    let old: T = cx.load(addr).map_err(|e| string_fault(op, e))?;
+    let old: T = if A::WRITES { cx.load_to_update(addr) } else { cx.load(addr) }.map_err(|e| string_fault(op, e))?;
     if A::WRITES {
         cx.store(addr, T::from_u64(A::apply(old.to_u64(), mask)))?;
     }

@@ -56,6 +56,8 @@ fn fxsave<const W: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
         16 => LEGACY_USED,
         _ => LEGACY_USED - 128,
     };
+    // The last bytes aren't written, but must be writable.
+    cx.load_to_update::<u8>(addr.wrapping_add(LEGACY_SIZE as u64 - 1))?;
     cx.store_bytes(addr, &image[..used])
 }
 

@@ -121,8 +121,11 @@ impl Lift<'_, '_> {
         self.b.switch_to_block(next);
     }
 
-    /// The host address of the memory operand of `i`. `None` for 16-bit addressing.
+    /// The host address of the memory operand of `i`. `None` for 16-bit addressing, and for CS, through which nothing can be written.
     pub fn addr(&mut self, i: &Instruction) -> Option<Addr> {
+        if i.memory_segment() == Register::CS {
+            return None;
+        }
         let e = self.effective(i)?;
         let seg = self.segment_base(Seg::from_iced(i.memory_segment())?);
         let stack = seg.is_none() && i.memory_index() == Register::None && Gpr::from_iced(i.memory_base()) == Some(Gpr::Rsp);

@@ -167,18 +167,19 @@ fn iret<T: Int, M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
         return Err(cx.general_protection(0));
     }
     let item = T::BYTES as u64;
-    let (to, offset) = returned::<T, M>(cx)?;
+    // All of it is read before any of it is looked at.
     let flags: T = cx.peek(2 * item)?;
-    if cx.cpu.mode == Mode::Bits64 {
-        let sp: T = cx.peek(3 * item)?;
-        let ss: u16 = cx.peek(4 * item)?;
+    let long = if cx.cpu.mode == Mode::Bits64 { Some((cx.peek::<T>(3 * item)?, cx.peek::<u16>(4 * item)?)) } else { None };
+    let (to, offset) = returned::<T, M>(cx)?;
+    if let Some((sp, ss)) = long {
         let d = stack_segment(cx, ss)?;
         set(cx, Seg::Ss, ss, Some(d));
         cx.cpu.set(Gpr::Rsp, sp.to_u64());
     } else {
         cx.drop_stack(3 * item);
     }
-    let mask = bits::POPF_USER | bits::RF;
+    // And RF, which the next instruction would clear.
+    let mask = bits::POPF_USER;
     cx.cpu.flags.set_rflags(flags.to_u64(), if T::BITS == 16 { mask & 0xffff } else { mask });
     enter(cx, to, offset);
     Ok(())

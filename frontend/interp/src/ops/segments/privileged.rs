@@ -5,8 +5,9 @@
 use forklift_x86::{Exit, Fault};
 use iced_x86::Mnemonic;
 
+use crate::Memory;
 use crate::build::{Pick, Table};
-use crate::{Exec, Memory, Op, Step};
+use crate::ops::refuse;
 
 pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
     const {
@@ -35,8 +36,4 @@ pub(in crate::ops) const fn table<M: Memory>() -> Table<M> {
             (Mnemonic::Swapgs, Pick::One(refuse)),
         ]
     }
-}
-
-fn refuse<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
-    Err(cx.general_protection(0))
 }
