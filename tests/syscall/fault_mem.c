@@ -7,20 +7,20 @@
 // Each instruction with its operand in several places: not there, cut by the end of what is there, read-only, cut by that, behind the end of a file, PROT_NONE.
 // `n` is the operand's size less 1, subtracted from the ends, so that the last byte alone is beyond.
 #define PLACES(name, setup, code, n) \
-    CASE(name " nowhere", setup " D30002000", code); \
-    CASE(name " cut", setup " D30001fff", code); \
-    CASE(name " read-only", setup " D30011010", code); \
-    CASE(name " cut read-only", setup " D30010fff", code); \
-    CASE(name " read-only, cut", setup " D30011fff", code); \
-    CASE(name " file", setup " D30021000", code); \
-    CASE(name " none", setup " D30031008", code); \
-    CASE(name " cut none", setup " D30030fff", code); \
-    CASE(name " below", setup " D30040fff", code)
+    CASE(name " nowhere", setup " D50002000", code); \
+    CASE(name " cut", setup " D50001fff", code); \
+    CASE(name " read-only", setup " D50011010", code); \
+    CASE(name " cut read-only", setup " D50010fff", code); \
+    CASE(name " read-only, cut", setup " D50011fff", code); \
+    CASE(name " file", setup " D50021000", code); \
+    CASE(name " none", setup " D50031008", code); \
+    CASE(name " cut none", setup " D50030fff", code); \
+    CASE(name " below", setup " D50040fff", code)
 #define BYTES(name, setup, code) \
-    CASE(name " nowhere", setup " D30002000", code); \
-    CASE(name " read-only", setup " D30011010", code); \
-    CASE(name " file", setup " D30021000", code); \
-    CASE(name " none", setup " D30031008", code)
+    CASE(name " nowhere", setup " D50002000", code); \
+    CASE(name " read-only", setup " D50011010", code); \
+    CASE(name " file", setup " D50021000", code); \
+    CASE(name " none", setup " D50031008", code)
 BYTES("load 8", "", "mov " DI ", %cl");
 BYTES("store 8", "", "mov %cl, " DI);
 BYTES("add to 8", "", "add %cl, " DI);
@@ -49,7 +49,7 @@ PLACES("setz", "", "setz " DI, 0);
 PLACES("cmov, not taken", "", "cmovz " DI ", %ecx", 3);
 PLACES("movzx 16", "", "movzwl " DI ", %ecx", 1);
 PLACES("imul 32", "i8d5", "imul " DI ", %ecx", 3);
-PLACES("xlat", "b30002000 a0", "xlat", 0);
+PLACES("xlat", "b50002000 a0", "xlat", 0);
 PLACES("movd", "", "movd " DI ", %xmm0", 3);
 PLACES("movd store", "", "movd %xmm0, " DI, 3);
 PLACES("movq", "", "movq " DI ", %xmm0", 7);
@@ -78,34 +78,34 @@ PLACES("nop of memory", "", ".byte 0x0f, 0x1f, 0x07", 0);
 PLACES("clflush", "x", "clflush " DI, 0);
 PLACES("pushf; popf there", "", "xchg " R("%rdi, %rsp", "%edi, %esp") "; popf", 3);
 // The stack, from below and above.
-CASE("push below", "s30041000", "push " R("%rax", "%eax"));
-CASE("push below, half", "s30041002", "push " R("%rax", "%eax"));
-CASE("push 16 below", "s30041000", "pushw %ax");
-CASE("push imm below", "s30041000", "push $5");
-CASE("pushf below", "s30041000", "pushf");
-CASE("call below", "s30041000", "call 1f; 1: nop");
-CASE("call indirect below", "s30041000", "call *" R("%rax", "%eax"));
-CASE("call far below", "s30041004 D30000100", "movl $5, " DI "; movw %cs, 4" DI "; lcall *" DI);
-CASE("enter below", "s30041000", "enter $16, $0");
-CASE("enter 16 bytes below", "s30041010", "enter $16, $0");
-CASE("enter nested below", "s30041010 B30000200", "enter $0, $5");
-CASE("enter from nowhere", "s30000800 B30002004", "enter $0, $3");
-CASE("pop above", "s30002000", "pop " R("%rax", "%eax"));
-CASE("pop above, half", "s30001ffe", "pop " R("%rax", "%eax"));
-CASE("popf above", "s30002000", "popf");
-CASE("ret above", "s30002000", "ret");
-CASE("ret half", "s30001ffe", "ret");
-CASE("ret n above", "s30002000", "ret $8");
-CASE("ret to nowhere", "s30000800", "push $64; ret");
-CASE("leave above", "B30002000", "leave");
-CASE("push to read-only", "s30011008", "push $5");
-CASE("call with a read-only stack", "s30011008", "call 1f; 1: nop");
+CASE("push below", "s50041000", "push " R("%rax", "%eax"));
+CASE("push below, half", "s50041002", "push " R("%rax", "%eax"));
+CASE("push 16 below", "s50041000", "pushw %ax");
+CASE("push imm below", "s50041000", "push $5");
+CASE("pushf below", "s50041000", "pushf");
+CASE("call below", "s50041000", "call 1f; 1: nop");
+CASE("call indirect below", "s50041000", "call *" R("%rax", "%eax"));
+CASE("call far below", "s50041004 D50000100", "movl $5, " DI "; movw %cs, 4" DI "; lcall *" DI);
+CASE("enter below", "s50041000", "enter $16, $0");
+CASE("enter 16 bytes below", "s50041010", "enter $16, $0");
+CASE("enter nested below", "s50041010 B50000200", "enter $0, $5");
+CASE("enter from nowhere", "s50000800 B50002004", "enter $0, $3");
+CASE("pop above", "s50002000", "pop " R("%rax", "%eax"));
+CASE("pop above, half", "s50001ffe", "pop " R("%rax", "%eax"));
+CASE("popf above", "s50002000", "popf");
+CASE("ret above", "s50002000", "ret");
+CASE("ret half", "s50001ffe", "ret");
+CASE("ret n above", "s50002000", "ret $8");
+CASE("ret to nowhere", "s50000800", "push $64; ret");
+CASE("leave above", "B50002000", "leave");
+CASE("push to read-only", "s50011008", "push $5");
+CASE("call with a read-only stack", "s50011008", "call 1f; 1: nop");
 // Code.
-CASE("jmp nowhere", "a30002000", "jmp *" R("%rax", "%eax"));
-CASE("jmp to data", "a30000100", "jmp *" R("%rax", "%eax"));
-CASE("jmp to none", "a30031000", "jmp *" R("%rax", "%eax"));
-CASE("jmp to a file's end", "a30021000", "jmp *" R("%rax", "%eax"));
-CASE("call nowhere", "a30002000", "call *" R("%rax", "%eax"));
+CASE("jmp nowhere", "a50002000", "jmp *" R("%rax", "%eax"));
+CASE("jmp to data", "a50000100", "jmp *" R("%rax", "%eax"));
+CASE("jmp to none", "a50031000", "jmp *" R("%rax", "%eax"));
+CASE("jmp to a file's end", "a50021000", "jmp *" R("%rax", "%eax"));
+CASE("call nowhere", "a50002000", "call *" R("%rax", "%eax"));
 CASE("jmp to 0", "a0", "jmp *" R("%rax", "%eax"));
 CASE("jz nowhere", "f40", "jz . + 0x1000000");
 CASE("runs off the page", "b2", "inc " R("%eax", "%ecx"));
@@ -121,52 +121,52 @@ CASE("cut: sib", "b2", ".byte 0x8b, 0x04");
 CASE("loop across", "b2 c3", "1: loop 1b");
 CASE("block up to the end", "b9", "add $1, %eax; add $2, %ecx; add $3, %edx");
 // String instructions stop where they are.
-CASE("rep movsb, source ends", "S30001ff8 D30000200 c20", "rep movsb");
-CASE("rep movsb, destination ends", "S30000200 D30001ff0 c20", "rep movsb");
-CASE("rep movsb, destination read-only", "S30000200 D30010ff0 c20", "rep movsb");
-CASE("rep movsl", "S30000200 D30001ff0 c20", "rep movsl");
-CASE("rep movsl, cut", "S30000200 D30001ff2 c20", "rep movsl");
-CASE("rep movsl, source cut", "S30001ff2 D30000200 c20", "rep movsl");
-CASE("rep movsb, down", "S30000004 D30000204 c20", "std; rep movsb");
-CASE("rep movsl, down", "S30001000 D30041008 c20", "std; rep movsl");
-CASE("rep movsl, down, cut", "S30001000 D3004100a c20", "std; rep movsl");
-CASE("rep movsb of nothing", "S30002000 D30002000 c0", "rep movsb");
-CASE("rep movsb, file ends", "S30020ff8 D30000200 c20", "rep movsb");
-CASE("rep stosb", "D30001ff0 c20", "rep stosb");
-CASE("rep stosl, read-only", "D30010ff0 c20", "rep stosl");
-CASE("rep stosw, down", "D30041004 c20", "std; rep stosw");
-CASE("rep lodsb", "S30001ff0 c20", "rep lodsb");
-CASE("repe cmpsb", "S30001ff0 D30001ff0 c20 i8d5", "repe cmpsb");
+CASE("rep movsb, source ends", "S50001ff8 D50000200 c20", "rep movsb");
+CASE("rep movsb, destination ends", "S50000200 D50001ff0 c20", "rep movsb");
+CASE("rep movsb, destination read-only", "S50000200 D50010ff0 c20", "rep movsb");
+CASE("rep movsl", "S50000200 D50001ff0 c20", "rep movsl");
+CASE("rep movsl, cut", "S50000200 D50001ff2 c20", "rep movsl");
+CASE("rep movsl, source cut", "S50001ff2 D50000200 c20", "rep movsl");
+CASE("rep movsb, down", "S50000004 D50000204 c20", "std; rep movsb");
+CASE("rep movsl, down", "S50001000 D50041008 c20", "std; rep movsl");
+CASE("rep movsl, down, cut", "S50001000 D5004100a c20", "std; rep movsl");
+CASE("rep movsb of nothing", "S50002000 D50002000 c0", "rep movsb");
+CASE("rep movsb, file ends", "S50020ff8 D50000200 c20", "rep movsb");
+CASE("rep stosb", "D50001ff0 c20", "rep stosb");
+CASE("rep stosl, read-only", "D50010ff0 c20", "rep stosl");
+CASE("rep stosw, down", "D50041004 c20", "std; rep stosw");
+CASE("rep lodsb", "S50001ff0 c20", "rep lodsb");
+CASE("repe cmpsb", "S50001ff0 D50001ff0 c20 i8d5", "repe cmpsb");
 // The manual has the flags as they were before the first iteration; not all CPUs do.
-CASE("repe cmpsb, first differs at the end", "i8d5 S30001ff0 D30000200 c20", "mov $16, %ecx; rep movsb; sub $16, " R("%rsi", "%esi") "; sub $16, " R("%rdi", "%edi") "; mov $32, %ecx; repe cmpsb; nop");
-CASE("repne scasb", "D30001ff0 c20 a100 i8d5", "repne scasb");
-CASE("movsl nowhere", "S30002000 D30000200", "movsl");
-CASE("movsl to nowhere", "S30000200 D30002000", "movsl");
-CASE("movsl both nowhere", "S30002000 D30002000", "movsl");
-CASE("cmpsl both nowhere", "S30002000 D30002008", "cmpsl");
-CASE("stosl cut", "D30001ffe", "stosl");
-CASE("rep movsb, 16-bit registers kept", "S30000200 D30001ffe c5", "rep movsb");
+CASE("repe cmpsb, first differs at the end", "i8d5 S50001ff0 D50000200 c20", "mov $16, %ecx; rep movsb; sub $16, " R("%rsi", "%esi") "; sub $16, " R("%rdi", "%edi") "; mov $32, %ecx; repe cmpsb; nop");
+CASE("repne scasb", "D50001ff0 c20 a100 i8d5", "repne scasb");
+CASE("movsl nowhere", "S50002000 D50000200", "movsl");
+CASE("movsl to nowhere", "S50000200 D50002000", "movsl");
+CASE("movsl both nowhere", "S50002000 D50002000", "movsl");
+CASE("cmpsl both nowhere", "S50002000 D50002008", "cmpsl");
+CASE("stosl cut", "D50001ffe", "stosl");
+CASE("rep movsb, 16-bit registers kept", "S50000200 D50001ffe c5", "rep movsb");
 // Wholes of several parts.
 // Some CPUs look at the last byte first: of the address, the page.
-CASE("fxsave cut", "p D30001f00 x", "fxsave " DI);
-CASE("fxsave cut late", "p D30001e10 x", "fxsave " DI);
-CASE("fxrstor cut", "p D30001f00 x", "fxrstor " DI);
-CASE("fxsave read-only", "p D30011000", "fxsave " DI);
-CASE("fnsave cut", "p D30001fd0 x", "fnsave " DI);
-CASE("frstor cut", "p D30001fd0 x", "frstor " DI);
-CASE("fnstenv cut", "p D30001ff0 x", "fnstenv " DI);
-CASE("fldenv cut", "p D30001ff0 x", "fldenv " DI);
-CASE("fldenv read-only", "p D30011ff0", "fldenv " DI);
+CASE("fxsave cut", "p D50001f00 x", "fxsave " DI);
+CASE("fxsave cut late", "p D50001e10 x", "fxsave " DI);
+CASE("fxrstor cut", "p D50001f00 x", "fxrstor " DI);
+CASE("fxsave read-only", "p D50011000", "fxsave " DI);
+CASE("fnsave cut", "p D50001fd0 x", "fnsave " DI);
+CASE("frstor cut", "p D50001fd0 x", "frstor " DI);
+CASE("fnstenv cut", "p D50001ff0 x", "fnstenv " DI);
+CASE("fldenv cut", "p D50001ff0 x", "fldenv " DI);
+CASE("fldenv read-only", "p D50011ff0", "fldenv " DI);
 // With a mask of zeroes for what isn't there it is open whether they fault.
-CASE("maskmovq, all", "D30001ffc", "pcmpeqd %mm1, %mm1; maskmovq %mm1, %mm0");
-CASE("maskmovdqu, all", "D30001ffc", "pcmpeqd %xmm1, %xmm1; maskmovdqu %xmm1, %xmm0");
-CASE("lss cut", "D30001ffe", "lss " DI ", %eax");
-CASE("pop memory by sp", "s30001ffc D30002000", "pop " DI);
-CASE("block stores, then faults", "D30001ff8 c5", "mov %ecx, " DI "; inc %ecx; mov %ecx, 4" DI "; inc %ecx; mov %ecx, 8" DI);
-CASE("block loads, flags, faults", "D30001ff8 c5", "mov " DI ", %eax; add %ecx, %eax; mov 8" DI ", %edx; sub %ecx, %eax");
-CASE("flags of before", "D30002000 c5 f1", "adc $7, %ecx; adc %ecx, " DI);
+CASE("maskmovq, all", "D50001ffc", "pcmpeqd %mm1, %mm1; maskmovq %mm1, %mm0");
+CASE("maskmovdqu, all", "D50001ffc", "pcmpeqd %xmm1, %xmm1; maskmovdqu %xmm1, %xmm0");
+CASE("lss cut", "D50001ffe", "lss " DI ", %eax");
+CASE("pop memory by sp", "s50001ffc D50002000", "pop " DI);
+CASE("block stores, then faults", "D50001ff8 c5", "mov %ecx, " DI "; inc %ecx; mov %ecx, 4" DI "; inc %ecx; mov %ecx, 8" DI);
+CASE("block loads, flags, faults", "D50001ff8 c5", "mov " DI ", %eax; add %ecx, %eax; mov 8" DI ", %edx; sub %ecx, %eax");
+CASE("flags of before", "D50002000 c5 f1", "adc $7, %ecx; adc %ecx, " DI);
 // Alignment: #GP.
-#define UNALIGNED(name, code) CASE(name " unaligned", "D30000104", code); CASE(name " unaligned, not there", "D30002004", code); CASE(name " unaligned, cut", "D30001ff4", code)
+#define UNALIGNED(name, code) CASE(name " unaligned", "D50000104", code); CASE(name " unaligned, not there", "D50002004", code); CASE(name " unaligned, cut", "D50001ff4", code)
 UNALIGNED("movaps", "movaps " DI ", %xmm0");
 UNALIGNED("movaps store", "movaps %xmm0, " DI);
 UNALIGNED("movdqa", "movdqa " DI ", %xmm0");
@@ -237,7 +237,7 @@ FAR("mov by absolute address", "movabs 0x0000800000000000, %eax; nop");
 FAR("cmpxchg16b", "and $-16, %rdi; cmpxchg16b (%rdi)");
 CASE("fxsave not canonical", "D0000800000000000", "fxsave (%rdi)");
 FAR("clflush", "clflush (%rdi)");
-CASE("address of 32 bits", "D30001000 a100000000", "mov 0xfff(%edi), %ecx; mov (%edi,%eax), %ecx; movl $1, 0xffff(%edi)");
+CASE("address of 32 bits", "D50001000 a100000000", "mov 0xfff(%edi), %ecx; mov (%edi,%eax), %ecx; movl $1, 0xffff(%edi)");
 CASE("rip relative nowhere", "", "mov 0x1000000(%rip), %eax");
 #else
 // The end of the address space, and what lies behind: the kernel's.
@@ -246,12 +246,12 @@ END("load 8", "mov (%edi), %cl");
 END("store 8", "mov %cl, (%edi)");
 END("push", "mov %edi, %esp; sub $64, %esp; push %eax");
 END("lodsb", "mov %edi, %esi; lodsb");
-CASE("address wraps", "Dffffff00", "movl $5, 0x30000200(%edi); mov 0x30000200(%edi), %ecx; mov 0x3000ff00(%edi,%edi), %edx; mov 0x30002100(%edi), %edx");
-CASE("jump wraps", "a30002000", ".byte 0xe9; .long 0x30002000 - 0x20000000");
-CASE("pusha cut", "s30041010", "pusha");
+CASE("address wraps", "Dffffff00", "movl $5, 0x50000200(%edi); mov 0x50000200(%edi), %ecx; mov 0x5000ff00(%edi,%edi), %edx; mov 0x50002100(%edi), %edx");
+CASE("jump wraps", "a50002000", ".byte 0xe9; .long 0x50002000 - 0x60000000");
+CASE("pusha cut", "s50041010", "pusha");
 CASE("address of 16 bits", "b100 S100", "addr16 mov (%bx,%si), %ecx");
-CASE("les cut", "D30001ffe", "les (%edi), %eax");
-CASE("moffs nowhere", "", "movl 0x30002000, %eax");
-CASE("bound is read whole", "D30001ffc", "bound %eax, (%edi)");
+CASE("les cut", "D50001ffe", "les (%edi), %eax");
+CASE("moffs nowhere", "", "movl 0x50002000, %eax");
+CASE("bound is read whole", "D50001ffc", "bound %eax, (%edi)");
 #endif
 int main(void) { return run_cases(); }

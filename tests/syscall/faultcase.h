@@ -5,9 +5,9 @@
 // starts (b: bytes before the page's end), n: how many single steps to show, i: status flags that are not defined and not shown, x: memory is not shown,
 // p: of the fault's address only the page is.
 // The code lies at the start of a page of its own, and the page behind it is not mapped. Memory, for both ABIs:
-//   30000000-30001fff  read, write      30010000 the same, then 30011000 read-only        30020000 a page of a file, 30021000 behind its end
-//   30030000 read, write, 30031000 none 30041000 read, write, not executable (and 30040000 not mapped)
-// All else around is not mapped. Each byte of the memory holds a pattern of its address.
+//   50000000-50001fff  read, write      50010000 the same, then 50011000 read-only        50020000 a page of a file, 50021000 behind its end
+//   50030000 read, write, 50031000 none 50041000 read, write, not executable (and 50040000 not mapped)
+// Above where the heap may begin (1 GiB behind a program that isn't position-independent). All else around is not mapped. Each byte of the memory holds a pattern of its address.
 #include "check.h"
 #include <setjmp.h>
 #include <ucontext.h>
@@ -29,8 +29,8 @@ static const char letters_[] = "acdbsBSDf";
 static const int regs_[] = {R(REG_RAX, REG_EAX), R(REG_RCX, REG_ECX), R(REG_RDX, REG_EDX), R(REG_RBX, REG_EBX), R(REG_RSP, REG_ESP), R(REG_RBP, REG_EBP),
     R(REG_RSI, REG_ESI), R(REG_RDI, REG_EDI), REG_EFL};
 #define PAGES_ 8
-static unsigned char *const areas_[PAGES_] = {(void *)0x30000000, (void *)0x30001000, (void *)0x30010000, (void *)0x30011000, (void *)0x30020000, (void *)0x30030000,
-    (void *)0x30031000, (void *)0x30041000};
+static unsigned char *const areas_[PAGES_] = {(void *)0x50000000, (void *)0x50001000, (void *)0x50010000, (void *)0x50011000, (void *)0x50020000, (void *)0x50030000,
+    (void *)0x50031000, (void *)0x50041000};
 static sigjmp_buf back_;
 static unsigned char *code_;
 static unsigned long start_[9];
@@ -76,7 +76,7 @@ static void begin_(int s, siginfo_t *i, void *u) {
     undefined_ = steps_ = hide_ = page_ = 0, mxcsr_ = 0x1f80, fcw_ = 0x37f;
     unsigned long at = 0;
     for (int k = 0; k < 9; k++) start_[k] = k == 8 ? 0x202 : 0x11111111ul * (k + 1);
-    start_[4] = 0x30000800;
+    start_[4] = 0x50000800;
     for (const char *p = case_->setup + strspn(case_->setup, " "); *p;) {
         char name = *p++;
         char *end;
@@ -145,7 +145,7 @@ static int run_cases(void) {
     int fd = OK(mkstemp(name));
     OK(unlink(name));
     OK(ftruncate(fd, 4096));
-    static const uintptr_t maps[] = {0x30000000, 0x30010000, 0x30020000, 0x30030000, 0x30041000};
+    static const uintptr_t maps[] = {0x50000000, 0x50010000, 0x50020000, 0x50030000, 0x50041000};
     for (int k = 0; k < 5; k++) {
         int file = k == 2;
         unsigned size = k == 4 ? 4096 : 8192;
@@ -163,7 +163,7 @@ static int run_cases(void) {
     unsigned n = 0;
     for (const struct case_ *c = __start_cases; c < __stop_cases; c++, n++) {
         // Pages of its own, so that nothing is known of what was there.
-        code_ = (unsigned char *)0x20000000 + 8192 * n;
+        code_ = (unsigned char *)0x60000000 + 8192 * n;
         CHECK(mmap(code_, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == code_);
         case_ = c;
         for (int k = 0; k < 3; k++) {
