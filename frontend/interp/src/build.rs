@@ -107,7 +107,8 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op
     if mode == Mode::Bits32 && writes_through_cs(i) {
         return operands(i, mode, ops::refuse::<M>, None);
     }
-    let missing = if i.is_invalid() && i.len() >= MAX_INSN_LEN { ops::too_long::<M> } else { ops::invalid::<M> };
+    // SDM vol. 2A, 2.3.11.
+    let missing = if i.is_invalid() && i.len() >= MAX_INSN_LEN { ops::refuse::<M> } else { ops::invalid::<M> };
     let (run, slow) = lookup(i).unwrap_or((missing, false));
     operands(i, mode, run, if slow { ext(Vec::new()) } else { None })
 }

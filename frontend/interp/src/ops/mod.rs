@@ -137,8 +137,3 @@ pub(crate) fn invalid<M: Memory>(_: &mut Exec<'_, M>, _: &Op<M>) -> Step {
 pub(crate) fn refuse<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     Err(cx.general_protection(0))
 }
-
-/// An instruction of more than 15 bytes: #GP(0), SDM vol. 2A, 2.3.11.
-pub(crate) fn too_long<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
-    Err(cx.general_protection(0))
-}
