@@ -65,24 +65,24 @@ impl fmt::Display for Nanoseconds {
     }
 }
 
-/// Interval and value of a timer, or the two times of a file: `{…}` for each.
+/// Two times: interval and value of a timer, or those of a file.
+fn show_two<T, S: ShowAs<T>>([a, b]: &[T; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("[")?;
+    S::show_as(a, f)?;
+    f.write_str(", ")?;
+    S::show_as(b, f)?;
+    f.write_str("]")
+}
+
 impl<T: TimePair> ShowAs<[T; 2]> for Sec {
-    fn show_as([a, b]: &[T; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[")?;
-        Self::show_as(a, f)?;
-        f.write_str(", ")?;
-        Self::show_as(b, f)?;
-        f.write_str("]")
+    fn show_as(value: &[T; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_two::<T, Self>(value, f)
     }
 }
 
 impl<T: TimePair> ShowAs<[T; 2]> for Usec {
-    fn show_as([a, b]: &[T; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[")?;
-        Self::show_as(a, f)?;
-        f.write_str(", ")?;
-        Self::show_as(b, f)?;
-        f.write_str("]")
+    fn show_as(value: &[T; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_two::<T, Self>(value, f)
     }
 }
 
