@@ -6,7 +6,7 @@ use forklift_fuzz::cases::different;
 use forklift_fuzz::generate::{Generator, Rng, Sample};
 use forklift_fuzz::{End, Oracle, oracle};
 use forklift_x86::{Exit, Fault, Mode};
-use iced_x86::{Code, EncodingKind, Mnemonic, OpCodeOperandKind};
+use iced_x86::{Code, CpuidFeature, EncodingKind, Instruction, Mnemonic, OpCodeOperandKind, OpKind};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Make = fn() -> Option<Box<dyn Oracle + Send>>;
@@ -53,6 +53,11 @@ fn is_vector(m: Mnemonic) -> bool {
     matches!(m, Mnemonic::Vzeroupper | Mnemonic::Vzeroall) || Code::values().any(|c| c.mnemonic() == m && of_vector(c))
 }
 
+/// Intel's manual wants these operands aligned; AMD's CPUs don't.
+fn is_sha_of_memory(i: &Instruction) -> bool {
+    i.op1_kind() == OpKind::Memory && i.cpuid_features().contains(&CpuidFeature::SHA)
+}
+
 /// Whether a mnemonic has encodings with a VEX prefix.
 fn has_vex(m: Mnemonic) -> bool {
     Code::values().any(|c| c.mnemonic() == m && c.op_code().encoding() == EncodingKind::VEX)
@@ -92,6 +97,9 @@ fn run(mode: Mode, wanted: fn(Mnemonic) -> bool, left: Make, right: Make) -> Res
             1 => generator.straight(&mut rng, 12),
             _ => generator.looping(&mut rng, 3),
         };
+        if left.name() != "interpreter" && sample.insns.iter().any(is_sha_of_memory) {
+            continue;
+        }
         if let Some(difference) = compare(&sample, left.as_mut(), right.as_mut()) {
             wrong += 1;
             text += &format!("sample {n}\n{}\n{difference}\n", listing(&sample));

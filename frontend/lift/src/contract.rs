@@ -77,13 +77,61 @@ pub enum Helper {
     /// Not a function, but 128 of them at a distance of [`COMPARE_STRINGS_SIZE`], one for each immediate of PCMPISTRI, on x86-64 hosts with SSE4.2:
     /// `fn(a: I8X16, b: I8X16) -> u64`, which leaves the index in the low half of the result and the flags in the high one. They don't get the state.
     CompareStrings = 4,
+    /// Not a function, but the first of the stubs of [`HostOp`], on x86-64 hosts.
+    HostOp = 5,
 }
 
 /// Distance of the functions at [`Helper::CompareStrings`]. Unit: bytes.
 pub const COMPARE_STRINGS_SIZE: usize = 32;
 
 /// Number of entries of the table of helpers.
-pub const HELPERS: usize = 5;
+pub const HELPERS: usize = 6;
+
+/// Instructions that Cranelift's IR has nothing for, and x86-64 hosts may have: stubs of one instruction each, called by `CallConv::PreserveAll`. They don't
+/// get the state. Only those may be called that the host's processor has.
+///
+/// The operands are the arguments in the manual's order, vectors as I8X16; the destination's new value is the result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the manual's names")]
+pub enum HostOp {
+    Aesenc,
+    Aesenclast,
+    Aesdec,
+    Aesdeclast,
+    Aesimc,
+    /// The first of four: bit 0 of the number is bit 0 of the immediate, bit 1 its bit 4.
+    Pclmulqdq,
+    Sha1nexte = 9,
+    Sha1msg1,
+    Sha1msg2,
+    /// The first of four, one for each immediate.
+    Sha1rnds4,
+    Sha256msg1 = 16,
+    Sha256msg2,
+    /// The implicit operand is the first argument.
+    Sha256rnds2,
+    /// Of 64 bits; so are its operands and its result.
+    Pdep,
+    /// Of 64 bits; so are its operands and its result.
+    Pext,
+    Vpsllvd,
+    Vpsllvq,
+    Vpsrlvd,
+    Vpsrlvq,
+    Vpsravd,
+    /// The low half of its operand becomes 128 bits.
+    Vcvtph2ps,
+    /// The first of eight, one for each immediate.
+    Vcvtps2ph,
+}
+
+impl HostOp {
+    /// Distance of the stubs. Unit: bytes.
+    pub const SIZE: usize = 32;
+    /// How many there are.
+    pub const COUNT: usize = Self::Vcvtps2ph as usize + 8;
+}
 
 /// On hosts with an x87 unit: stubs that run one x87 instruction of the guest on it. While emitted code runs, the unit may hold the guest's registers
 /// ([`JitState::x87_live`](crate::JitState::x87_live)); the first stub brings them there, [`Helper::Step`] and leaving emitted code take them back.

@@ -14,9 +14,9 @@ mod state;
 mod trace;
 
 pub use contract::{
-    BlockKey, COMPARE_STRINGS_SIZE, EXIT_NAMESPACE, HELPERS, Helper, LiftEnv, LiftError, Lifted, LiftedExit, TOKEN_NAMESPACE, TRAP_MEMORY, Token, WINDOW_SLACK,
-    X87,
+    BlockKey, COMPARE_STRINGS_SIZE, EXIT_NAMESPACE, HELPERS, Helper, HostOp, LiftEnv, LiftError, Lifted, LiftedExit, TOKEN_NAMESPACE, TRAP_MEMORY, Token,
+    WINDOW_SLACK, X87,
 };
 pub use lifter::{Lifter, signature};
-pub use ops::lifted_mnemonics;
+pub use ops::{host_features, lifted_mnemonics};
 pub use state::{INDIRECT_ENTRIES, IndirectEntry, JitState, PARAM_REGS, offset};

@@ -127,6 +127,54 @@ global_asm!(
     "ret",
     ".set forklift_imm, forklift_imm + 1",
     ".endr",
+    // Those of `HostOp`: they change nothing but the result's register.
+    ".macro forklift_host_op insn:vararg",
+    ".p2align 5, 0xcc",
+    "\\insn",
+    "ret",
+    ".endm",
+    ".p2align 5, 0xcc",
+    ".hidden forklift_jit_host_ops",
+    ".globl forklift_jit_host_ops",
+    "forklift_jit_host_ops:",
+    "forklift_host_op aesenc xmm0, xmm1",
+    "forklift_host_op aesenclast xmm0, xmm1",
+    "forklift_host_op aesdec xmm0, xmm1",
+    "forklift_host_op aesdeclast xmm0, xmm1",
+    "forklift_host_op aesimc xmm0, xmm0",
+    "forklift_host_op pclmulqdq xmm0, xmm1, 0x00",
+    "forklift_host_op pclmulqdq xmm0, xmm1, 0x01",
+    "forklift_host_op pclmulqdq xmm0, xmm1, 0x10",
+    "forklift_host_op pclmulqdq xmm0, xmm1, 0x11",
+    "forklift_host_op sha1nexte xmm0, xmm1",
+    "forklift_host_op sha1msg1 xmm0, xmm1",
+    "forklift_host_op sha1msg2 xmm0, xmm1",
+    "forklift_host_op sha1rnds4 xmm0, xmm1, 0",
+    "forklift_host_op sha1rnds4 xmm0, xmm1, 1",
+    "forklift_host_op sha1rnds4 xmm0, xmm1, 2",
+    "forklift_host_op sha1rnds4 xmm0, xmm1, 3",
+    "forklift_host_op sha256msg1 xmm0, xmm1",
+    "forklift_host_op sha256msg2 xmm0, xmm1",
+    // xmm0 is an operand, and xmm1 the destination.
+    ".p2align 5, 0xcc",
+    "movups [rsp - 24], xmm1",
+    "sha256rnds2 xmm1, xmm2",
+    "movaps xmm0, xmm1",
+    "movups xmm1, [rsp - 24]",
+    "ret",
+    "forklift_host_op pdep rax, rdi, rsi",
+    "forklift_host_op pext rax, rdi, rsi",
+    "forklift_host_op vpsllvd xmm0, xmm0, xmm1",
+    "forklift_host_op vpsllvq xmm0, xmm0, xmm1",
+    "forklift_host_op vpsrlvd xmm0, xmm0, xmm1",
+    "forklift_host_op vpsrlvq xmm0, xmm0, xmm1",
+    "forklift_host_op vpsravd xmm0, xmm0, xmm1",
+    "forklift_host_op vcvtph2ps xmm0, xmm0",
+    ".set forklift_imm, 0",
+    ".rept 8",
+    "forklift_host_op vcvtps2ph xmm0, xmm0, forklift_imm",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
     // More of them, and their end, in `x87`.
     ".popsection",
     // Five pushes leave rsp at 8 modulo 16.
@@ -157,6 +205,7 @@ unsafe extern "C" {
     static forklift_jit_status: u8;
     static forklift_jit_cond: u8;
     static forklift_jit_compare_strings: u8;
+    static forklift_jit_host_ops: u8;
     static forklift_jit_thunks_end: u8;
 }
 
@@ -177,6 +226,7 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
     table[Helper::X87 as usize] = x87::stubs();
     table[Helper::Cond as usize] = &raw const forklift_jit_cond as u64;
     table[Helper::CompareStrings as usize] = &raw const forklift_jit_compare_strings as u64;
+    table[Helper::HostOp as usize] = &raw const forklift_jit_host_ops as u64;
     table
 }
 

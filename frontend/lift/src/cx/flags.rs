@@ -84,6 +84,15 @@ impl FlagState {
     pub(super) const fn new(source: Source) -> Self {
         Self { source, synced: false }
     }
+
+    /// The same, for somebody who is about to set a flag by itself: what set it last by itself, behind others of that kind, is forgotten.
+    pub(super) fn without(self, bit: u32) -> Self {
+        match self.source {
+            Source::Later(Later::Flag { bit: b, .. }, before) if b == bit => *before,
+            Source::Later(Later::Flag { bit: b, v }, before) => Self::new(Source::Later(Later::Flag { bit: b, v }, Box::new(before.without(bit)))),
+            source => Self { source, ..self },
+        }
+    }
 }
 
 impl Lift<'_, '_> {
@@ -140,8 +149,34 @@ impl Lift<'_, '_> {
             return self.zext(a, I32);
         }
         self.sync_flags();
+        if self.env.flags_op() == CcOp::RAW {
+            return self.raw_status();
+        }
+        self.status_by_helper()
+    }
+
+    fn status_by_helper(&mut self) -> Value {
         let v = self.call_helper(Helper::Status, None);
         self.zext(v, I32)
+    }
+
+    /// The flags in memory, which is likely to have them as bits of RFLAGS.
+    fn raw_status(&mut self) -> Value {
+        let op = self.load_state(I32, offset::CC_OP);
+        let hit = self.b.ins().icmp_imm_u(IntCC::Equal, op, i64::from(CcOp::RAW.0));
+        let (fast, slow, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(slow);
+        let result = self.b.append_block_param(next, I32);
+        self.b.ins().brif(hit, fast, &[] as &[BlockArg], slow, &[] as &[BlockArg]);
+        self.b.switch_to_block(fast);
+        let v = self.load_state(I32, offset::CC_A);
+        let v = self.b.ins().band_imm_u(v, i64::from(bits::STATUS));
+        self.b.ins().jump(next, &[BlockArg::from(v)]);
+        self.b.switch_to_block(slow);
+        let v = self.status_by_helper();
+        self.b.ins().jump(next, &[BlockArg::from(v)]);
+        self.b.switch_to_block(next);
+        result
     }
 
     /// Stores the flags if memory doesn't have them.

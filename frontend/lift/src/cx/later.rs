@@ -21,6 +21,8 @@ pub(crate) enum Later {
     Product { w: Width, a: Value, b: Value, r: Value, signed: bool },
     /// Those of a double shift of `a` to `r` by `n`, which isn't 0.
     Double { left: bool, w: Width, a: Value, n: Value, r: Value },
+    /// One flag, a bit of RFLAGS, is a value of 0 or 1; the other flags stay.
+    Flag { bit: u32, v: Value },
     /// `1` counts only if `0` is not zero.
     If(Value, Lazy),
 }
@@ -31,6 +33,7 @@ impl Later {
         match self {
             Self::Rotation { .. } => bits::CF | bits::OF,
             Self::Bit { .. } => bits::CF,
+            Self::Flag { bit, .. } => *bit,
             _ => bits::STATUS,
         }
     }
@@ -47,12 +50,24 @@ impl Lift<'_, '_> {
         self.known.flags = FlagState::new(Source::Later(later, Box::new(before)));
     }
 
+    /// Sets one flag, CF or OF, and leaves the others.
+    pub fn set_flag(&mut self, bit: u32, v: Value) {
+        self.known.flags = core::mem::replace(&mut self.known.flags, FlagState::MEMORY).without(bit);
+        self.set_flags_later(Later::Flag { bit, v });
+    }
+
     /// Computes what was put off.
     pub(super) fn force_flags(&mut self) {
         let Source::Later(later, before) = self.known.flags.source.clone() else { return };
         self.known.flags = *before;
         let lazy = match later {
             Later::If(cond, lazy) => return self.store_if(cond, lazy),
+            Later::Flag { bit, v } => {
+                let old = self.status();
+                let old = self.b.ins().band_imm_u(old, i64::from(bits::STATUS & !bit));
+                let new = self.flag_bit(v, bit);
+                Lazy::new(CcKind::Raw, Width::B4, self.b.ins().bor(old, new))
+            }
             Later::Rotation { left, r } => {
                 let (cf, of) = self.rotation(left, r);
                 self.with_carries(cf, Some(of))
@@ -85,6 +100,7 @@ impl Lift<'_, '_> {
             return Some(v);
         }
         let carry = match later {
+            Later::Flag { bit, v } if cond.reads() == bit => return Some(if cond as u8 & 1 == 0 { v } else { self.b.ins().bxor_imm_u(v, 1) }),
             _ if cond.reads() != bits::CF => return None,
             Later::Rotation { left, r } => self.rotation(left, r).0,
             Later::Bit { w, a, n } => self.bit_of(w, a, n),

@@ -1,19 +1,20 @@
-//! What AVX and AVX2 have that legacy SSE hasn't: broadcasts, moves between halves, variable permutations and shifts. SDM vol. 1, 5.13–5.14.
+//! What AVX, AVX2 and F16C have that legacy SSE hasn't: broadcasts, moves between halves, variable permutations and shifts. SDM vol. 1, 5.13–5.14.
 //!
 //! Gathers and masked moves are left to the interpreter.
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
     condcodes::IntCC,
-    types::{I8X16, I16X8, I32X4, I64X2},
+    types::{F64X2, I8X16, I16X8, I32X4, I64X2},
 };
 use forklift_x86::{CcKind, Width};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use super::LiftFn;
 use super::lanes::{by_lane, packed, packed_unary};
 use super::sse_int::set_test_flags;
 use super::sse_shuffle::{blended, elements, shuffle};
+use super::{LiftFn, host};
+use crate::HostOp;
 use crate::cx::{Halves, Lift, int, xmm_number};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
@@ -39,12 +40,14 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Vpermps, permute_words),
     (Mnemonic::Vpermilps, vpermilps),
     (Mnemonic::Vpermilpd, vpermilpd),
+    (Mnemonic::Vcvtph2ps, vcvtph2ps),
+    (Mnemonic::Vcvtps2ph, vcvtps2ph),
     (Mnemonic::Vpblendd, vpblendd),
-    (Mnemonic::Vpsllvd, |cx, i| shift_each(cx, i, I32X4, CcKind::Shl)),
-    (Mnemonic::Vpsllvq, |cx, i| shift_each(cx, i, I64X2, CcKind::Shl)),
-    (Mnemonic::Vpsrlvd, |cx, i| shift_each(cx, i, I32X4, CcKind::Shr)),
-    (Mnemonic::Vpsrlvq, |cx, i| shift_each(cx, i, I64X2, CcKind::Shr)),
-    (Mnemonic::Vpsravd, |cx, i| shift_each(cx, i, I32X4, CcKind::Sar)),
+    (Mnemonic::Vpsllvd, |cx, i| shift_each(cx, i, I32X4, CcKind::Shl, HostOp::Vpsllvd)),
+    (Mnemonic::Vpsllvq, |cx, i| shift_each(cx, i, I64X2, CcKind::Shl, HostOp::Vpsllvq)),
+    (Mnemonic::Vpsrlvd, |cx, i| shift_each(cx, i, I32X4, CcKind::Shr, HostOp::Vpsrlvd)),
+    (Mnemonic::Vpsrlvq, |cx, i| shift_each(cx, i, I64X2, CcKind::Shr, HostOp::Vpsrlvq)),
+    (Mnemonic::Vpsravd, |cx, i| shift_each(cx, i, I32X4, CcKind::Sar, HostOp::Vpsravd)),
     (Mnemonic::Vtestps, |cx, i| test_signs(cx, i, I32X4)),
     (Mnemonic::Vtestpd, |cx, i| test_signs(cx, i, I64X2)),
 ];
@@ -194,9 +197,12 @@ fn vpblendd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 }
 
 /// VPSLLVD and the like: each element by a count of its own; a count of the width or more gives zero, or the sign.
-fn shift_each(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, kind: CcKind) -> Option<()> {
+fn shift_each(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, kind: CcKind, op: HostOp) -> Option<()> {
     let width = ty.lane_bits();
     packed(cx, i, ty, |cx, a, b| {
+        if let Some(v) = host::run_on_vectors(cx, op, 0, &[a, b]) {
+            return v;
+        }
         let mut r = a;
         for n in 0..ty.lane_count() as u8 {
             let (v, count) = (cx.b.ins().extractlane(a, n), cx.b.ins().extractlane(b, n));
@@ -229,5 +235,45 @@ fn test_signs(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
     let common = a.zip(b, |_, a, b| cx.b.ins().band(a, b));
     let only_b = a.zip(b, |_, a, b| cx.b.ins().band_not(b, a));
     set_test_flags(cx, common, only_b);
+    Some(())
+}
+
+/// VCVTPH2PS, where the host has it: four or eight numbers of 16 bits.
+fn vcvtph2ps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if !host::has(HostOp::Vcvtph2ps) {
+        return None;
+    }
+    let wide = i.op0_register().is_ymm();
+    let v = if wide || i.op_kind(1) == OpKind::Register {
+        cx.low_operand(i, 1, I8X16)?
+    } else {
+        let v = cx.double_operand(i, 1)?;
+        let v = cx.b.ins().scalar_to_vector(F64X2, v);
+        cx.cast(v, I8X16)
+    };
+    let low = host::run_on_vectors(cx, HostOp::Vcvtph2ps, 0, &[v])?;
+    let high = if wide {
+        let v = shuffle(cx, v, v, elements(8, |_| 1));
+        Some(host::run_on_vectors(cx, HostOp::Vcvtph2ps, 0, &[v])?)
+    } else {
+        None
+    };
+    cx.set_halves(i, Halves { low, high })
+}
+
+/// VCVTPS2PH, where the host has it: four or eight numbers of 16 bits, to a register or to memory.
+fn vcvtps2ph(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if !host::has(HostOp::Vcvtps2ph) {
+        return None;
+    }
+    let v = cx.halves(i, 1, I8X16)?;
+    let v = v.map(|_, v| host::run_on_vectors(cx, HostOp::Vcvtps2ph, i.immediate8() & 7, &[v]).unwrap_or(v));
+    let r = v.high.map_or(v.low, |high| shuffle(cx, v.low, high, elements(8, |n| 2 * n)));
+    if i.op_kind(0) == OpKind::Register {
+        return cx.set_halves(i, Halves::low(r));
+    }
+    let a = cx.addr(i)?;
+    let r = if v.high.is_some() { r } else { cx.lane(r, F64X2, 0) };
+    cx.store(r, a);
     Some(())
 }

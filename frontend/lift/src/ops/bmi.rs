@@ -1,12 +1,14 @@
-//! BMI1, BMI2 and ADX. SDM vol. 1, 5.1.16; vol. 2. PDEP and PEXT are left to the interpreter.
+//! BMI1, BMI2 and ADX. SDM vol. 1, 5.1.16; vol. 2.
 //!
 //! Flags that the manual leaves undefined are those of the result, or 0.
 
-use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC};
+use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types::I64};
 use forklift_x86::{CcKind, Cond, Gpr, Width, bits};
 use iced_x86::{Instruction, Mnemonic};
 
-use super::LiftFn;
+use super::muldiv::wide_product;
+use super::{LiftFn, host};
+use crate::HostOp;
 use crate::cx::{Lazy, Lift, int};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
@@ -32,6 +34,8 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     }),
     (Mnemonic::Bzhi, bzhi),
     (Mnemonic::Mulx, mulx),
+    (Mnemonic::Pdep, |cx, i| scatter(cx, i, HostOp::Pdep)),
+    (Mnemonic::Pext, |cx, i| scatter(cx, i, HostOp::Pext)),
     (Mnemonic::Rorx, rorx),
     (Mnemonic::Sarx, |cx, i| shift(cx, i, |cx, v, n| cx.b.ins().sshr(v, n))),
     (Mnemonic::Shlx, |cx, i| shift(cx, i, |cx, v, n| cx.b.ins().ishl(v, n))),
@@ -113,9 +117,19 @@ fn bzhi(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 fn mulx(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let (w, b) = (cx.width(i, 0)?, cx.read(i, 2)?);
     let a = cx.reg(Gpr::Rdx, w);
-    let (low, high) = (cx.b.ins().imul(a, b), cx.high_half(w, a, b, false));
+    let (low, high) = wide_product(cx, w, a, b, false);
     cx.write(i, 1, low)?;
     cx.write(i, 0, high)
+}
+
+/// PDEP, PEXT, where the host has them. No flags.
+fn scatter(cx: &mut Lift<'_, '_>, i: &Instruction, op: HostOp) -> Option<()> {
+    let (w, mask) = (cx.width(i, 0)?, cx.read(i, 2)?);
+    let v = cx.read(i, 1)?;
+    let (v, mask) = (cx.zext(v, I64), cx.zext(mask, I64));
+    let r = host::run(cx, op, 0, I64, &[v, mask])?;
+    let r = cx.zext(r, int(w));
+    cx.write(i, 0, r)
 }
 
 /// RORX. No flags.
@@ -135,7 +149,7 @@ fn shift(cx: &mut Lift<'_, '_>, i: &Instruction, f: fn(&mut Lift<'_, '_>, Value,
 }
 
 /// ADCX, ADOX: dest += src + a flag, which becomes the carry; the other flags stay.
-fn add_with(cx: &mut Lift<'_, '_>, i: &Instruction, flag: Cond, mask: u32) -> Option<()> {
+fn add_with(cx: &mut Lift<'_, '_>, i: &Instruction, flag: Cond, flag_bit: u32) -> Option<()> {
     let (w, b) = (cx.width(i, 0)?, cx.read(i, 1)?);
     let a = cx.read(i, 0)?;
     let c = cx.cond(flag);
@@ -143,11 +157,11 @@ fn add_with(cx: &mut Lift<'_, '_>, i: &Instruction, flag: Cond, mask: u32) -> Op
     let first = cx.b.ins().iadd(a, b);
     let r = cx.b.ins().iadd(first, c);
     cx.write(i, 0, r)?;
-    cx.merge_flags(mask, |cx| {
+    if cx.live & flag_bit != 0 {
         let x = cx.b.ins().icmp(IntCC::UnsignedLessThan, first, a);
         let y = cx.b.ins().icmp(IntCC::UnsignedLessThan, r, first);
         let carry = cx.b.ins().bor(x, y);
-        cx.flag_bit(carry, mask)
-    });
+        cx.set_flag(flag_bit, carry);
+    }
     Some(())
 }

@@ -5,6 +5,7 @@ mod avx;
 mod bits;
 mod bmi;
 mod branch;
+mod crypto;
 mod data;
 mod flagops;
 mod fma;
@@ -28,18 +29,34 @@ use std::sync::OnceLock;
 use iced_x86::{Instruction, Mnemonic};
 
 use crate::cx::Lift;
+pub use host::host_features;
 pub(crate) use x87::X87Known;
 
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.
 pub(crate) type LiftFn = fn(&mut Lift<'_, '_>, &Instruction) -> Option<()>;
 
-const FAMILIES: &[&[(Mnemonic, LiftFn)]] =
-    &[arith::OPS, avx::OPS, bits::OPS, bmi::OPS, branch::OPS, data::OPS, flagops::OPS, fma::OPS, muldiv::OPS, shift::OPS, stack::OPS, string::OPS, x87::OPS];
+const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
+    arith::OPS,
+    avx::OPS,
+    bits::OPS,
+    bmi::OPS,
+    branch::OPS,
+    crypto::SHA,
+    data::OPS,
+    flagops::OPS,
+    fma::OPS,
+    muldiv::OPS,
+    shift::OPS,
+    stack::OPS,
+    string::OPS,
+    x87::OPS,
+];
 
 /// Operations on vectors: the legacy mnemonic, that of the VEX encodings, and the function for both.
 type VectorOps = &'static [(Mnemonic, Mnemonic, LiftFn)];
 
-const VECTOR_FAMILIES: &[VectorOps] = &[sse_convert::OPS, sse_float::OPS, sse_int::OPS, sse_move::OPS, sse_product::OPS, sse_shuffle::OPS, sse_string::OPS];
+const VECTOR_FAMILIES: &[VectorOps] =
+    &[crypto::OPS, sse_convert::OPS, sse_float::OPS, sse_int::OPS, sse_move::OPS, sse_product::OPS, sse_shuffle::OPS, sse_string::OPS];
 
 fn all() -> impl Iterator<Item = (Mnemonic, LiftFn)> {
     let vector = VECTOR_FAMILIES.iter().copied().flatten().flat_map(|(legacy, vex, f)| [(*legacy, *f), (*vex, *f)]);

@@ -5,7 +5,7 @@
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
     condcodes::IntCC,
-    types::{I16, I32, I64},
+    types::{I16, I32, I64, I128},
 };
 use forklift_x86::{CcKind, Gpr, GuestAddr, Width};
 use iced_x86::{Instruction, Mnemonic};
@@ -38,8 +38,7 @@ fn imul(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 fn multiply(cx: &mut Lift<'_, '_>, i: &Instruction, signed: bool) -> Option<()> {
     let (w, b) = (cx.width(i, 0)?, cx.read(i, 0)?);
     let a = cx.reg(Gpr::Rax, w);
-    let low = cx.b.ins().imul(a, b);
-    let high = cx.high_half(w, a, b, signed);
+    let (low, high) = wide_product(cx, w, a, b, signed);
     set_pair(cx, w, low, high);
     if cx.live != 0 {
         let expected = if signed { cx.b.ins().sshr_imm_u(low, i64::from(w.bits() - 1)) } else { cx.iconst(w, 0) };
@@ -47,6 +46,17 @@ fn multiply(cx: &mut Lift<'_, '_>, i: &Instruction, signed: bool) -> Option<()> 
         cx.set_flags(Lazy::new(CcKind::Result, w, low).b(lost).c(lost).r(low));
     }
     Some(())
+}
+
+/// Both halves of a product.
+pub(super) fn wide_product(cx: &mut Lift<'_, '_>, w: Width, a: Value, b: Value, signed: bool) -> (Value, Value) {
+    if w == Width::B8 {
+        let (a, b) =
+            if signed { (cx.b.ins().sextend(I128, a), cx.b.ins().sextend(I128, b)) } else { (cx.b.ins().uextend(I128, a), cx.b.ins().uextend(I128, b)) };
+        let product = cx.b.ins().imul(a, b);
+        return cx.b.ins().isplit(product);
+    }
+    (cx.b.ins().imul(a, b), cx.high_half(w, a, b, signed))
 }
 
 /// Sets AX, DX:AX, EDX:EAX or RDX:RAX.

@@ -5,13 +5,14 @@
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
     condcodes::IntCC,
-    types::{I8X16, I16X8, I32X4, I64, I64X2},
+    types::{I8X16, I16X8, I32X4, I64X2},
 };
 use forklift_x86::{CcKind, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::VectorOps;
 use super::lanes::{packed, packed_unary};
+use super::sse_product::low_products;
 use crate::cx::{Halves, Lazy, Lift, sources};
 
 pub(super) const OPS: VectorOps = &[
@@ -33,7 +34,7 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Psubusw, Mnemonic::Vpsubusw, |cx, i| packed(cx, i, I16X8, |cx, a, b| cx.b.ins().usub_sat(a, b))),
     (Mnemonic::Pmullw, Mnemonic::Vpmullw, |cx, i| packed(cx, i, I16X8, |cx, a, b| cx.b.ins().imul(a, b))),
     (Mnemonic::Pmulld, Mnemonic::Vpmulld, |cx, i| packed(cx, i, I32X4, |cx, a, b| cx.b.ins().imul(a, b))),
-    (Mnemonic::Pmuludq, Mnemonic::Vpmuludq, |cx, i| packed(cx, i, I64X2, pmuludq)),
+    (Mnemonic::Pmuludq, Mnemonic::Vpmuludq, |cx, i| packed(cx, i, I32X4, |cx, a, b| low_products(cx, a, b, false))),
     (Mnemonic::Pmaddwd, Mnemonic::Vpmaddwd, |cx, i| packed(cx, i, I16X8, pmaddwd)),
     (Mnemonic::Pavgb, Mnemonic::Vpavgb, |cx, i| packed(cx, i, I8X16, |cx, a, b| cx.b.ins().avg_round(a, b))),
     (Mnemonic::Pavgw, Mnemonic::Vpavgw, |cx, i| packed(cx, i, I16X8, |cx, a, b| cx.b.ins().avg_round(a, b))),
@@ -107,14 +108,6 @@ fn xor(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         return cx.clear_vector(i);
     }
     packed(cx, i, I8X16, |cx, a, b| cx.b.ins().bxor(a, b))
-}
-
-/// PMULUDQ: products of the low halves of 64-bit elements.
-fn pmuludq(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
-    let mask = cx.b.ins().iconst(I64, 0xffff_ffff);
-    let mask = cx.b.ins().splat(I64X2, mask);
-    let (a, b) = (cx.b.ins().band(a, mask), cx.b.ins().band(b, mask));
-    cx.b.ins().imul(a, b)
 }
 
 /// PMADDWD: sums of neighbouring products.

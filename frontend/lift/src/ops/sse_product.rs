@@ -17,7 +17,7 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Pmulhw, Mnemonic::Vpmulhw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, true))),
     (Mnemonic::Pmulhuw, Mnemonic::Vpmulhuw, |cx, i| packed(cx, i, I16X8, |cx, a, b| high_words(cx, a, b, false))),
     (Mnemonic::Pmulhrsw, Mnemonic::Vpmulhrsw, |cx, i| packed(cx, i, I16X8, pmulhrsw)),
-    (Mnemonic::Pmuldq, Mnemonic::Vpmuldq, |cx, i| packed(cx, i, I64X2, pmuldq)),
+    (Mnemonic::Pmuldq, Mnemonic::Vpmuldq, |cx, i| packed(cx, i, I32X4, |cx, a, b| low_products(cx, a, b, true))),
     (Mnemonic::Pmaddubsw, Mnemonic::Vpmaddubsw, |cx, i| packed(cx, i, I16X8, pmaddubsw)),
     (Mnemonic::Psadbw, Mnemonic::Vpsadbw, |cx, i| packed(cx, i, I8X16, psadbw)),
     (Mnemonic::Psignb, Mnemonic::Vpsignb, |cx, i| packed(cx, i, I8X16, sign)),
@@ -84,11 +84,14 @@ fn pmulhrsw(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     every_other(cx, rounded, 2, 0, I16X8)
 }
 
-/// PMULDQ: signed products of the low halves of 64-bit elements.
-fn pmuldq(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
+/// PMULUDQ, PMULDQ: products of the low halves of 64-bit elements.
+pub(super) fn low_products(cx: &mut Lift<'_, '_>, a: Value, b: Value, signed: bool) -> Value {
+    // As products of the low two elements of 32 bits, which Cranelift knows.
     let [a, b] = [a, b].map(|v| {
-        let v = left(cx, v, 32);
-        arithmetic(cx, v, 32)
+        let v = cx.cast(v, I8X16);
+        let v = shuffle(cx, v, v, elements(4, |n| 2 * n & 3));
+        let v = cx.cast(v, I32X4);
+        if signed { cx.b.ins().swiden_low(v) } else { cx.b.ins().uwiden_low(v) }
     });
     cx.b.ins().imul(a, b)
 }

@@ -6,6 +6,33 @@ mod other;
 mod x86_64;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) use other::*;
+pub use other::*;
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::*;
+pub use x86_64::*;
+
+use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value, types::I8X16};
+use cranelift_codegen::isa::CallConv;
+
+use crate::cx::Lift;
+use crate::{Helper, HostOp};
+
+/// Has the host run the instruction `op`, or one of those behind it, on values of type `ty`. `None` if it hasn't got it.
+pub(super) fn run(cx: &mut Lift<'_, '_>, op: HostOp, number: u8, ty: Type, args: &[Value]) -> Option<Value> {
+    if !has(op) {
+        return None;
+    }
+    let mut sig = Signature::new(CallConv::PreserveAll);
+    sig.params.extend(args.iter().map(|_| AbiParam::new(ty)));
+    sig.returns.push(AbiParam::new(ty));
+    let sig = cx.b.import_signature(sig);
+    let args: Vec<Value> = args.iter().map(|v| cx.cast(*v, ty)).collect();
+    let table = cx.helper_address(Helper::HostOp);
+    let f = cx.b.ins().iadd_imm_s(table, ((op as usize + usize::from(number)) * HostOp::SIZE) as i64);
+    let call = cx.b.ins().call_indirect(sig, f, &args);
+    Some(cx.b.inst_results(call)[0])
+}
+
+/// The same on vectors.
+pub(super) fn run_on_vectors(cx: &mut Lift<'_, '_>, op: HostOp, number: u8, args: &[Value]) -> Option<Value> {
+    run(cx, op, number, I8X16, args)
+}

@@ -6,6 +6,7 @@ use cranelift_codegen::ir::{
     types::{F64X2, I32, I32X4, I64X2},
 };
 
+use crate::HostOp;
 use crate::cx::Lift;
 
 /// See the module of x86-64.
@@ -49,4 +50,14 @@ fn truncated_doubles(cx: &mut Lift<'_, '_>, v: Value) -> Value {
         r = cx.b.ins().insertlane(r, converted, n);
     }
     r
+}
+
+/// See the module of x86-64.
+pub(crate) const fn has(_: HostOp) -> bool {
+    false
+}
+
+/// The features of the host that make a difference to the lifter.
+pub fn host_features() -> impl Iterator<Item = &'static str> {
+    core::iter::empty()
 }
