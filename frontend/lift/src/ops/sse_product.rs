@@ -89,7 +89,7 @@ pub(super) fn low_products(cx: &mut Lift<'_, '_>, a: Value, b: Value, signed: bo
     // As products of the low two elements of 32 bits, which Cranelift knows.
     let [a, b] = [a, b].map(|v| {
         let v = cx.cast(v, I8X16);
-        let v = shuffle(cx, v, v, elements(4, |n| 2 * n & 3));
+        let v = shuffle(cx, v, v, elements(4, |n| (2 * n) & 3));
         let v = cx.cast(v, I32X4);
         if signed { cx.b.ins().swiden_low(v) } else { cx.b.ins().uwiden_low(v) }
     });
