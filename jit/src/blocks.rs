@@ -48,9 +48,9 @@ impl Block {
         self.dead.load(Ordering::SeqCst)
     }
 
-    /// The guest address `offset` bytes behind the first one.
+    /// The guest address `offset` bytes behind the first one, or before it.
     pub(crate) fn guest(&self, offset: u32) -> GuestAddr {
-        GuestAddr::new(self.pc.wrapping_add(u64::from(offset)))
+        GuestAddr::new(self.pc.wrapping_add_signed(i64::from(offset as i32)))
     }
 }
 
@@ -60,8 +60,10 @@ impl Block {
 pub(crate) struct Trap {
     /// Where it lies. Unit: offset in the block's code.
     pub code: u32,
-    /// Which guest instruction it belongs to. Unit: offset from the block's first one.
+    /// Which guest instruction it belongs to. Unit: offset from the block's first one, modulo 2^32.
     pub guest: u32,
+    /// Where control goes on, if not 0: see `guard`. Unit: offset in the block's code.
+    pub pad: u32,
 }
 
 /// Where an exit leads.

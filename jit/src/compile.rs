@@ -9,10 +9,11 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 #[cfg(test)]
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
-use forklift_lift::{BlockKey, EXIT_NAMESPACE, LiftEnv, LiftError, Lifted, Lifter, TOKEN_NAMESPACE, TRAP_MEMORY};
+use forklift_lift::{BlockKey, EXIT_NAMESPACE, LiftEnv, LiftError, Lifted, Lifter, TOKEN_NAMESPACE, TRAP_ALIGNED, TRAP_MEMORY};
 use forklift_x86::GuestAddr;
 
 use crate::blocks::Trap;
+use crate::guard::{self, Guards};
 use crate::strip::{Frame, Hole};
 
 /// Why a block was not compiled. The caller interprets it.
@@ -30,6 +31,9 @@ pub enum CompileError {
     /// Cranelift's output has another shape than the JIT can run.
     #[error("block at {0}: the compiled code has an unexpected shape ({1})")]
     Shape(GuestAddr, &'static str),
+    /// The code can't be patched as the lifter wants it; it is not used.
+    #[error("an instruction to patch has an unexpected shape")]
+    Patch,
     /// A single block does not fit the arena.
     #[error("block at {0}: no room in the arena")]
     TooLarge(GuestAddr),
@@ -57,11 +61,12 @@ pub(crate) struct Compiled {
 impl Compiled {
     /// Empties all lists; their memory stays.
     pub(crate) fn clear(&mut self) {
-        let Self { lifted: Lifted { exits, pcs, ranges, tokens: known, insns: _ }, code, entry: _, direct, tails, tokens, traps } = self;
+        let Self { lifted: Lifted { exits, pcs, ranges, tokens: known, groups, insns: _ }, code, entry: _, direct, tails, tokens, traps } = self;
         exits.clear();
         pcs.clear();
         ranges.clear();
         known.clear();
+        groups.clear();
         code.clear();
         direct.clear();
         tails.clear();
@@ -86,8 +91,15 @@ impl Compiler {
 
     /// Lifts and compiles the block `key`.
     pub(crate) fn compile(&mut self, key: BlockKey, env: &mut dyn LiftEnv) -> Result<Compiled, CompileError> {
+        match self.compile_with(key, env, guard::PATCHED) {
+            Err(CompileError::Patch) => self.compile_with(key, env, false),
+            done => done,
+        }
+    }
+
+    fn compile_with(&mut self, key: BlockKey, env: &mut dyn LiftEnv, patched: bool) -> Result<Compiled, CompileError> {
         self.context.clear();
-        let lifted = self.lifter.lift(&mut self.context.func, self.isa.frontend_config(), key, env)?;
+        let lifted = self.lifter.lift(&mut self.context.func, self.isa.frontend_config(), key, patched, env)?;
         self.finish(key.start, lifted)
     }
 
@@ -103,7 +115,9 @@ impl Compiler {
         self.context.set_disasm(self.dump);
         self.context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|e| CompileError::Codegen(start, format!("{:?}", e.inner)))?;
         let code = self.context.compiled_code().ok_or(CompileError::Shape(start, "no code"))?;
-        shape(code, &self.context.func, lifted).map_err(|what| CompileError::Shape(start, what))
+        let mut c = shape(code, &self.context.func, lifted).map_err(|what| CompileError::Shape(start, what))?;
+        patch(code, &mut c).ok_or(CompileError::Patch)?;
+        Ok(c)
     }
 
     /// IR and host code of the last block, as text.
@@ -136,6 +150,21 @@ fn shape(code: &CompiledCode, func: &Function, lifted: Lifted) -> Result<Compile
     Ok(Compiled { code: bytes.to_vec(), entry: frame.entry, direct, tails, tokens, traps, lifted })
 }
 
+/// Removes the guards, and has faults go on at their pads; has the host check what must be aligned.
+fn patch(code: &CompiledCode, c: &mut Compiled) -> Option<()> {
+    for t in code.buffer.traps().iter().filter(|t| t.code == TRAP_ALIGNED) {
+        guard::align(&mut c.code, t.offset as usize)?;
+    }
+    if c.lifted.groups.is_empty() {
+        return Some(());
+    }
+    let guards = Guards::find(code);
+    for t in c.traps.iter_mut().filter(|t| t.pad != 0) {
+        t.pad = guards.pad(&mut c.code, t.code as usize, t.pad - 1)?;
+    }
+    guards.remove(&mut c.code).then_some(())
+}
+
 /// What a relocation is for: indices into the lists of [`Lifted`].
 enum Target {
     Exit(usize),
@@ -165,11 +194,16 @@ fn traps(code: &CompiledCode, lifted: &Lifted) -> Option<Vec<Trap>> {
     let start = lifted.ranges.first()?.0.get();
     let locations = code.buffer.get_srclocs_sorted();
     let mut traps = Vec::new();
-    for t in code.buffer.traps().iter().filter(|t| t.code == TRAP_MEMORY) {
+    for t in code.buffer.traps().iter().filter(|t| matches!(t.code, TRAP_MEMORY | TRAP_ALIGNED)) {
         let at = locations.partition_point(|l| l.end <= t.offset);
-        let location = locations.get(at).filter(|l| l.start <= t.offset && !l.loc.is_default());
-        let pc = location.map_or(Some(start), |l| lifted.pcs.get(l.loc.bits() as usize).map(|pc| pc.get()))?;
-        traps.push(Trap { code: t.offset, guest: pc.wrapping_sub(start) as u32 });
+        let location = locations.get(at).filter(|l| l.start <= t.offset && !l.loc.is_default()).map(|l| l.loc.bits());
+        let (number, group) = match (location, location.and_then(guard::group)) {
+            (Some(_), Some(g)) => (*lifted.groups.get(g as usize)?, g + 1),
+            (l, _) => (l.unwrap_or(0), 0),
+        };
+        let pc = lifted.pcs.get(number as usize)?.get();
+        // Until guards are removed, the place of the pad is that of the group's number.
+        traps.push(Trap { code: t.offset, guest: pc.wrapping_sub(start) as u32, pad: group });
     }
     Some(traps)
 }

@@ -324,13 +324,13 @@ impl Jit {
         unsafe { core::slice::from_raw_parts(self.arena.at(b.traps).cast(), b.trap_count as usize) }
     }
 
-    /// The guest instruction that the host instruction at `pc` belongs to, if that is one of ours that may fault. Safe in a signal handler.
-    pub fn guest_pc(&self, pc: u64) -> Option<GuestAddr> {
+    /// The host instruction at `pc`, if that is one of ours that may fault. Safe in a signal handler.
+    fn trap_at(&self, pc: u64) -> Option<(&Block, &Trap)> {
         let at = self.arena.offset(pc)?;
         let (_, block) = self.blocks.find(at)?;
         let traps = self.traps(block);
         let i = traps.binary_search_by_key(&(at - block.code), |t| t.code).ok()?;
-        traps.get(i).map(|t| block.guest(t.guest))
+        traps.get(i).map(|t| (block, t))
     }
 
     /// Handles a host signal for a synchronous fault (SIGSEGV, SIGBUS, SIGFPE). Safe in a signal handler.
@@ -339,7 +339,13 @@ impl Jit {
     /// Called in the handler, on the thread that owns `state`, with the interrupted context.
     pub unsafe fn on_fault(&self, state: *mut JitState, uc: &mut ucontext_t) -> HostFault {
         let mut cx = Context::new(uc);
-        if let Some(pc) = self.guest_pc(cx.pc()) {
+        if let Some((block, trap)) = self.trap_at(cx.pc()) {
+            if trap.pad != 0 {
+                add(&self.counters.fault, 1);
+                cx.set_pc(self.arena.at(block.code + trap.pad) as u64);
+                return HostFault::Resumed;
+            }
+            let pc = block.guest(trap.guest);
             // SAFETY: the caller's promise; the thread is in emitted code, so nobody else has the state.
             unsafe { (*state).cpu.rip = pc.get() };
             cx.leave();

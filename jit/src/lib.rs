@@ -27,6 +27,7 @@ mod blocks;
 mod chain;
 mod compile;
 pub mod debug;
+mod guard;
 mod host;
 mod invalidate;
 mod isa;

@@ -32,7 +32,7 @@ pub trait InstallEnv {
 /// How many counts a record's head has.
 const COUNTS: usize = 9;
 
-/// Longest list, code aside. Blocks have 32 instructions.
+/// Longest list, code aside. Regions have up to 160 instructions.
 const MAX_LIST: usize = 4096;
 /// Longest code. Unit: bytes.
 const MAX_CODE: usize = 1 << 20;
@@ -105,7 +105,7 @@ fn try_encode(c: &Compiled, out: &mut Vec<u8>, mut source: impl FnMut(GuestAddr,
         put_address(out, l.tokens.get(token)?.at.get());
     }
     for t in &c.traps {
-        [t.code as usize, t.guest as usize].iter().for_each(|&n| put(out, n));
+        [t.code as usize, t.guest as usize, t.pad as usize].iter().for_each(|&n| put(out, n));
     }
     for &(from, to) in &l.ranges {
         let len = to.get().wrapping_sub(from.get()) as usize;
@@ -203,9 +203,9 @@ pub(crate) fn decode(record: &[u8], c: &mut Compiled, env: &mut dyn InstallEnv) 
         c.lifted.tokens.push(Token { at: r.address()?, value: 0 });
     }
     for _ in 0..h.traps {
-        let (code, guest) = (r.number()? as u32, r.number()? as u32);
+        let (code, guest, pad) = (r.number()? as u32, r.number()? as u32, r.number()? as u32);
         let sorted = c.traps.last().is_none_or(|l| l.code <= code);
-        (sorted && (code as usize) < h.code).then(|| c.traps.push(Trap { code, guest }))?;
+        (sorted && (code.max(pad) as usize) < h.code).then(|| c.traps.push(Trap { code, guest, pad }))?;
     }
     for _ in 0..h.ranges {
         source(&mut r, c, env)?;
@@ -261,6 +261,7 @@ mod tests {
                 pcs: Vec::new(),
                 ranges: vec![(at(0), at(7)), (at(9), at(12))],
                 tokens: vec![Token { at: at(1), value: at(1).get() | 1 << 60 }],
+                groups: Vec::new(),
                 insns: 5,
             },
             code: (0..100).collect(),
@@ -268,7 +269,7 @@ mod tests {
             direct: vec![(20..40, 0), (50..70, 2)],
             tails: core::iter::once(80..99).collect(),
             tokens: vec![(8, 0)],
-            traps: vec![Trap { code: 6, guest: 1 }, Trap { code: 30, guest: 4 }],
+            traps: vec![Trap { code: 6, guest: 1, pad: 0 }, Trap { code: 30, guest: 4, pad: 77 }],
         }
     }
 

@@ -135,7 +135,7 @@ fn block(jit: &Jit, pc: u64, body: impl FnOnce(&mut Make<'_>)) {
         m.b.finalize(target);
         let start = GuestAddr::new(pc);
         let pcs = (0..8).map(|i| start.wrapping_add(i * 3)).collect();
-        Lifted { exits, pcs, ranges: vec![(start, start.wrapping_add(24))], tokens: Vec::new(), insns: 8 }
+        Lifted { exits, pcs, ranges: vec![(start, start.wrapping_add(24))], tokens: Vec::new(), groups: Vec::new(), insns: 8 }
     };
     jit.compile_ir(GuestAddr::new(pc), build).unwrap();
 }

@@ -1,13 +1,13 @@
 //! What the lifter and whoever compiles and runs its output promise each other.
 //!
-//! A lifted block is one function of `CallConv::Tail` with six i64 parameters, the guest registers of [`PARAM_REGS`](crate::PARAM_REGS), and no result.
+//! A lifted region (a block, for those who run it) is one function of `CallConv::Tail` with six i64 parameters, the guest registers of [`PARAM_REGS`](crate::PARAM_REGS), and no result.
 //! The pinned register points to the [`JitState`](crate::JitState). It never returns; it leaves by
 //! * a `return_call` of the colocated function `UserExternalName { namespace: EXIT_NAMESPACE, index: n }`, n being an index into [`Lifted::exits`], or
 //! * a `return_call_indirect` of the `code` of a matching [`IndirectEntry`](crate::IndirectEntry).
 //!
 //! Both pass the six registers on. Guest memory is accessed with [`TRAP_MEMORY`]; the source location of the access, an index into [`Lifted::pcs`], gives
 //! an instruction to resume at by interpretation: at or before the one that faults, in the same block. The processor's state in memory is that before this
-//! instruction, but for `rip`, and nothing has been done since that can't be done again.
+//! instruction, but for `rip`, and nothing has been done since that can't be done again. Accesses with [`GROUP`] in their location are different: see there.
 //!
 //! Requirements to the ISA: `enable_pinned_reg`, `enable_verifier` in debug builds, `preserve_frame_pointers` (for tail calls), and SSE4.1 on x86-64. SSE code runs with the guest's rounding mode in the
 //! host's MXCSR or FPCR and with all exceptions masked: with an exception unmasked in the guest's MXCSR, blocks must be interpreted.
@@ -25,6 +25,19 @@ pub const TOKEN_NAMESPACE: u32 = 2;
 
 /// Trap code of accesses to guest memory.
 pub const TRAP_MEMORY: TrapCode = TrapCode::unwrap_user(1);
+
+/// In the source location of an access: it belongs to the group with the number in the other bits, an index into [`Lifted::groups`]. At a fault, the state
+/// in memory is not complete: control must go on at the group's pad, where the guard leads to that follows. It stores the state of before the group's first
+/// instruction and leaves by [`LiftedExit::Step`].
+pub const GROUP: u32 = 1 << 30;
+
+/// The source location of a guard: the group is in the other bits. It is a branch on a condition that never holds; what the pad needs is only certain to be
+/// in its place where the branch is.
+pub const GUARD: u32 = 1 << 31;
+
+/// Trap code of accesses to 16 bytes of guest memory that fault if their address isn't a multiple of 16. Whoever compiles the region must see to it that
+/// the host's instruction does.
+pub const TRAP_ALIGNED: TrapCode = TrapCode::unwrap_user(2);
 
 /// Emitted code of an i386 guest may add a displacement of less than this behind the zero extension of an address, and so touch up to this many bytes (and the
 /// operand's size) before or behind the window of 4 GiB where the guest's address wraps around. Those bytes must be guards; an access that faults there is to be
@@ -207,6 +220,8 @@ pub struct Lifted {
     pub ranges: Vec<(GuestAddr, GuestAddr)>,
     /// What the step helper is called with, by index of their external names.
     pub tokens: Vec<Token>,
+    /// For each group, the number of the instruction (an index into `pcs`) that it begins with. Empty if the region was lifted without guards.
+    pub groups: Vec<u32>,
     /// How many guest instructions the block has.
     pub insns: usize,
 }

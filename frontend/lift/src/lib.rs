@@ -1,6 +1,6 @@
-//! Guest basic blocks to Cranelift IR.
+//! Guest code to Cranelift IR: straight ways and loops of basic blocks.
 //!
-//! [`Lifter::lift`] decodes a block and builds the function for it; [`contract`] says what such a function expects and promises.
+//! [`Lifter::lift`] decodes a region and builds the function for it; [`contract`] says what such a function expects and promises.
 //! Compiling and running it is *not* here, nor is anything about Linux. Instructions that are not lifted become calls of [`Helper::Step`].
 
 #![forbid(unsafe_code)]
@@ -10,12 +10,12 @@ mod cx;
 mod lifter;
 mod live;
 mod ops;
+mod region;
 mod state;
-mod trace;
 
 pub use contract::{
-    BlockKey, COMPARE_STRINGS_SIZE, EXIT_NAMESPACE, HELPERS, Helper, HostOp, LiftEnv, LiftError, Lifted, LiftedExit, TOKEN_NAMESPACE, TRAP_MEMORY, Token,
-    WINDOW_SLACK, X87,
+    BlockKey, COMPARE_STRINGS_SIZE, EXIT_NAMESPACE, GROUP, GUARD, HELPERS, Helper, HostOp, LiftEnv, LiftError, Lifted, LiftedExit, TOKEN_NAMESPACE,
+    TRAP_ALIGNED, TRAP_MEMORY, Token, WINDOW_SLACK, X87,
 };
 pub use lifter::{Lifter, signature};
 pub use ops::{host_features, lifted_mnemonics};

@@ -27,7 +27,8 @@ pub(crate) fn before(i: &Instruction, behind: u32) -> u32 {
     behind & !e.kills | e.sees
 }
 
-fn touches_memory(i: &Instruction) -> bool {
+/// Whether `i` has an operand in memory.
+pub(crate) fn touches_memory(i: &Instruction) -> bool {
     i.mnemonic() != Mnemonic::Lea && (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Memory)
 }
 

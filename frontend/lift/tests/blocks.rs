@@ -61,7 +61,7 @@ fn lift(mode: Mode, asm: Asm) -> String {
     let mut f = Function::with_name_signature(UserFuncName::user(0, 0), signature());
     let isa = isa();
     let key = BlockKey { start: GuestAddr::new(START), mode, flat: true, checked: false };
-    let lifted = Lifter::new(true).lift(&mut f, isa.frontend_config(), key, &mut code).unwrap();
+    let lifted = Lifter::new(true).lift(&mut f, isa.frontend_config(), key, true, &mut code).unwrap();
     let mut out = String::new();
     writeln!(out, "{:?}", lifted.exits).unwrap();
     writeln!(out, "{f}").unwrap();

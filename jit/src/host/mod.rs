@@ -32,8 +32,8 @@ pub(crate) use no_x87::*;
 use forklift_lift::JitState;
 use forklift_x86::Cond;
 
-/// Stack that blocks may use for spills. Unit: bytes. Blocks of 32 instructions use up to about 300.
-pub(crate) const FRAME_ROOM: u32 = 2048;
+/// Stack that blocks may use for spills. Unit: bytes. Straight ways use up to about 300.
+pub(crate) const FRAME_ROOM: u32 = 3840;
 
 /// Room for an exit's stub. Unit: bytes.
 pub(crate) const STUB: usize = 16;

@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn too_much_room() {
         let mut code = PUSH_RBP_MOV_RBP_RSP.to_vec();
-        code.extend([0x48, 0x81, 0xec, 0x10, 0x08, 0, 0]);
+        code.extend([0x48, 0x81, 0xec, 0x10, 0x10, 0, 0]);
         assert!(Frame::parse(&code).is_err());
     }
 }

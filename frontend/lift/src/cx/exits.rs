@@ -1,7 +1,7 @@
 //! Leaving a block.
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types::I64};
-use forklift_x86::{Flow, GuestAddr, Width, bits, flow};
+use forklift_x86::{GuestAddr, Width};
 use iced_x86::Instruction;
 
 use super::{Lift, STATE, int};
@@ -23,12 +23,13 @@ impl Lift<'_, '_> {
     }
 
     fn leave_with(&mut self, exit: LiftedExit, params: &[Value]) {
+        self.close_group();
         let f = self.exit_ref(exit);
         self.b.ins().return_call(f, params);
         self.closed = true;
     }
 
-    /// Goes on at a known address. The flags are not stored if the code there sets them before anybody can see them.
+    /// Leaves for a known address. The flags are not stored if the code there sets them before anybody can see them.
     pub fn leave_to(&mut self, target: GuestAddr) {
         self.sync_regs();
         self.sync_xmm();
@@ -57,6 +58,7 @@ impl Lift<'_, '_> {
                 cx.sync();
                 let code = cx.b.ins().load(I64, STATE, entry, 8);
                 let params = cx.params();
+                cx.close_group();
                 cx.b.ins().return_call_indirect(sig, code, &params);
                 cx.closed = true;
             },
@@ -109,18 +111,10 @@ impl Lift<'_, '_> {
     }
 
     /// Which status flags may be read at `addr` before they are set.
-    pub fn live_at(&mut self, addr: GuestAddr) -> u32 {
-        self.lookahead.live_at(&mut Fetch(self.env), self.key.mode, addr)
-    }
-
-    /// Status flags that are live behind a last instruction.
-    pub fn live_behind(&mut self, i: &Instruction) -> u32 {
-        let next = GuestAddr::new(i.next_ip());
-        match flow(i) {
-            Flow::Next => self.live_at(next),
-            Flow::Jump(t) => self.live_at(t),
-            Flow::Branch(t) => self.live_at(t) | self.live_at(next),
-            _ => bits::STATUS,
+    fn live_at(&mut self, addr: GuestAddr) -> u32 {
+        if let Some(live) = self.live_in_region(addr) {
+            return live;
         }
+        self.lookahead.live_at(&mut Fetch(self.env), self.key.mode, addr)
     }
 }

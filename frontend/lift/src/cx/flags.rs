@@ -14,12 +14,12 @@ use crate::{Helper, offset};
 /// A setter of all flags: kind, width and operands as in [`forklift_x86::Flags`], as values of the width (`c`, and `b` of `Result`: of 8 bits).
 #[derive(Clone, Copy)]
 pub(crate) struct Lazy {
-    kind: CcKind,
-    w: Width,
-    a: Value,
-    b: Option<Value>,
-    c: Option<Value>,
-    r: Option<Value>,
+    pub(super) kind: CcKind,
+    pub(super) w: Width,
+    pub(super) a: Value,
+    pub(super) b: Option<Value>,
+    pub(super) c: Option<Value>,
+    pub(super) r: Option<Value>,
 }
 
 impl Lazy {
@@ -79,6 +79,11 @@ pub(crate) struct FlagState {
 impl FlagState {
     /// They are in memory.
     pub const MEMORY: Self = Self { source: Source::Memory, synced: true };
+
+    /// Whether they are in memory.
+    pub(super) const fn is_synced(&self) -> bool {
+        self.synced
+    }
 
     /// They are not in memory.
     pub(super) const fn new(source: Source) -> Self {
@@ -162,6 +167,7 @@ impl Lift<'_, '_> {
 
     /// The flags in memory, which is likely to have them as bits of RFLAGS.
     fn raw_status(&mut self) -> Value {
+        self.close_group();
         let op = self.load_state(I32, offset::CC_OP);
         let hit = self.b.ins().icmp_imm_u(IntCC::Equal, op, i64::from(CcOp::RAW.0));
         let (fast, slow, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
@@ -236,6 +242,7 @@ impl Lift<'_, '_> {
 
     /// A condition on flags in memory: computed here if they come from what was guessed, else by a helper.
     fn memory_cond(&mut self, cond: Cond) -> Value {
+        self.close_group();
         let guess = self.env.flags_op();
         let (kind, w) = (guess.kind(), guess.width());
         if !matches!(kind, CcKind::Raw | CcKind::Add | CcKind::Sub | CcKind::Logic | CcKind::Result) {

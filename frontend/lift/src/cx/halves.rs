@@ -62,9 +62,13 @@ impl Lift<'_, '_> {
                     return None;
                 }
                 let a = self.addr(i)?;
-                if !is_vex(i) {
-                    self.check_aligned(i, a, 16);
+                if is_vex(i) {
+                    return Some(self.load_halves(ty, a, size));
                 }
+                if self.patched {
+                    return Some(Halves::low(self.load_aligned(ty, a)));
+                }
+                self.check_aligned(i, a, 16);
                 Some(self.load_halves(ty, a, size))
             }
             _ => None,

@@ -7,6 +7,7 @@ use cranelift_codegen::ir::{
 };
 use forklift_x86::{CcKind, Cond, Width, bits};
 
+use super::carried::CarriedFlags;
 use super::flags::{FlagState, Lazy, Source};
 use super::{Lift, int};
 
@@ -25,6 +26,8 @@ pub(crate) enum Later {
     Flag { bit: u32, v: Value },
     /// `1` counts only if `0` is not zero.
     If(Value, Lazy),
+    /// The same, carried by a header.
+    Carried(Value, CarriedFlags),
 }
 
 impl Later {
@@ -45,7 +48,7 @@ impl Lift<'_, '_> {
         if self.live & later.sets() == 0 {
             return;
         }
-        let keeps = self.live & !later.sets() != 0 || matches!(later, Later::If(..));
+        let keeps = self.live & !later.sets() != 0 || matches!(later, Later::If(..) | Later::Carried(..));
         let before = if keeps { self.known.flags.clone() } else { FlagState::MEMORY };
         self.known.flags = FlagState::new(Source::Later(later, Box::new(before)));
     }
@@ -61,7 +64,8 @@ impl Lift<'_, '_> {
         let Source::Later(later, before) = self.known.flags.source.clone() else { return };
         self.known.flags = *before;
         let lazy = match later {
-            Later::If(cond, lazy) => return self.store_if(cond, lazy),
+            Later::If(cond, lazy) => return self.store_if(cond, |_| lazy),
+            Later::Carried(cond, carried) => return self.store_if(cond, |cx| cx.carried_setter(carried)),
             Later::Flag { bit, v } => {
                 let old = self.status();
                 let old = self.b.ins().band_imm_u(old, i64::from(bits::STATUS & !bit));
@@ -131,11 +135,13 @@ impl Lift<'_, '_> {
         Lazy::new(CcKind::Raw, Width::B4, raw)
     }
 
-    fn store_if(&mut self, cond: Value, lazy: Lazy) {
+    fn store_if(&mut self, cond: Value, setter: impl FnOnce(&mut Self) -> Lazy) {
+        self.close_group();
         self.sync_flags();
         let (set, next) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(cond, set, &[] as &[BlockArg], next, &[] as &[BlockArg]);
         self.b.switch_to_block(set);
+        let lazy = setter(self);
         self.store_lazy(lazy);
         self.b.ins().jump(next, &[] as &[BlockArg]);
         self.b.switch_to_block(next);

@@ -14,7 +14,7 @@ use iced_x86::{Instruction, Register};
 
 use super::{Access, Lift, int};
 use crate::contract::WINDOW_SLACK;
-use crate::{TRAP_MEMORY, offset};
+use crate::{TRAP_ALIGNED, TRAP_MEMORY, offset};
 
 /// A host address: a value and a displacement.
 #[derive(Clone, Copy)]
@@ -41,7 +41,22 @@ struct Effective {
 
 const GUEST: MemFlagsData = MemFlagsData::new().with_trap_code(Some(TRAP_MEMORY));
 
+/// The same, and the host checks that the address is a multiple of 16.
+const ALIGNED: MemFlagsData = MemFlagsData::new().with_trap_code(Some(TRAP_ALIGNED));
+
 impl Lift<'_, '_> {
+    /// Loads 16 bytes, and faults if they aren't aligned. Only with `Lift::patched`.
+    pub fn load_aligned(&mut self, ty: Type, a: Addr) -> Value {
+        self.guard(Access::Load);
+        self.b.ins().load(ty, ALIGNED, a.base, a.disp)
+    }
+
+    /// Stores 16 bytes, and faults if they aren't aligned. Only with `Lift::patched`.
+    pub fn store_aligned(&mut self, v: Value, a: Addr) {
+        self.guard(if a.stack { Access::StackStore } else { Access::Other });
+        self.b.ins().store(ALIGNED, v, a.base, a.disp);
+    }
+
     /// Loads from guest memory.
     pub fn load(&mut self, ty: Type, a: Addr) -> Value {
         self.guard(Access::Load);
@@ -62,7 +77,7 @@ impl Lift<'_, '_> {
 
     /// Flags and address for an atomic access.
     pub fn atomic(&mut self, a: Addr) -> (MemFlagsData, Value) {
-        self.guard(Access::Other);
+        self.guard_by_memory(Access::Other);
         (GUEST, self.host_value(a))
     }
 
@@ -104,7 +119,7 @@ impl Lift<'_, '_> {
         if self.is_aligned(a, 32) {
             return;
         }
-        self.guard(if a.stack { Access::StackStore } else { Access::Other });
+        self.guard_by_memory(if a.stack { Access::StackStore } else { Access::Other });
         let v = self.host_value(a);
         let within = self.b.ins().band_imm_u(v, 4095);
         let crosses = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, within, LAST);

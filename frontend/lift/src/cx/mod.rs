@@ -1,4 +1,4 @@
-//! The state of lifting one block, and the vocabulary that instructions are lifted with.
+//! The state of lifting one region, and the vocabulary that instructions are lifted with.
 //!
 //! What the guest's registers hold at the current point is known here as SSA values, or else lies in the state in memory. Invariants:
 //! 1. Before anything that leaves the block or calls a helper that looks at the state, [`Lift::sync`] has stored what differs from memory.
@@ -6,18 +6,23 @@
 //! 3. An instruction changes the caches only behind its last access that may fault.
 //! 4. At anything that may fault, memory has the state from before one of the block's instructions, the *resume point*, and nothing that happened since
 //!    can't be done again (no helper, no store but on the stack and before any load): the instruction that faults is found by interpretation from there on. [`Lift::guard`] sees to that, and
-//!    gives the access the source location of the resume point. So a block without stores needs nothing stored before its loads.
+//!    gives the access the source location of the resume point. So a block without stores needs nothing stored before its loads. Where accesses are
+//!    guarded ([`group`]), memory need not have that state: the pad stores it.
 
+mod carried;
 mod exits;
 mod flags;
+mod group;
 mod halves;
+mod headers;
 mod later;
-mod loops;
 mod mem;
 mod operand;
 mod regs;
 mod upper;
 mod vec;
+
+use std::rc::Rc;
 
 use cranelift_codegen::ir::{
     BlockArg, ExternalName, FuncRef, GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, SourceLoc, Type, UserExternalName, Value,
@@ -29,12 +34,13 @@ use cranelift_frontend::FunctionBuilder;
 use forklift_x86::{Flow, GuestAddr, Mode, Width, flow};
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpAccess};
 
+use crate::region::Region;
 use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
 pub(crate) use halves::{Halves, is_vex, sources};
+pub(crate) use headers::Seen;
 pub(crate) use later::Later;
-pub(crate) use loops::Shape;
 pub(crate) use mem::Addr;
 pub(crate) use operand::Place;
 use regs::Regs;
@@ -60,9 +66,7 @@ pub(crate) struct Lift<'a, 'b> {
     pub key: BlockKey,
     /// Status flags that somebody may read behind the current instruction.
     pub live: u32,
-    /// The current instruction is the last of the trace.
-    pub last: bool,
-    /// The trace computes with scalar doubles: registers are copied in halves.
+    /// The region computes with scalar doubles: registers are copied in halves.
     pub scalar: bool,
     /// Number of the current instruction.
     index: u32,
@@ -72,7 +76,14 @@ pub(crate) struct Lift<'a, 'b> {
     state: Value,
     known: Known,
     closed: bool,
-    looping: loops::Looping,
+    graph: headers::Graph,
+    /// Emitted code is patched: guards, and accesses that are aligned.
+    pub patched: bool,
+    /// Accesses are guarded.
+    guarded: bool,
+    group: Option<group::Group>,
+    /// For each group, the number of its first instruction.
+    groups: Vec<u32>,
     exits: Vec<LiftedExit>,
     tokens: Vec<Token>,
     exit_sig: SigRef,
@@ -106,28 +117,11 @@ struct Known {
     loaded: bool,
 }
 
-/// What may fault.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// Can be done again.
-    Load,
-    /// A store on the stack: can be done again as well, if nothing was read before that it may have overwritten.
-    StackStore,
-    /// Can't.
-    Other,
-}
-
-impl<'a, 'b> Lift<'a, 'b> {
-    /// Starts a block: `b` is at the beginning of an empty function of the right signature.
-    pub fn new(mut b: FunctionBuilder<'b>, key: BlockKey, env: &'a mut dyn LiftEnv, x87_stubs: bool) -> Self {
-        let entry = b.create_block();
-        b.append_block_params_for_function_params(entry);
-        b.switch_to_block(entry);
-        let params: [Value; PARAM_REGS.len()] = core::array::from_fn(|n| b.block_params(entry)[n]);
-        let state = b.ins().get_pinned_reg(I64);
-        let exit_sig = b.import_signature(crate::signature());
-        let known = Known {
-            regs: Regs::with_params(params),
+impl Known {
+    /// Nothing but the registers.
+    fn new(regs: Regs) -> Self {
+        Self {
+            regs,
             xmm: Xmms::default(),
             flags: FlagState::MEMORY,
             mem_base: None,
@@ -140,20 +134,48 @@ impl<'a, 'b> Lift<'a, 'b> {
             resume: 0,
             moved: false,
             loaded: false,
-        };
+        }
+    }
+}
+
+/// What may fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Can be done again.
+    Load,
+    /// A store on the stack: can be done again as well, if nothing was read before that it may have overwritten.
+    StackStore,
+    /// Can't.
+    Other,
+}
+
+impl<'a, 'b> Lift<'a, 'b> {
+    /// Starts a region: `b` is at the beginning of an empty function of the right signature.
+    pub fn new(mut b: FunctionBuilder<'b>, key: BlockKey, env: &'a mut dyn LiftEnv, x87_stubs: bool, region: Rc<Region>) -> Self {
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        let params: [Value; PARAM_REGS.len()] = core::array::from_fn(|n| b.block_params(entry)[n]);
+        // Locations are kept relative to the first one, and may not lie just before it.
+        b.set_srcloc(SourceLoc::new(0));
+        let state = b.ins().get_pinned_reg(I64);
+        let exit_sig = b.import_signature(crate::signature());
         Self {
             b,
             key,
             live: 0,
-            last: false,
             scalar: false,
             index: 0,
             env,
             x87_stubs,
             state,
-            known,
+            known: Known::new(Regs::with_params(params)),
             closed: false,
-            looping: loops::Looping::No,
+            graph: headers::Graph::new(region),
+            patched: false,
+            guarded: false,
+            group: None,
+            groups: Vec::new(),
             exits: Vec::new(),
             tokens: Vec::new(),
             exit_sig,
@@ -172,20 +194,15 @@ impl<'a, 'b> Lift<'a, 'b> {
         if self.is_64() { Width::B8 } else { Width::B4 }
     }
 
-    /// Whether control has left the block: nothing may be emitted any more.
-    pub fn is_closed(&self) -> bool {
-        self.closed
-    }
-
     /// Ends the function and hands out its exits, its tokens and, as ranges, the code that the lookahead depended on.
     pub fn finish(self, target: cranelift_codegen::isa::TargetFrontendConfig) -> Lifted {
         let mut b = self.b;
         b.seal_all_blocks();
         b.finalize(target);
-        Lifted { exits: self.exits, tokens: self.tokens, ranges: self.lookahead.into_ranges(), ..Lifted::default() }
+        Lifted { exits: self.exits, tokens: self.tokens, groups: self.groups, ranges: self.lookahead.into_ranges(), ..Lifted::default() }
     }
 
-    /// Lifts instruction `index` of the block.
+    /// Lifts instruction `index` of the region.
     pub fn insn(&mut self, index: u32, i: &Instruction) {
         self.index = index;
         // What the CPU model lacks is left to the interpreter, which raises #UD.
@@ -210,8 +227,7 @@ impl<'a, 'b> Lift<'a, 'b> {
     /// Has the interpreter run `i`.
     pub fn step(&mut self, i: &Instruction) {
         self.sync();
-        let probing = matches!(self.looping, loops::Looping::Probe(_));
-        let value = if probing { 0 } else { self.env.token(i) };
+        let value = if self.is_probe() { 0 } else { self.env.token(i) };
         let token = self.token(Token { at: GuestAddr::new(i.ip()), value });
         let stop = self.call_helper(Helper::Step, Some(token));
         self.known.moved = true;
@@ -249,6 +265,7 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// Calls a helper with the state and perhaps one more argument.
     fn call_helper(&mut self, h: Helper, arg: Option<Value>) -> Value {
+        self.close_group();
         let n = usize::from(arg.is_some());
         let sig = self.helper_sigs[n].unwrap_or_else(|| self.b.import_signature(helper_signature(1 + n)));
         self.helper_sigs[n] = Some(sig);
@@ -270,6 +287,7 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// Emits `then` and `otherwise` on two paths, which both leave the block.
     pub fn fork(&mut self, cond: Value, then: impl FnOnce(&mut Self), otherwise: impl FnOnce(&mut Self)) {
+        self.close_group();
         let (yes, no) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(cond, yes, &[] as &[BlockArg], no, &[] as &[BlockArg]);
         self.b.switch_to_block(yes);
@@ -281,8 +299,10 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// Emits `f` on a path that joins the others again: what becomes known there is forgotten.
     pub fn detour(&mut self, f: impl FnOnce(&mut Self)) {
+        self.close_group();
         let known = self.known.clone();
         f(self);
+        self.close_group();
         self.known = known;
     }
 
@@ -294,11 +314,11 @@ impl<'a, 'b> Lift<'a, 'b> {
     }
 
     fn on_copy(&mut self, f: impl FnOnce(&mut Self)) {
-        let known = self.known.clone();
+        let (known, group) = (self.known.clone(), self.group.take());
         f(self);
-        debug_assert!(self.closed, "a side path must leave");
+        debug_assert!(self.closed && self.group.is_none(), "a side path must leave");
         self.closed = false;
-        self.known = known;
+        (self.known, self.group) = (known, group);
     }
 
     pub(crate) fn load_state(&mut self, ty: Type, offset: i32) -> Value {
@@ -306,6 +326,7 @@ impl<'a, 'b> Lift<'a, 'b> {
     }
 
     pub(crate) fn store_state(&mut self, v: Value, offset: i32) {
+        self.close_group();
         self.known.moved = true;
         self.b.ins().store(STATE, v, self.state, offset);
     }
@@ -334,7 +355,7 @@ impl<'a, 'b> Lift<'a, 'b> {
     /// Before a call that may fault by itself: interpretation would resume at the current instruction.
     pub fn resume_here(&mut self) {
         self.known.moved = true;
-        self.guard(Access::Other);
+        self.guard_by_memory(Access::Other);
     }
 
     /// Brings the state in memory up to date.
@@ -346,7 +367,17 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// Before an access that may fault: see invariant 4.
     fn guard(&mut self, access: Access) {
-        if self.known.moved {
+        if self.guarded {
+            self.join_group(access);
+        } else {
+            self.guard_by_memory(access);
+        }
+    }
+
+    /// The same, by storing the state.
+    fn guard_by_memory(&mut self, access: Access) {
+        self.close_group();
+        if self.known.moved || self.guarded {
             self.sync();
             (self.known.resume, self.known.moved, self.known.loaded) = (self.index, false, false);
         }
@@ -391,6 +422,7 @@ impl<'a, 'b> Lift<'a, 'b> {
         let ValueDef::Result(inst, 0) = self.b.func.dfg.value_def(v) else { return (v, 0) };
         match self.b.func.dfg.insts[inst] {
             InstructionData::Binary { opcode: Opcode::Iadd, args: [x, c] } => self.as_const(c).map_or((v, 0), |c| (x, c as i64)),
+            InstructionData::Binary { opcode: Opcode::Isub, args: [x, c] } => self.as_const(c).map_or((v, 0), |c| (x, (c as i64).wrapping_neg())),
             _ => (v, 0),
         }
     }

@@ -16,20 +16,18 @@ struct Slot {
     whole: Option<Value>,
     low: Option<Value>,
     dirty: bool,
-    /// The value comes from memory: it was there before the block, or before a helper changed it.
-    loaded: bool,
 }
 
-/// A register that a loop carries from one round to the next.
+/// A register that a header carries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CarriedReg {
-    reg: Gpr,
+    pub reg: Gpr,
     /// As its low half, the high one being zero.
-    low: bool,
+    pub low: bool,
 }
 
 /// What is known of all registers.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Regs([Slot; 16]);
 
 impl Regs {
@@ -40,6 +38,16 @@ impl Regs {
             slots[r.index()].whole = Some(v);
         }
         Self(slots)
+    }
+
+    /// The registers that are known as a whole, as bits.
+    pub fn wholes(&self) -> u16 {
+        self.0.iter().enumerate().filter(|(_, s)| s.whole.is_some()).fold(0, |bits, (n, _)| bits | 1 << n)
+    }
+
+    /// The values that are known of a register: the whole, and the low half.
+    pub fn values(&self, r: Gpr) -> [Option<Value>; 2] {
+        [self.0[r.index()].whole, self.0[r.index()].low]
     }
 
     /// The register was changed in memory.
@@ -58,7 +66,7 @@ impl Lift<'_, '_> {
         let v = match slot.low {
             Some(low) => self.zext(low, I64),
             None => {
-                self.known.regs.0[r.index()].loaded = true;
+                self.graph.seen.gprs |= 1 << r.index();
                 self.load_reg(r)
             }
         };
@@ -87,12 +95,12 @@ impl Lift<'_, '_> {
 
     /// Sets all 64 bits.
     pub fn set_reg64(&mut self, r: Gpr, v: Value) {
-        self.known.regs.0[r.index()] = Slot { whole: Some(v), low: None, dirty: true, ..self.known.regs.0[r.index()] };
+        self.known.regs.0[r.index()] = Slot { whole: Some(v), low: None, dirty: true };
     }
 
     /// Sets the low 32 bits and clears the high ones.
     pub fn set_reg32(&mut self, r: Gpr, v: Value) {
-        self.known.regs.0[r.index()] = Slot { whole: None, low: Some(v), dirty: true, ..self.known.regs.0[r.index()] };
+        self.known.regs.0[r.index()] = Slot { whole: None, low: Some(v), dirty: true };
     }
 
     /// A register as wide as a word of the mode.
@@ -171,7 +179,7 @@ impl Lift<'_, '_> {
         Gpr::ALL.into_iter().for_each(|r| self.sync_reg(r));
     }
 
-    fn sync_reg(&mut self, r: Gpr) {
+    pub(super) fn sync_reg(&mut self, r: Gpr) {
         if !self.known.regs.0[r.index()].dirty {
             return;
         }
@@ -185,26 +193,15 @@ impl Lift<'_, '_> {
         Gpr::ALL.into_iter().find(|r| self.known.regs.0[r.index()].low == Some(v))
     }
 
-    /// What a loop of this block carries from one round to the next: the parameters, and registers that a round reads first.
-    pub(super) fn carried_regs(&self) -> Vec<CarriedReg> {
-        let carried = |r: &Gpr| {
-            let s = self.known.regs.0[r.index()];
-            let needed = PARAM_REGS.contains(r) || s.loaded && (s.whole.is_some() || s.low.is_some());
-            // In 64-bit mode, what a round leaves as a zero-extended half may come in as a whole.
-            needed.then(|| CarriedReg { reg: *r, low: !self.is_64() && s.whole.is_none() && s.low.is_some() })
-        };
-        Gpr::ALL.iter().filter_map(carried).collect()
-    }
-
     /// The value of a carried register, in the form in which it is carried.
     pub(super) fn carried_reg(&mut self, c: CarriedReg) -> Value {
         if c.low { self.reg32(c.reg) } else { self.reg64(c.reg) }
     }
 
-    /// Makes a carried register known.
-    pub(super) fn set_carried_reg(&mut self, c: CarriedReg, v: Value) {
+    /// Makes a carried register known. `dirty`: memory may not have it.
+    pub(super) fn set_carried_reg(&mut self, c: CarriedReg, v: Value, dirty: bool) {
         let (whole, low) = if c.low { (None, Some(v)) } else { (Some(v), None) };
-        self.known.regs.0[c.reg.index()] = Slot { whole, low, dirty: false, loaded: true };
+        self.known.regs.0[c.reg.index()] = Slot { whole, low, dirty };
     }
 
     /// The registers that travel between blocks.

@@ -6,6 +6,7 @@
 use cranelift_codegen::ir::{Type, Value, types::I8X16};
 
 use super::Lift;
+use super::vec::UPPER;
 use crate::offset;
 
 #[derive(Clone, Copy, Default)]
@@ -23,8 +24,6 @@ struct Slot {
     content: Content,
     /// Memory has something else.
     dirty: bool,
-    /// It came from memory.
-    loaded: bool,
 }
 
 /// What is known of all upper halves.
@@ -43,7 +42,8 @@ impl Lift<'_, '_> {
             Content::Zero => self.zero_vector(),
             Content::Memory => {
                 let v = self.load_state(I8X16, offset::upper(n));
-                *self.upper_slot(n) = Slot { content: Content::Value(v), dirty: false, loaded: true };
+                self.note_loaded(n, UPPER);
+                *self.upper_slot(n) = Slot { content: Content::Value(v), dirty: false };
                 v
             }
         };
@@ -52,15 +52,14 @@ impl Lift<'_, '_> {
 
     /// Sets an upper half.
     pub fn set_upper(&mut self, n: usize, v: Value) {
-        let slot = self.upper_slot(n);
-        *slot = Slot { content: Content::Value(v), dirty: true, ..*slot };
+        *self.upper_slot(n) = Slot { content: Content::Value(v), dirty: true };
     }
 
     /// Clears an upper half.
     pub fn clear_upper(&mut self, n: usize) {
         let slot = self.upper_slot(n);
         if !matches!(slot.content, Content::Zero) {
-            *slot = Slot { content: Content::Zero, dirty: true, ..*slot };
+            *slot = Slot { content: Content::Zero, dirty: true };
         }
     }
 
@@ -75,22 +74,17 @@ impl Lift<'_, '_> {
         }
     }
 
-    /// Whether a loop must carry an upper half: a round reads it before it sets it.
-    pub(super) fn carries_upper(&self, n: usize) -> bool {
-        self.known.xmm.uppers.0[n].loaded
+    /// Makes a carried upper half known. `dirty`: memory may not have it.
+    pub(super) fn set_carried_upper(&mut self, n: usize, v: Value, dirty: bool) {
+        *self.upper_slot(n) = Slot { content: Content::Value(v), dirty };
     }
 
-    /// Makes a carried upper half known.
-    pub(super) fn set_carried_upper(&mut self, n: usize, v: Value) {
-        *self.upper_slot(n) = Slot { content: Content::Value(v), dirty: false, loaded: true };
-    }
-
-    /// Stores the upper halves that differ from memory.
-    pub(super) fn sync_uppers(&mut self) {
+    /// Stores the upper halves that differ from memory, but for those that `keep` names.
+    pub(super) fn sync_uppers(&mut self, keep: impl Fn(usize) -> bool) {
         let mut zero = None;
         for n in 0..16 {
             let slot = *self.upper_slot(n);
-            if !slot.dirty {
+            if !slot.dirty || keep(n) {
                 continue;
             }
             let v = match slot.content {

@@ -21,7 +21,7 @@ const HIGH: u8 = 4;
 const SINGLE: u8 = 8;
 const SECOND: u8 = 16;
 /// Not a piece of the slots here: see [`super::upper`].
-const UPPER: u8 = 32;
+pub(super) const UPPER: u8 = 32;
 
 /// What is known of one register.
 #[derive(Clone, Copy, Default)]
@@ -33,23 +33,24 @@ struct Slot {
     /// Bits 32–63 are zero.
     second_zero: bool,
     dirty: u8,
-    /// Pieces that came from memory.
-    loaded: u8,
 }
 
-impl Slot {
-    /// The piece that a loop must carry.
-    fn carried(&self) -> Option<u8> {
-        let pieces = [(WHOLE, self.whole), (LOW, self.low), (SINGLE, self.single)];
-        pieces.into_iter().find(|(bit, v)| v.is_some() && self.loaded & bit != 0).map(|(bit, _)| bit)
-    }
-}
-
-/// A piece of a register that a loop carries from one round to the next.
+/// A piece of a register that a header carries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CarriedXmm {
     n: usize,
     piece: u8,
+}
+
+impl CarriedXmm {
+    /// The pieces to carry of register `n`, if these are loaded, and those left dirty by a round.
+    ///
+    /// What a round sets before it reads it costs a store, or a move if it is carried. A half by itself would cost more than one store.
+    pub fn of(n: usize, loaded: u8, dirty: u8) -> impl Iterator<Item = Self> {
+        let low = [WHOLE, LOW, SINGLE].into_iter().find(|p| loaded & p != 0);
+        let low = low.or((dirty & LOW != 0).then_some(LOW));
+        low.into_iter().chain((loaded & UPPER != 0).then_some(UPPER)).map(move |piece| Self { n, piece })
+    }
 }
 
 /// What is known of the vector registers.
@@ -57,6 +58,13 @@ pub(super) struct CarriedXmm {
 pub(super) struct Xmms {
     slots: [Slot; 16],
     pub(super) uppers: Uppers,
+}
+
+impl Xmms {
+    /// The pieces of register `n` that memory doesn't have.
+    pub fn dirty(&self, n: usize) -> u8 {
+        self.slots[n].dirty
+    }
 }
 
 /// The number of an XMM register; `None` if `r` isn't one, or needs an EVEX prefix.
@@ -81,16 +89,9 @@ impl Lift<'_, '_> {
         &mut self.known.xmm.slots[n]
     }
 
-    /// A slot of which nothing is known.
-    fn fresh(&mut self, n: usize) -> Slot {
-        Slot { loaded: self.slot(n).loaded, ..Slot::default() }
-    }
-
-    /// What a loop of this block carries from one round to the next: the pieces that a round reads first.
-    pub(super) fn carried_xmms(&self) -> Vec<CarriedXmm> {
-        let low = (0..16).filter_map(|n| self.known.xmm.slots[n].carried().map(|piece| CarriedXmm { n, piece }));
-        let high = (0..16).filter(|n| self.carries_upper(*n)).map(|n| CarriedXmm { n, piece: UPPER });
-        low.chain(high).collect()
+    /// Notes for headers that pieces of a register come from memory.
+    pub(super) fn note_loaded(&mut self, n: usize, pieces: u8) {
+        self.graph.seen.loaded[n] |= pieces;
     }
 
     /// The value of a carried piece.
@@ -103,12 +104,12 @@ impl Lift<'_, '_> {
         }
     }
 
-    /// Makes a carried piece known.
-    pub(super) fn set_carried_xmm(&mut self, c: CarriedXmm, v: Value) {
+    /// Makes a carried piece known. `dirty`: memory may not have it.
+    pub(super) fn set_carried_xmm(&mut self, c: CarriedXmm, v: Value, dirty: bool) {
         if c.piece == UPPER {
-            return self.set_carried_upper(c.n, v);
+            return self.set_carried_upper(c.n, v, dirty);
         }
-        let slot = Slot { loaded: c.piece, ..Slot::default() };
+        let slot = Slot { dirty: if dirty { c.piece } else { 0 }, ..Slot::default() };
         *self.slot(c.n) = match c.piece {
             WHOLE => Slot { whole: Some(v), ..slot },
             LOW => Slot { low: Some(v), ..slot },
@@ -129,7 +130,7 @@ impl Lift<'_, '_> {
             Slot { single: Some(s), second_zero: true, high: Some(high), .. } if self.is_zero(high) => self.b.ins().scalar_to_vector(F32X4, s),
             _ => {
                 self.sync_slot(n);
-                self.slot(n).loaded |= WHOLE;
+                self.note_loaded(n, WHOLE);
                 self.load_state(I8X16, offset::xmm(n))
             }
         };
@@ -150,7 +151,7 @@ impl Lift<'_, '_> {
             }
             _ => {
                 self.sync_slot(n);
-                self.slot(n).loaded |= LOW;
+                self.note_loaded(n, LOW);
                 self.load_state(F64, offset::xmm(n))
             }
         };
@@ -181,7 +182,7 @@ impl Lift<'_, '_> {
                 self.lane(v, F32X4, 0)
             }
             _ => {
-                self.slot(n).loaded |= SINGLE;
+                self.note_loaded(n, SINGLE);
                 self.load_state(F32, offset::xmm(n))
             }
         };
@@ -197,7 +198,7 @@ impl Lift<'_, '_> {
 
     /// Sets all 128 bits.
     pub fn set_xmm(&mut self, n: usize, v: Value) {
-        *self.slot(n) = Slot { whole: Some(v), dirty: WHOLE, ..self.fresh(n) };
+        *self.slot(n) = Slot { whole: Some(v), dirty: WHOLE, ..Slot::default() };
     }
 
     /// Sets the low half and leaves the high one.
@@ -207,7 +208,7 @@ impl Lift<'_, '_> {
             self.slot(n).dirty |= HIGH;
         }
         let old = *self.slot(n);
-        *self.slot(n) = Slot { low: Some(v), high: old.high, dirty: LOW | old.dirty & HIGH, ..self.fresh(n) };
+        *self.slot(n) = Slot { low: Some(v), high: old.high, dirty: LOW | old.dirty & HIGH, ..Slot::default() };
     }
 
     /// Sets the high half and leaves the low one.
@@ -223,7 +224,7 @@ impl Lift<'_, '_> {
 
     /// Sets both halves.
     pub fn set_xmm_halves(&mut self, n: usize, low: Value, high: Value) {
-        *self.slot(n) = Slot { low: Some(low), high: Some(high), dirty: LOW | HIGH, ..self.fresh(n) };
+        *self.slot(n) = Slot { low: Some(low), high: Some(high), dirty: LOW | HIGH, ..Slot::default() };
     }
 
     /// Sets the low half and clears the high one.
@@ -252,7 +253,7 @@ impl Lift<'_, '_> {
     /// Sets the low quarter and clears the others.
     pub fn set_xmm_single_zero(&mut self, n: usize, v: Value) {
         let zero = self.b.ins().f64const(0.0);
-        *self.slot(n) = Slot { single: Some(v), second_zero: true, high: Some(zero), dirty: SINGLE | SECOND | HIGH, ..self.fresh(n) };
+        *self.slot(n) = Slot { single: Some(v), second_zero: true, high: Some(zero), dirty: SINGLE | SECOND | HIGH, ..Slot::default() };
     }
 
     /// Clears all 128 bits.
@@ -260,8 +261,7 @@ impl Lift<'_, '_> {
         let zero = self.b.ins().f64const(0.0);
         let single = self.b.ins().f32const(0.0);
         let whole = self.zero_vector();
-        let loaded = self.slot(n).loaded;
-        *self.slot(n) = Slot { whole: Some(whole), low: Some(zero), high: Some(zero), single: Some(single), second_zero: true, dirty: WHOLE, loaded };
+        *self.slot(n) = Slot { whole: Some(whole), low: Some(zero), high: Some(zero), single: Some(single), second_zero: true, dirty: WHOLE };
     }
 
     /// Copies a whole register, in whatever pieces it is known.
@@ -282,7 +282,7 @@ impl Lift<'_, '_> {
             self.xmm(from, I8X16);
             WHOLE
         };
-        *self.slot(to) = Slot { dirty, loaded: self.slot(to).loaded, ..*self.slot(from) };
+        *self.slot(to) = Slot { dirty, ..*self.slot(from) };
     }
 
     /// 128 zero bits.
@@ -303,7 +303,34 @@ impl Lift<'_, '_> {
                 self.sync_slot(n);
             }
         }
-        self.sync_uppers();
+        self.sync_uppers(|_| false);
+    }
+
+    /// Stores the dirty pieces, but for those that are carried.
+    pub(super) fn sync_xmm_but(&mut self, carried: &[CarriedXmm]) {
+        for n in 0..16 {
+            match carried.iter().find(|c| c.n == n && c.piece != UPPER) {
+                Some(c) => self.sync_rest(n, c.piece),
+                None if self.slot(n).dirty != 0 => self.sync_slot(n),
+                None => {}
+            }
+        }
+        self.sync_uppers(|n| carried.iter().any(|c| c.n == n && c.piece == UPPER));
+    }
+
+    /// Stores what is dirty and not within a piece.
+    fn sync_rest(&mut self, n: usize, piece: u8) {
+        let dirty = self.slot(n).dirty;
+        match piece {
+            WHOLE => {}
+            LOW if dirty & (WHOLE | HIGH) != 0 => {
+                let (_, high) = (self.xmm_low(n), self.xmm_high(n));
+                let high = if self.is_zero(high) { self.iconst(Width::B8, 0) } else { high };
+                self.store_state(high, offset::xmm(n) + 8);
+            }
+            SINGLE if dirty & !SINGLE != 0 => self.sync_slot(n),
+            _ => {}
+        }
     }
 
     /// Stores the dirty pieces.

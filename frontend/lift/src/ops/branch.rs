@@ -34,11 +34,7 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
 /// JMP near.
 fn jmp(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     match flow(i) {
-        Flow::Jump(target) => {
-            if cx.last {
-                cx.leave_to(target);
-            }
-        }
+        Flow::Jump(target) => cx.go_to(target),
         Flow::IndirectJump if i.is_jmp_near_indirect() => {
             let p = near_target(cx, i)?;
             let target = cx.get(p, cx.word())?;
@@ -58,12 +54,7 @@ fn jcc(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 /// Goes to the target of `i` if `taken` isn't zero.
 fn branch(cx: &mut Lift<'_, '_>, i: &Instruction, taken: Value) -> Option<()> {
     let Flow::Branch(target) = flow(i) else { return None };
-    let next = GuestAddr::new(i.next_ip());
-    if cx.last {
-        cx.leave_by_branch(taken, target, next);
-    } else {
-        cx.side_path(taken, |cx| cx.leave_to(target));
-    }
+    cx.branch(taken, target, GuestAddr::new(i.next_ip()));
     Some(())
 }
 

@@ -12,7 +12,7 @@ use iced_x86::{Instruction, Mnemonic, OpKind};
 use super::VectorOps;
 use super::lanes::{packed_unary, set_scalar};
 use super::sse_shuffle::{elements, shuffle};
-use crate::cx::{Lift, int, vector_number, xmm_number};
+use crate::cx::{Halves, Lift, int, vector_number, xmm_number};
 
 pub(super) const OPS: VectorOps = &[
     (Mnemonic::Movaps, Mnemonic::Vmovaps, aligned),
@@ -63,15 +63,20 @@ fn move_whole(cx: &mut Lift<'_, '_>, i: &Instruction, check: bool) -> Option<()>
         return None;
     }
     let a = cx.addr(i)?;
-    if check {
+    let by_host = check && size == 16 && cx.patched;
+    if check && !by_host {
         cx.check_aligned(i, a, size as i32);
     }
     if to.is_some() {
-        let v = cx.load_halves(I8X16, a, size);
+        let v = if by_host { Halves::low(cx.load_aligned(I8X16, a)) } else { cx.load_halves(I8X16, a, size) };
         return cx.set_halves(i, v);
     }
     let v = cx.register_halves(i.op1_register(), I8X16)?;
-    cx.store_halves(v, a);
+    if by_host {
+        cx.store_aligned(v.low, a)
+    } else {
+        cx.store_halves(v, a)
+    }
     Some(())
 }
 

@@ -1,0 +1,280 @@
+//! Going from node to node of a region.
+//!
+//! A node with one way in is lifted where the way leads to it, with everything that is known there. A header is a block of its own, with parameters for the
+//! registers that the loop around it uses: so they stay in host registers from round to round, and need no loads. All others lie in memory there. Where
+//! accesses aren't guarded, what is carried is stored too, because it would be before the next access anyway.
+//!
+//! A region with headers is lifted twice. The first time is a probe: it shows which registers, and which pieces of them, are read that were there before, and
+//! how a round leaves them.
+//!
+//! A way back is no exit, so a kick or an invalidation can't unlink it: it looks at `interrupt` in the state, and leaves if that is set.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, condcodes::IntCC, types::I32};
+use forklift_x86::{Gpr, GuestAddr, Mode, Width};
+
+use super::carried::FlagShape;
+use super::regs::{CarriedReg, Regs};
+use super::vec::CarriedXmm;
+use super::{Known, Lift};
+use crate::live;
+use crate::region::Region;
+use crate::{LiftedExit, offset};
+
+/// Most registers of a kind that are carried though the loop doesn't use them. x86-64 hosts have 16, of which three are taken.
+const MOST: u32 = 12;
+
+/// What a probe has seen.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    /// General purpose registers that were loaded from memory.
+    pub(super) gprs: u16,
+    /// The pieces of vector registers that were loaded from memory.
+    pub(super) loaded: [u8; 16],
+    /// General purpose registers that a round left as a whole.
+    pub(super) whole: u16,
+    /// The pieces of vector registers that a round left in need of being stored.
+    pub(super) dirty: [u8; 16],
+    /// What flags headers are reached with by their shortest rounds, and how many nodes those have.
+    flags: HashMap<usize, (usize, FlagShape)>,
+}
+
+/// What a header carries.
+#[derive(Clone, Default)]
+struct Shape {
+    regs: Vec<CarriedReg>,
+    xmms: Vec<CarriedXmm>,
+    flags: Option<FlagShape>,
+}
+
+/// The region and what has been lifted of it.
+pub(super) struct Graph {
+    region: Rc<Region>,
+    headers: Vec<Option<(Block, Rc<Shape>)>>,
+    /// The headers on the way to where we are, and how many nodes led to them.
+    path: Vec<(usize, usize)>,
+    /// How many nodes led to where we are.
+    depth: usize,
+    /// From the probe; `None`: this is it.
+    known: Option<Seen>,
+    pub(super) seen: Seen,
+}
+
+impl Graph {
+    pub(super) fn new(region: Rc<Region>) -> Self {
+        Self { headers: vec![None; region.nodes.len()], region, path: Vec::new(), depth: 0, known: None, seen: Seen::default() }
+    }
+
+    /// Address of the instruction with this number.
+    pub(super) fn address(&self, index: u32) -> GuestAddr {
+        self.region.insns().nth(index as usize).map_or(self.region.nodes[0].start, |i| GuestAddr::new(i.ip()))
+    }
+
+    /// If the header `n` is on the way to where we are: how many nodes lie between.
+    fn round(&self, n: usize) -> Option<usize> {
+        self.path.iter().find(|(m, _)| *m == n).map(|(_, depth)| self.depth - depth)
+    }
+
+    /// Which registers to carry: of those that the region reads from memory, those that the loop uses, or all if the host has room for them.
+    fn worth(&self, used: u16, read: u16) -> u16 {
+        if read.count_ones() <= MOST { read } else { used & read }
+    }
+
+    fn shape(&self, n: usize, mode: Mode, guarded: bool) -> Shape {
+        let used = self.region.nodes[n].used;
+        let Some(seen) = &self.known else { return Shape::default() };
+        let gprs = self.worth(used.gprs, seen.gprs);
+        let carried = |r: Gpr| gprs & 1 << r.index() != 0;
+        let low = |r: Gpr| mode == Mode::Bits32 && seen.whole & 1 << r.index() == 0;
+        let regs = Gpr::ALL.into_iter().filter(|r| carried(*r)).map(|reg| CarriedReg { reg, low: low(reg) }).collect();
+        let loaded = seen.loaded.iter().enumerate().fold(0, |all, (n, l)| all | u16::from(*l != 0) << n);
+        let vectors = self.worth(used.vectors, loaded) | used.vectors;
+        let vectors = (0..16).filter(|n| vectors & 1 << n != 0);
+        let xmms = vectors.flat_map(|n| CarriedXmm::of(n, seen.loaded[n], if guarded { seen.dirty[n] } else { 0 })).collect();
+        let flags = seen.flags.get(&n).filter(|_| guarded).map(|(_, f)| f.with(carried));
+        Shape { regs, xmms, flags }
+    }
+}
+
+impl Lift<'_, '_> {
+    /// Lifts the region, from its start. `seen`: what a probe has seen; `patched`: emitted code is, so there
+    /// may be guards, where they pay.
+    pub fn start(&mut self, seen: Option<Seen>, patched: bool) {
+        (self.patched, self.guarded) = (patched, patched && seen.is_some());
+        self.graph.known = seen;
+        if self.graph.region.has_headers() && !self.is_64() {
+            self.mem_base();
+        }
+        if self.graph.region.nodes[0].header { self.arrive(0) } else { self.node(0) }
+    }
+
+    /// What this probe has seen.
+    pub fn seen(&mut self) -> Seen {
+        core::mem::take(&mut self.graph.seen)
+    }
+
+    /// Whether this is a probe.
+    pub(super) fn is_probe(&self) -> bool {
+        self.graph.known.is_none() && self.graph.region.has_headers()
+    }
+
+    /// The status flags that may be read at a node's start.
+    pub(super) fn live_in_region(&self, at: GuestAddr) -> Option<u32> {
+        self.graph.region.node_at(at).map(|n| self.graph.region.nodes[n].live_in)
+    }
+
+    /// Goes on at a known address.
+    pub fn go_to(&mut self, target: GuestAddr) {
+        match self.graph.region.node_at(target) {
+            Some(n) if self.graph.region.nodes[n].header => self.arrive(n),
+            Some(n) if n != 0 => self.node(n),
+            _ => self.leave_to(target),
+        }
+    }
+
+    /// Goes to `target` if `taken` isn't zero, else to `next`.
+    pub fn branch(&mut self, taken: Value, target: GuestAddr, next: GuestAddr) {
+        self.close_group();
+        let inside = [target, next].map(|t| self.graph.region.node_at(t).is_some());
+        if inside == [false, false] {
+            self.sync_but_flags();
+        }
+        let blocks = [target, next].map(|t| (self.b.create_block(), t));
+        if inside[0] != inside[1] {
+            self.b.set_cold_block(blocks[usize::from(inside[0])].0);
+        }
+        self.b.ins().brif(taken, blocks[0].0, &[] as &[BlockArg], blocks[1].0, &[] as &[BlockArg]);
+        for (block, to) in blocks {
+            self.b.switch_to_block(block);
+            self.on_copy(|cx| cx.go_to(to));
+        }
+        self.closed = true;
+    }
+
+    /// Lifts node `n` and what follows.
+    fn node(&mut self, n: usize) {
+        self.graph.depth += 1;
+        self.node_insns(n);
+        self.graph.depth -= 1;
+    }
+
+    fn node_insns(&mut self, n: usize) {
+        let region = Rc::clone(&self.graph.region);
+        let node = &region.nodes[n];
+        for (k, i) in node.insns.iter().enumerate() {
+            self.live = node.live[k];
+            self.insn(node.first + k as u32, i);
+            if self.closed {
+                return;
+            }
+            if !self.may_add() || node.insns.get(k + 1).is_none_or(|next| !live::touches_memory(next)) {
+                self.close_group();
+            }
+        }
+        self.go_to(node.end);
+    }
+
+    /// Goes to the header `n`, and lifts it if this is the first way there.
+    fn arrive(&mut self, n: usize) {
+        self.close_group();
+        if self.is_probe() {
+            self.note_arrival(n);
+        }
+        let known = self.graph.headers[n].clone();
+        let (block, shape) = known.clone().unwrap_or_else(|| (self.b.create_block(), Rc::new(self.graph.shape(n, self.key.mode, self.guarded))));
+        if self.guarded {
+            self.sync_but(&shape)
+        } else {
+            self.sync_but_flags()
+        }
+        let node = &self.graph.region.nodes[n];
+        let (at, live) = (node.start, node.live_in);
+        let back = self.graph.round(n).is_some();
+        let mut flags = Vec::new();
+        match shape.flags.filter(|_| live != 0) {
+            Some(shape) => flags = self.flag_args(&shape),
+            None if live != 0 => self.sync_flags(),
+            None => {}
+        }
+        if back {
+            self.poll(at);
+        }
+        let mut args: Vec<Value> = self.carried(&shape);
+        args.extend(flags);
+        let list: Vec<BlockArg> = args.iter().map(|v| BlockArg::from(*v)).collect();
+        self.b.ins().jump(block, list.iter());
+        self.closed = true;
+        if known.is_none() {
+            self.graph.headers[n] = Some((block, Rc::clone(&shape)));
+            self.header(n, block, &shape, &args);
+        }
+    }
+
+    /// Notes how the header `n` is reached.
+    fn note_arrival(&mut self, n: usize) {
+        let round = self.graph.round(n);
+        let flags = self.flag_shape();
+        let seen = &mut self.graph.seen;
+        if round.is_some() {
+            seen.whole |= self.known.regs.wholes();
+            seen.dirty.iter_mut().enumerate().for_each(|(n, d)| *d |= self.known.xmm.dirty(n));
+        }
+        let nodes = round.unwrap_or(usize::MAX);
+        if let Some(flags) = flags.filter(|_| seen.flags.get(&n).is_none_or(|(least, _)| nodes < *least)) {
+            seen.flags.insert(n, (nodes, flags));
+        }
+    }
+
+    /// Stores what `shape` doesn't carry, flags aside.
+    fn sync_but(&mut self, shape: &Shape) {
+        for r in Gpr::ALL {
+            if !shape.regs.iter().any(|c| c.reg == r) {
+                self.sync_reg(r);
+            }
+        }
+        self.sync_xmm_but(&shape.xmms);
+    }
+
+    fn carried(&mut self, shape: &Shape) -> Vec<Value> {
+        let mut values: Vec<Value> = shape.regs.iter().map(|c| self.carried_reg(*c)).collect();
+        values.extend(shape.xmms.iter().map(|c| self.carried_xmm(*c)));
+        values
+    }
+
+    /// Lifts the header `n`; `like` has values of the types of its parameters.
+    fn header(&mut self, n: usize, block: Block, shape: &Shape, like: &[Value]) {
+        self.b.switch_to_block(block);
+        let params: Vec<Value> = like.iter().map(|a| self.b.append_block_param(block, self.b.func.dfg.value_type(*a))).collect();
+        let mem_base = self.known.mem_base;
+        self.known = Known { mem_base, resume: self.graph.region.nodes[n].first, ..Known::new(Regs::default()) };
+        for (c, v) in shape.regs.iter().zip(&params) {
+            self.set_carried_reg(*c, *v, self.guarded);
+        }
+        let params = &params[shape.regs.len()..];
+        for (c, v) in shape.xmms.iter().zip(params) {
+            self.set_carried_xmm(*c, *v, self.guarded);
+        }
+        let params = &params[shape.xmms.len()..];
+        if let Some(flags) = shape.flags.filter(|_| !params.is_empty()) {
+            self.set_carried_flags(&flags, params);
+        }
+        self.closed = false;
+        self.graph.path.push((n, self.graph.depth));
+        self.node(n);
+        self.graph.path.pop();
+    }
+
+    /// Leaves if somebody wants that.
+    fn poll(&mut self, at: GuestAddr) {
+        let interrupt = self.load_state(I32, offset::INTERRUPT);
+        let interrupt = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, interrupt, 1);
+        self.side_path(interrupt, |cx| {
+            cx.sync();
+            let rip = cx.iconst(Width::B8, at.get());
+            cx.store_state(rip, offset::RIP);
+            cx.leave_complete(LiftedExit::Dispatch);
+        });
+    }
+}
