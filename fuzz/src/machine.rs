@@ -27,6 +27,9 @@ pub const RODATA_SIZE: usize = 0x1000;
 /// Where cases have the stack pointer unless they say otherwise: the middle of the data.
 pub const STACK: u64 = DATA + 0x1800;
 
+/// Selectors of FS and GS where 32-bit code has a base there: the first entries of the LDT.
+pub const TLS_SELECTORS: [u16; 2] = [0x07, 0x0f];
+
 /// Code and the state it starts from.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Input {
@@ -51,8 +54,10 @@ impl Input {
     pub fn code_area(&self) -> Vec<u8> {
         let mut area = vec![0xcc; CODE_SIZE];
         let at = self.cpu.rip.wrapping_sub(CODE) as usize;
-        if let Some(room) = area.get_mut(at..at + self.code.len()) {
-            room.copy_from_slice(&self.code);
+        // What lies behind the area isn't there.
+        if let Some(room) = area.get_mut(at..) {
+            let len = self.code.len().min(room.len());
+            room[..len].copy_from_slice(&self.code[..len]);
         }
         area
     }

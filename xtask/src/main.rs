@@ -4,6 +4,7 @@ mod aarch64;
 mod bench;
 mod bless;
 mod deps;
+mod fuzz;
 mod packages;
 mod run;
 mod test;
@@ -21,6 +22,10 @@ cargo xtask TASK
             the other host, under an emulator; setup takes 0.9 GB in ~/.cache/forklift-aarch64
   bench [--peers A,B] [--filter NAME] [--reps N] [--options OPTIONS]
             processor time of guests under forklift and peers, as ratios to native, into benches/results
+  fuzz [--seconds N] [--cases N] [--seed S] [--oracle jit|cpu|both] [--filter MNEMONIC] [--mode 32|64|both] [--save DIR]
+            random code through interpreter, JIT and this machine's CPU: docs/testing.md
+  fuzz --record FILE | --replay FILE [--every N]
+            what the CPU does with some cases of every form
   packages  install the packages that tests need, or name them
 ";
 
@@ -33,6 +38,7 @@ fn main() -> ExitCode {
     let result = match args[..] {
         ["test", ..] => test::test(&args[1..]),
         ["bench", ..] => bench::bench(&args[1..]),
+        ["fuzz", ..] => fuzz::fuzz(&args[1..]),
         ["deps"] => deps::check(),
         ["bless"] => bless::bless(),
         ["aarch64", "setup"] => aarch64::setup(),

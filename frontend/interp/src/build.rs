@@ -93,6 +93,9 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op
     if !model.permits(i.code()) {
         return operands(i, mode, ops::invalid::<M>, None);
     }
+    if mode == Mode::Bits32 && writes_through_cs(i) {
+        return operands(i, mode, ops::refuse::<M>, None);
+    }
     let ext = |parts| Some(Box::new(Ext { insn: *i, parts, vector_bytes: vex::vector_bytes(i) }));
     if let Some(a) = vex::analogue(i) {
         let Some((run, slow)) = lookup(&a.insn) else { return operands(i, mode, ops::invalid::<M>, None) };
@@ -103,9 +106,6 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op
             part
         });
         return operands(i, mode, vex::runner(a.shape), ext(parts.collect()));
-    }
-    if mode == Mode::Bits32 && writes_through_cs(i) {
-        return operands(i, mode, ops::refuse::<M>, None);
     }
     // SDM vol. 2A, 2.3.11.
     let missing = if i.is_invalid() && i.len() >= MAX_INSN_LEN { ops::refuse::<M> } else { ops::invalid::<M> };
@@ -212,8 +212,8 @@ fn address_bits(i: &Instruction, mode: Mode) -> u8 {
     match by_register(i.memory_base()).max(by_register(i.memory_index())) {
         0 => match (i.memory_displ_size(), mode) {
             (2, _) => 16,
-            (_, Mode::Bits32) => 32,
-            (4, Mode::Bits64) => 64,
+            // In 64-bit mode of four bytes only with the address-size prefix.
+            (_, Mode::Bits32) | (4, Mode::Bits64) => 32,
             (_, Mode::Bits64) => 64,
         },
         bits => bits,

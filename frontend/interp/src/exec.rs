@@ -58,7 +58,7 @@ impl<M: Memory> Exec<'_, M> {
 
     /// Reads memory by a write of what is there.
     #[cold]
-    fn touch<T: Prim>(&mut self, addr: u64) -> Result<T, Exit> {
+    pub(crate) fn touch<T: Prim>(&mut self, addr: u64) -> Result<T, Exit> {
         self.compare_exchange(addr, T::from_u128(0), T::from_u128(0))
     }
 

@@ -73,6 +73,16 @@ impl FlatMemory {
         }
     }
 
+    /// The range that was mapped at `start`, whatever its permissions.
+    pub fn range(&self, start: u64) -> Option<&[u8]> {
+        self.ranges.iter().find(|r| r.start == start).map(|r| &r.bytes[..])
+    }
+
+    /// The same, to write.
+    pub fn range_mut(&mut self, start: u64) -> Option<&mut [u8]> {
+        self.ranges.iter_mut().find(|r| r.start == start).map(|r| &mut r.bytes[..])
+    }
+
     /// Copies mapped bytes out, whatever their permissions; `None` if not all of them are mapped.
     pub fn peek(&self, addr: u64, len: usize) -> Option<Vec<u8>> {
         (0..len as u64)
@@ -113,11 +123,11 @@ impl FlatMemory {
     /// The first byte of an access that can't be accessed, as a fault.
     #[cold]
     fn check(&mut self, addr: u64, len: usize, write: bool) -> Result<(), MemFault> {
-        for i in 0..len as u64 {
-            let a = addr.wrapping_add(i);
-            if (a as i64) << 16 >> 16 != a as i64 {
-                return Err(MemFault { exit: Exit::Fault(Fault::GeneralProtection), addr: GuestAddr::new(a), error_code: 0 });
-            }
+        let all = || (0..len as u64).map(|i| addr.wrapping_add(i));
+        if let Some(a) = all().find(|&a| (a as i64) << 16 >> 16 != a as i64) {
+            return Err(MemFault { exit: Exit::Fault(Fault::GeneralProtection), addr: GuestAddr::new(a), error_code: 0 });
+        }
+        for a in all() {
             let perm = self.find(a).map(|r| self.ranges[r].perm);
             if !perm.is_some_and(|p| if write { p.write } else { p.read }) {
                 return Err(MemFault::page(GuestAddr::new(a), perm.is_some(), write));
@@ -145,14 +155,16 @@ impl FlatMemory {
 
 impl CodeFetch for FlatMemory {
     fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
-        for (i, b) in buf.iter_mut().enumerate() {
-            let a = addr.get().wrapping_add(i as u64);
-            match self.find(a) {
-                Some(r) if self.ranges[r].perm.exec => *b = self.ranges[r].bytes[(a - self.ranges[r].start) as usize],
-                _ => return i,
-            }
+        let mut done = 0;
+        while done < buf.len() {
+            let a = addr.get().wrapping_add(done as u64);
+            let Some(r) = self.find(a).map(|r| &self.ranges[r]).filter(|r| r.perm.exec) else { break };
+            let from = &r.bytes[(a - r.start) as usize..];
+            let n = from.len().min(buf.len() - done);
+            buf[done..done + n].copy_from_slice(&from[..n]);
+            done += n;
         }
-        buf.len()
+        done
     }
 }
 

@@ -7,74 +7,7 @@ use std::collections::BTreeMap;
 
 use forklift_interp::{FlatMemory, Interp, Perm, is_interpreted};
 use forklift_x86::{CpuModel, CpuState, Exit, Fault, Gpr, GuestAddr, Mode, decode_one};
-use iced_x86::{Code, CpuidFeature, Instruction, OpKind};
-
-/// Features that a model of ours announces, by iced's names; and what every CPU has.
-fn is_advertised(f: CpuidFeature) -> bool {
-    use CpuidFeature as F;
-    matches!(
-        f,
-        F::INTEL8086
-            | F::INTEL186
-            | F::INTEL286
-            | F::INTEL386
-            | F::INTEL486
-            | F::X64
-            | F::CPUID
-            | F::MSR
-            | F::RDPMC
-            | F::PAUSE
-            | F::MULTIBYTENOP
-            | F::FPU
-            | F::FPU287
-            | F::FPU387
-            | F::TSC
-            | F::CX8
-            | F::CMOV
-            | F::MMX
-            | F::FXSR
-            | F::SSE
-            | F::SSE2
-            | F::SEP
-            | F::CLFSH
-            | F::SSE3
-            | F::SSSE3
-            | F::SSE4_1
-            | F::SSE4_2
-            | F::POPCNT
-            | F::CMPXCHG16B
-            | F::MOVBE
-            | F::XSAVE
-            | F::XSAVEOPT
-            | F::SYSCALL
-            | F::RDTSCP
-            | F::XSAVEC
-            | F::AVX
-            | F::AVX2
-            | F::FMA
-            | F::F16C
-            | F::BMI1
-            | F::BMI2
-            | F::LZCNT
-            | F::ADX
-            | F::AES
-            | F::PCLMULQDQ
-            | F::VAES
-            | F::VPCLMULQDQ
-            | F::SHA
-            | F::GFNI
-            | F::RDRAND
-            | F::RDSEED
-            | F::RDPID
-            | F::FSGSBASE
-            | F::CLFLUSHOPT
-            | F::CLWB
-            | F::SSE4A
-            | F::D3NOW
-            | F::D3NOWEXT
-            | F::PREFETCHW
-    )
-}
+use iced_x86::{Code, Instruction, OpKind};
 
 /// What has those features by iced's tables and still doesn't exist for a program.
 fn is_exempt(c: Code) -> bool {
@@ -89,7 +22,7 @@ fn instructions(mode: Mode) -> Vec<(Vec<u8>, Instruction)> {
     // The first instruction found of each code and shape.
     let mut add = |bytes: Vec<u8>| {
         let Some(i) = decode_one(mode, GuestAddr::new(CODE), &bytes) else { return };
-        if !i.is_invalid() && i.code().cpuid_features().iter().all(|&f| is_advertised(f)) && !is_exempt(i.code()) {
+        if !i.is_invalid() && CpuModel::Max.announces(i.code()) && !is_exempt(i.code()) {
             let shape: Vec<OpKind> = (0..i.op_count()).map(|k| i.op_kind(k)).collect();
             let lock = (i.has_lock_prefix(), i.has_rep_prefix(), i.has_repne_prefix());
             found.entry((i.code() as usize, format!("{shape:?}{lock:?}"))).or_insert((bytes, i));

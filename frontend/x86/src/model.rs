@@ -189,7 +189,7 @@ impl Feature {
     }
 
     /// The feature that iced calls `f`, if it is one that a model may lack.
-    const fn from_iced(f: CpuidFeature) -> Option<Self> {
+    pub const fn from_iced(f: CpuidFeature) -> Option<Self> {
         Some(match f {
             CpuidFeature::FPU => Self::Fpu,
             CpuidFeature::TSC => Self::Tsc,
@@ -321,6 +321,18 @@ impl CpuModel {
             matches!(m, Mnemonic::Tzcnt | Mnemonic::Lzcnt | Mnemonic::Prefetchnta | Mnemonic::Prefetcht0 | Mnemonic::Prefetcht1 | Mnemonic::Prefetcht2)
                 || matches!(m, Mnemonic::Prefetch | Mnemonic::Prefetchw);
         ignored || code.cpuid_features().iter().all(|&f| Feature::from_iced(f).is_none_or(|f| self.has(f)))
+    }
+
+    /// Whether the instruction is one of those that the model tells programs about: each of its features is announced, or one that needs no announcement.
+    /// What the decoder knows besides is not there (AVX-512, undocumented instructions of the 386), or of use to kernels only.
+    pub fn announces(self, code: Code) -> bool {
+        use CpuidFeature as F;
+        let by_age = |f| {
+            let base = matches!(f, F::INTEL8086 | F::INTEL186 | F::INTEL286 | F::INTEL386 | F::INTEL486 | F::X64 | F::CPUID | F::MSR | F::RDPMC);
+            base || matches!(f, F::PAUSE | F::MULTIBYTENOP | F::FPU287 | F::FPU387 | F::SYSCALL | F::PREFETCHW)
+        };
+        let all = code.cpuid_features();
+        !all.is_empty() && all.iter().all(|&f| Feature::from_iced(f).map_or_else(|| by_age(f), |f| self.has(f)))
     }
 
     /// XCR0: x87, SSE and AVX, as far as they exist; 0 without XSAVE.

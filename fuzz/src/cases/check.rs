@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use forklift_x86::{Exit, Fault, Gpr, bits};
+use forklift_x86::{Exit, Fault, Gpr};
 
 use super::Case;
+use crate::judge::flag_names;
 use crate::machine::{End, Input, NoAnswer, Oracle, Output};
 
 /// Where an oracle disagrees with a case.
@@ -90,12 +91,6 @@ pub fn different(want: &Output, got: &Output, flags: u32, x87: bool) -> String {
         line("x87", &w.x87, &g.x87);
     }
     text
-}
-
-fn flag_names(f: u32) -> String {
-    let all = [("cf", bits::CF), ("pf", bits::PF), ("af", bits::AF), ("zf", bits::ZF), ("sf", bits::SF), ("of", bits::OF), ("df", bits::DF), ("ac", bits::AC)];
-    let set: Vec<_> = all.into_iter().filter(|(_, b)| f & b != 0).map(|(n, _)| n).collect();
-    set.join(" ")
 }
 
 /// Most significant byte first.

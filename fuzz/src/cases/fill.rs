@@ -1,9 +1,10 @@
 //! Results of cases that a real CPU is to fill in: lines that end in `=> ?`.
 
 use forklift_x86::{Exit, Fault, Gate, Gpr, Mode, bits};
-use iced_x86::{Instruction, Mnemonic, RflagsBits};
+use iced_x86::{Instruction, RflagsBits};
 
 use super::{Case, Group};
+use crate::judge::undefined_by_count;
 use crate::machine::{End, Input, Output};
 
 /// The results of `case`, as its line would have them.
@@ -93,36 +94,10 @@ fn flags(insn: &Instruction, input: &Input, got: &Output) -> Vec<String> {
         (RflagsBits::DF, bits::DF, "df"),
         (RflagsBits::AC, bits::AC, "ac"),
     ];
-    let undefined = insn.rflags_undefined() | undefined_by_count(insn, input);
+    let undefined = insn.rflags_undefined() | undefined_by_count(insn, &input.cpu);
     let written = insn.rflags_modified() & !undefined;
     let value = got.cpu.flags.rflags() as u32;
     table.into_iter().filter(|(iced, ..)| written & iced != 0).map(|(_, bit, name)| format!("{name}={}", u8::from(value & bit != 0))).collect()
-}
-
-/// What shifts and rotates leave undefined depends on their count.
-fn undefined_by_count(insn: &Instruction, input: &Input) -> u32 {
-    use Mnemonic::{Rcl, Rcr, Rol, Ror, Sal, Sar, Shl, Shld, Shr, Shrd};
-    let double = matches!(insn.mnemonic(), Shld | Shrd);
-    if !double && !matches!(insn.mnemonic(), Rcl | Rcr | Rol | Ror | Sal | Sar | Shl | Shr) {
-        return RflagsBits::NONE;
-    }
-    let last = insn.op_count() - 1;
-    let count = match insn.op_kind(last) {
-        iced_x86::OpKind::Register => input.cpu.get(Gpr::Rcx) as u32,
-        _ => insn.immediate(last) as u32,
-    };
-    let size = insn.op0_register().size().max(insn.memory_size().size()) as u32 * 8;
-    let count = count & if size == 64 { 63 } else { 31 };
-    let rotate = matches!(insn.mnemonic(), Rcl | Rcr | Rol | Ror);
-    match count {
-        0 => RflagsBits::NONE,
-        1 if rotate => RflagsBits::NONE,
-        1 => RflagsBits::AF,
-        _ if rotate => RflagsBits::OF,
-        _ if double && count > size => RflagsBits::OF | RflagsBits::AF | RflagsBits::CF | RflagsBits::PF | RflagsBits::SF | RflagsBits::ZF,
-        _ if count >= size => RflagsBits::OF | RflagsBits::AF | RflagsBits::CF,
-        _ => RflagsBits::OF | RflagsBits::AF,
-    }
 }
 
 fn x87(insn: &Instruction, input: &Input, got: &Output) -> Vec<String> {

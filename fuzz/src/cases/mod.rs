@@ -26,10 +26,12 @@ mod check;
 mod fill;
 mod parse;
 mod place;
+mod places;
 mod value;
 
 pub use check::{Mismatch, check, different};
 pub use fill::fill;
 pub use parse::{Case, Expect, Group, SyntaxError, parse};
 pub use place::Place;
+pub use places::places;
 pub use value::Value;

@@ -1,7 +1,9 @@
 //! Places that case files name.
 
-use forklift_x86::{CpuState, Gpr, Mode, Seg, X87Reg, bits};
+use forklift_x86::{CpuState, Gpr, Mode, Seg, SegCache, X87Reg, bits};
 use iced_x86::Register;
+
+use crate::machine::TLS_SELECTORS;
 
 /// A part of the machine's state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,8 +122,8 @@ impl Place {
             Self::Fsw => c.x87.sw = wide as u16 & !0x3800,
             Self::Top => c.x87.top = wide as u32 & 7,
             Self::Mxcsr => c.mxcsr = wide as u32,
-            Self::FsBase => c.seg_base[Seg::Fs.index()] = wide,
-            Self::GsBase => c.seg_base[Seg::Gs.index()] = wide,
+            Self::FsBase => base(c, Seg::Fs, wide),
+            Self::GsBase => base(c, Seg::Gs, wide),
             Self::Rip => c.rip = wide,
         }
     }
@@ -133,6 +135,15 @@ impl Place {
             _ => self,
         }
     }
+}
+
+/// Sets a base; in 32-bit mode, with a segment of the GDT that has it.
+fn base(c: &mut CpuState, seg: Seg, v: u64) {
+    if c.mode == Mode::Bits32 {
+        c.seg_sel[seg.index()] = TLS_SELECTORS[usize::from(seg == Seg::Gs)];
+        c.seg_cache[seg.index()] = SegCache::DATA;
+    }
+    c.seg_base[seg.index()] = v;
 }
 
 fn flag(s: &str) -> Option<u32> {

@@ -61,6 +61,19 @@ impl Generator {
         Self { mode, codes, uppers, at_ends }
     }
 
+    /// Generators for the families of `mnemonics` that don't mix well: integer, SSE, SSE with AVX, x87; of the encodings that `has` lets through.
+    pub fn families(mode: Mode, mnemonics: &[Mnemonic], has: impl Fn(Code) -> bool) -> Vec<Self> {
+        type Wanted = fn(Mnemonic) -> bool;
+        let families: [Wanted; 4] = [|m| !is_vector(m) && !is_x87(m), |m| is_vector(m) && !has_vex(m), is_vector, is_x87];
+        let make = |wanted: Wanted| {
+            let of_family: Vec<_> = mnemonics.iter().copied().filter(|m| wanted(*m)).collect();
+            let mut g = Self::new(mode, &of_family);
+            g.codes.retain(|c| has(*c));
+            g
+        };
+        families.into_iter().map(make).filter(|g| !g.is_empty()).collect()
+    }
+
     /// How many encodings there are to choose from.
     pub fn len(&self) -> usize {
         self.codes.len()
@@ -178,6 +191,24 @@ struct Program {
     undefined: u32,
     /// What is defined before each instruction.
     before: Vec<u32>,
+}
+
+/// Whether a mnemonic works on vector registers, in some of its forms.
+pub fn is_vector(m: Mnemonic) -> bool {
+    use iced_x86::OpCodeOperandKind as K;
+    let of_vector =
+        |c: Code| (0..c.op_code().op_count()).any(|n| matches!(c.op_code().op_kind(n), K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::ymm_reg | K::ymm_or_mem));
+    matches!(m, Mnemonic::Vzeroupper | Mnemonic::Vzeroall) || Code::values().any(|c| c.mnemonic() == m && of_vector(c))
+}
+
+/// Whether a mnemonic has encodings with a VEX prefix.
+pub fn has_vex(m: Mnemonic) -> bool {
+    Code::values().any(|c| c.mnemonic() == m && c.op_code().encoding() == EncodingKind::VEX)
+}
+
+/// Whether it is an instruction of the x87 unit.
+pub fn is_x87(m: Mnemonic) -> bool {
+    m == Mnemonic::Wait || (Mnemonic::F2xm1..=Mnemonic::Fyl2xp1).contains(&m)
 }
 
 fn defined(undefined: u32) -> u32 {

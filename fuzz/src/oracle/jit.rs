@@ -9,12 +9,14 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use forklift_interp::{FlatMemory, Interp, Perm};
+use forklift_jit::debug::Dump;
 use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv, WINDOW_SLACK};
-use forklift_x86::{CcOp, CpuModel, CpuState, Exit, GuestAddr, Mode};
+use forklift_x86::{CcOp, CpuModel, CpuState, Exit, Fault, GuestAddr, Mode};
 use iced_x86::Instruction;
 use libc::{c_int, c_void, siginfo_t};
 
+use super::newest;
 use crate::machine::{CODE, CODE_SIZE, DATA, DATA_SIZE, End, Input, NoAnswer, Oracle, Output, RODATA, RODATA_SIZE};
 
 /// How many times emitted code may be left in a run.
@@ -35,15 +37,34 @@ impl Oracle for JitOracle {
     fn run(&mut self, input: &Input) -> Result<Output, NoAnswer> {
         let failed = |source| NoAnswer::Failed { what: "setting up the JIT", source };
         static HOSTS: [OnceLock<Mutex<Host>>; 2] = [OnceLock::new(), OnceLock::new()];
-        static RUNNING: Mutex<()> = Mutex::new(());
-        let _running = lock(&RUNNING);
+        let _running = lock(&ONE_AT_A_TIME);
         let slot = &HOSTS[usize::from(input.cpu.mode == Mode::Bits64)];
         if slot.get().is_none() {
-            let host = Host::new(input.cpu.mode).map_err(failed)?;
+            let dump = std::env::var_os("FORKLIFT_DUMP").map(|_| forklift_jit::debug::to_stderr as Dumper);
+            let host = Host::new(input.cpu.mode, dump).map_err(failed)?;
             let _ = slot.set(Mutex::new(host));
         }
         let host = slot.get().ok_or(NoAnswer::Unsupported("no host"))?;
         lock(host).run(input).map_err(failed)
+    }
+}
+
+/// Receives each block that is compiled.
+type Dumper = fn(&Dump<'_>);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The IR and the host's code of all blocks that a run of `input` compiles.
+pub fn listing(input: &Input) -> String {
+    static TEXT: Mutex<String> = Mutex::new(String::new());
+    let collect: Dumper = |d| {
+        let code: String = d.code.iter().map(|b| format!("{b:02x}")).collect();
+        *lock(&TEXT) += &format!("block {}\n{}\n{}\n{code}\n", d.pc, d.ir, d.listing);
+    };
+    let _running = lock(&ONE_AT_A_TIME);
+    match Host::new(input.cpu.mode, Some(collect)).and_then(|mut h| h.run(input)) {
+        Ok(_) => std::mem::take(&mut lock(&TEXT)),
+        Err(e) => e.to_string(),
     }
 }
 
@@ -73,13 +94,12 @@ const AREAS: [(u64, usize, c_int); 3] =
     [(CODE, CODE_SIZE, libc::PROT_READ), (DATA, DATA_SIZE, libc::PROT_READ | libc::PROT_WRITE), (RODATA, RODATA_SIZE, libc::PROT_READ)];
 
 impl Host {
-    fn new(mode: Mode) -> io::Result<Self> {
+    fn new(mode: Mode, dump: Option<Dumper>) -> io::Result<Self> {
         let mem_base = if mode == Mode::Bits64 { 0 } else { window()? };
         for (at, len, _) in AREAS {
             map(mem_base + at, len)?;
         }
         install_handlers()?;
-        let dump = std::env::var_os("FORKLIFT_DUMP").map(|_| forklift_jit::debug::to_stderr as _);
         let jit = Jit::new(Config { dump, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
         Ok(Self { jit, mem_base })
     }
@@ -120,8 +140,14 @@ impl Host {
                 JitExit::Cold if self.compile(pc, unsafe { &mut *running }) => None,
                 JitExit::Cold | JitExit::Barred | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),
             };
-            if let Some(e) = exit {
-                return End::Exit(e);
+            match exit {
+                // One with prefixes.
+                Some(Exit::Fault(Fault::Breakpoint)) => {
+                    thread.cpu().rip -= 1;
+                    return End::Done;
+                }
+                Some(e) => return End::Exit(e),
+                None => {}
             }
         }
         End::Endless
@@ -147,10 +173,6 @@ struct Env<'a> {
     mem_base: u64,
     tokens: &'a mut Vec<Instruction>,
     flags_op: CcOp,
-}
-
-fn newest() -> CpuModel {
-    CpuModel::ALL[CpuModel::ALL.len() - 1]
 }
 
 impl LiftEnv for Env<'_> {

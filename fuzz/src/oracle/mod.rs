@@ -12,6 +12,6 @@ mod real_other;
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 use real_other as real;
 
-pub use interp::interpreter;
-pub use jit::jit;
-pub use real::real_cpu;
+pub use interp::{interpreter, interpreter_batches, newest};
+pub use jit::{jit, listing};
+pub use real::{real_batches, real_cpu};

@@ -153,7 +153,10 @@ fn store<T: Prim, const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, 
     let x = &cx.cpu.x87;
     let out = if used(x, 0) { convert(st(x, 0), control(x)) } else { Out { value: indefinite, status: UNDERFLOW } };
     let held = held(control(x), out.status);
-    if !held {
+    if held {
+        // Memory that isn't there faults all the same.
+        cx.touch::<T>(cx.ea(op))?;
+    } else {
         cx.store(cx.ea(op), out.value)?;
     }
     end_store::<POP, M>(cx, op, out.status, held);
@@ -177,9 +180,12 @@ fn end_store<const POP: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, statu
 /// Stores ten bytes, whole or not at all.
 fn store_80<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, out: Out<u128>) -> Step {
     let held = held(control(&cx.cpu.x87), out.status);
-    if !held {
-        let addr = cx.ea(op);
-        let end = addr.wrapping_add(8) << op.linear_shift >> op.linear_shift;
+    let addr = cx.ea(op);
+    let end = addr.wrapping_add(8) << op.linear_shift >> op.linear_shift;
+    if held {
+        cx.touch::<u64>(addr)?;
+        cx.touch::<u16>(end)?;
+    } else {
         // What can't be read can't be written, and the store says so with the right error code.
         let before: u64 = cx.load(addr).unwrap_or_default();
         cx.store(addr, out.value as u64)?;
