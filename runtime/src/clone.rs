@@ -217,6 +217,7 @@ impl Task {
         self.held.clear();
         self.counters = Counters { interpreted_before: self.interp.executed(), ..Counters::default() };
         self.process.forget_totals();
+        self.process.space().lock_future.store(0, Ordering::Relaxed);
         self.engine_after_fork();
     }
 

@@ -103,7 +103,8 @@ impl GuestMem {
 
     /// Reads `buf.len()` bytes.
     pub fn read_bytes(&self, addr: GuestAddr, buf: &mut [u8]) -> SysResult<()> {
-        if buf.is_empty() || self.copy_from(addr, buf) == 0 { Ok(()) } else { Err(Errno::EFAULT) }
+        let done = buf.is_empty() || self.copy_from(addr, buf) == 0 || self.reach(addr, buf.len() as u64) && self.copy_from(addr, buf) == 0;
+        if done { Ok(()) } else { Err(Errno::EFAULT) }
     }
 
     /// Reads as many bytes as there are, at most `buf.len()`.
@@ -118,8 +119,9 @@ impl GuestMem {
             left => {
                 let rest = &buf[buf.len() - left..];
                 let at = addr.wrapping_add((buf.len() - left) as u64);
-                // The only other reason is translated code on the page.
+                // The only other reasons are translated code on the page, and a stack that has to grow.
                 self.prepare_write(at, rest.len() as u64);
+                self.reach(at, rest.len() as u64);
                 if self.copy_to(at, rest) == 0 { Ok(()) } else { Err(Errno::EFAULT) }
             }
         }
@@ -178,6 +180,7 @@ impl GuestMem {
         }
         // One byte more than there is lets the host see that the range is too long.
         let len = len.min(MAX_RW_COUNT).min(room + u64::from(self.space.mode() == Mode::Bits32) * 4096);
+        self.reach(addr, len);
         if access == Access::Write {
             self.prepare_write(addr, len);
         }

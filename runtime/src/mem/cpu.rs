@@ -112,6 +112,7 @@ impl AddressSpace {
         let mut at = GuestAddr::new(addr);
         while at.get() <= last && at.get() <= X64_TASK_SIZE {
             match self.prot_at(at) {
+                None if self.grow_to(at) => {}
                 None => return Verdict::Fault(MemFault::page(at, false, write)),
                 Some(p) if !p.readable() => return Verdict::Fault(MemFault::page(at, false, write)),
                 Some(p) if write && !p.has(Prot::WRITE) => return Verdict::Fault(MemFault::page(at, true, write)),

@@ -4,12 +4,13 @@
 //! land there. (While mremap moves memory of a program with threads, its old place is free for an instant.)
 
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use forklift_x86::{GuestAddr, Mode};
 
 use super::GuestMem;
-use super::space::{AddressSpace, X64_LIMIT};
+use super::space::{AddressSpace, LOCK_NOW, LOCK_ON_FAULT, X64_LIMIT};
 use super::vma::{Area, Backing, Prot, VmaMap};
 use crate::errno::{Errno, SysResult};
 
@@ -17,7 +18,7 @@ const PAGE: u64 = GuestAddr::PAGE_SIZE;
 /// vm.max_map_count's default.
 const MAX_AREAS: usize = 65_530;
 /// Lowest address that is given out without being asked for: vm.mmap_min_addr's default.
-const MIN_ADDR: u64 = 0x1_0000;
+pub(super) const MIN_ADDR: u64 = 0x1_0000;
 /// MAP_32BIT of x86: below 2 GiB.
 const MAP_32BIT: i32 = 0x40;
 /// MAP_DROPPABLE and the like lie in this mask.
@@ -53,6 +54,10 @@ impl MapRequest {
     /// The same request at a fixed address.
     pub const fn fixed(self, addr: u64) -> Self {
         Self { addr, flags: self.flags | libc::MAP_FIXED, ..self }
+    }
+
+    const fn grows_down(&self) -> bool {
+        self.flags & libc::MAP_GROWSDOWN != 0
     }
 
     const fn is_anonymous(&self) -> bool {
@@ -125,6 +130,7 @@ impl AddressSpace {
         let addr = self.place(&map, &req, len)?;
         if !matches!(req.flags & MAP_TYPE, libc::MAP_SHARED | libc::MAP_PRIVATE | libc::MAP_SHARED_VALIDATE)
             || (req.is_anonymous() && req.flags & MAP_TYPE == 3)
+            || (req.grows_down() && !(req.is_anonymous() && req.flags & MAP_TYPE == libc::MAP_PRIVATE))
         {
             return Err(Errno::EINVAL);
         }
@@ -137,6 +143,7 @@ impl AddressSpace {
             return Err(e);
         }
         map.insert(addr, area);
+        self.may_grow.fetch_or(req.grows_down(), Ordering::Relaxed);
         Ok(GuestAddr::new(addr))
     }
 
@@ -164,7 +171,7 @@ impl AddressSpace {
         }
         let (low, high) = (MIN_ADDR, self.mmap_base());
         let hint = page_up(req.addr).unwrap_or(0);
-        if hint >= MIN_ADDR && hint <= limit.saturating_sub(len) && !map.any(hint, hint + len) && self.is_free(map, hint, len) {
+        if hint >= MIN_ADDR && hint <= limit.saturating_sub(len) && map.is_clear(hint, hint + len) && self.is_free(map, hint, len) {
             return Ok(hint);
         }
         let fallback = limit.min(self.limit());
@@ -232,8 +239,8 @@ impl AddressSpace {
             prot: req.prot,
             shared,
             may_write: true,
-            grows_down: req.flags & libc::MAP_GROWSDOWN != 0,
-            locked: req.flags & libc::MAP_LOCKED != 0,
+            grows_down: req.grows_down(),
+            locked: req.flags & libc::MAP_LOCKED != 0 || self.lock_future.load(Ordering::Relaxed) != 0,
             backing: None,
             file_offset: req.offset,
         };
@@ -252,11 +259,21 @@ impl AddressSpace {
         Ok(area)
     }
 
-    fn host_map(&self, req: &MapRequest, addr: u64, len: u64) -> SysResult<()> {
-        let flags = req.flags & HOST_FLAGS | libc::MAP_FIXED;
+    pub(super) fn host_map(&self, req: &MapRequest, addr: u64, len: u64) -> SysResult<()> {
+        let future = self.lock_future.load(Ordering::Relaxed);
+        let locked = if future == LOCK_NOW { libc::MAP_LOCKED } else { 0 };
+        let flags = req.flags & HOST_FLAGS | libc::MAP_FIXED | locked;
         // SAFETY: the range is in the guest's part of the address space, where no Rust object lies.
         let p = unsafe { libc::mmap(self.host(addr).cast(), len as usize, req.prot.host(), flags, req.fd, req.offset as libc::off_t) };
-        if p == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
+        if p == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // SAFETY: as above.
+        if future == LOCK_ON_FAULT && unsafe { libc::syscall(libc::SYS_mlock2, p, len, libc::MLOCK_ONFAULT) } != 0 {
+            self.host_unmap(addr, len)?;
+            return Err(Errno::EAGAIN);
+        }
+        Ok(())
     }
 
     /// Gives a range back to the host; an i386 guest's stays reserved.
@@ -350,7 +367,7 @@ impl AddressSpace {
         let ok = if new_page > old_page {
             let req = MapRequest::anonymous(new_page - old_page, Prot(3)).fixed(old_page);
             // One page stays free behind the heap.
-            new_page < self.map_limit() && !self.map().any(old_page, new_page + PAGE) && self.mmap(req).is_ok()
+            new_page < self.map_limit() && self.map().is_clear(old_page, new_page + PAGE) && self.mmap(req).is_ok()
         } else {
             new_page == old_page || self.munmap(new_page, old_page - new_page).is_ok()
         };
@@ -361,8 +378,8 @@ impl AddressSpace {
     }
 
     /// RLIMIT_AS, for a change that maps all of `[start, end)`.
-    fn check_limit(&self, map: &VmaMap, start: u64, end: u64) -> SysResult<()> {
-        let limit = self.address_limit.load(core::sync::atomic::Ordering::Relaxed);
+    pub(super) fn check_limit(&self, map: &VmaMap, start: u64, end: u64) -> SysResult<()> {
+        let limit = self.address_limit.load(Ordering::Relaxed);
         if limit == u64::MAX {
             return Ok(());
         }
@@ -523,7 +540,7 @@ fn place_32bit(map: &VmaMap, hint: u64, len: u64) -> Option<u64> {
     const LOW: u64 = 0x4000_0000;
     const HIGH: u64 = 0x8000_0000;
     let hint = page_up(hint)?;
-    if hint >= MIN_ADDR && hint <= HIGH.checked_sub(len)? && !map.any(hint, hint + len) {
+    if hint >= MIN_ADDR && hint <= HIGH.checked_sub(len)? && map.is_clear(hint, hint + len) {
         return Some(hint);
     }
     map.find_low_gap(len, LOW, HIGH)

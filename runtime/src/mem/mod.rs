@@ -3,7 +3,7 @@
 //! * [`space`]: where the guest's address space lies on the host, and which of its pages hold translated code.
 //! * [`vma`]: the map of what is mapped.
 
-//! * [`mapping`]: mmap, munmap, mprotect, mremap and brk on both.
+//! * [`mapping`]: mmap, munmap, mprotect, mremap and brk on both; `grow`: mappings that grow.
 //! * `shm`: System V shared memory.
 //! * [`access`]: the loads and stores that survive bad addresses.
 //! * [`copy`]: what system calls use: structures, strings, vectors of buffers, buffers for host system calls.
@@ -14,6 +14,7 @@
 pub(crate) mod access;
 mod copy;
 mod cpu;
+mod grow;
 mod mapping;
 mod shm;
 pub mod space;

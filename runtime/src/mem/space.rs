@@ -12,7 +12,7 @@
 //! Lock order: `jit_epoch`, the cache, the JIT's compiler, `brk`, `map`, `code`. No guest memory is accessed under either lock, so the fault handler may take them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use forklift_x86::{GuestAddr, Mode};
@@ -36,6 +36,11 @@ pub const X64_TASK_SIZE: u64 = (1 << 47) - 4096;
 const MAX_WRITES: u8 = 8;
 /// Unit: ranges. A thread that is further behind drops all its translations.
 const LOG: usize = 256;
+
+/// New mappings are locked, and filled at once.
+pub const LOCK_NOW: u8 = 1;
+/// New mappings are locked as they are filled.
+pub const LOCK_ON_FAULT: u8 = 2;
 
 /// Where forklift places what an x86-64 guest doesn't place itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -87,6 +92,10 @@ pub struct AddressSpace {
     /// The JIT, once there is one, and the last invalidation that it has followed.
     jit: OnceLock<Option<Arc<ProcessJit>>>,
     jit_epoch: Mutex<u64>,
+    /// MCL_FUTURE of mlockall(2): 0, [`LOCK_NOW`] or [`LOCK_ON_FAULT`].
+    pub lock_future: AtomicU8,
+    /// Whether there has been a mapping with MAP_GROWSDOWN.
+    pub(super) may_grow: AtomicBool,
     /// READ_IMPLIES_EXEC of personality(2).
     read_implies_exec: AtomicBool,
 }
@@ -118,6 +127,8 @@ impl AddressSpace {
             jit: OnceLock::new(),
             jit_epoch: Mutex::default(),
             address_limit: AtomicU64::new(u64::MAX),
+            lock_future: AtomicU8::new(0),
+            may_grow: AtomicBool::new(false),
             read_implies_exec: AtomicBool::new(false),
         })
     }

@@ -71,6 +71,11 @@ pub struct Area {
 }
 
 impl Area {
+    /// Where other mappings must end, if this one starts at `start`.
+    const fn floor(&self, start: u64) -> u64 {
+        if self.grows_down { start.saturating_sub(GUARD_GAP) } else { start }
+    }
+
     fn continues(&self, start: u64, next: &Self, next_start: u64) -> bool {
         self.end == next_start
             && self.prot == next.prot
@@ -85,6 +90,9 @@ impl Area {
             }
     }
 }
+
+/// How far a mapping that grows down stays from what is below it. Unit: bytes. The default of Linux's stack_guard_gap.
+pub const GUARD_GAP: u64 = 256 * GuestAddr::PAGE_SIZE;
 
 /// The areas of an address space, by start.
 #[derive(Default, Debug, Clone)]
@@ -114,6 +122,16 @@ impl VmaMap {
         self.areas.range(..=a).next_back().filter(|(_, v)| a < v.end).map(|(&s, v)| (s, v))
     }
 
+    /// The first area that doesn't end at or below `addr`.
+    pub fn next(&self, addr: u64) -> Option<(u64, &Area)> {
+        self.find(GuestAddr::new(addr)).or_else(|| self.areas.range(addr..).next().map(|(&s, a)| (s, a)))
+    }
+
+    /// The last area that begins below `addr`.
+    pub fn before(&self, addr: u64) -> Option<&Area> {
+        self.areas.range(..addr).next_back().map(|(_, a)| a)
+    }
+
     /// The areas that overlap `[start, end)`, not clipped.
     pub fn overlapping(&self, start: u64, end: u64) -> impl DoubleEndedIterator<Item = (u64, &Area)> {
         let first = self.find(GuestAddr::new(start)).map_or(start, |(s, _)| s);
@@ -123,6 +141,11 @@ impl VmaMap {
     /// Whether something in `[start, end)` is mapped.
     pub fn any(&self, start: u64, end: u64) -> bool {
         self.overlapping(start, end).next().is_some()
+    }
+
+    /// Whether nothing in `[start, end)` is mapped, nor kept free for what is behind to grow.
+    pub fn is_clear(&self, start: u64, end: u64) -> bool {
+        !self.any(start, end) && self.next(end).is_none_or(|(s, a)| a.floor(s) >= end)
     }
 
     /// Whether all of `[start, end)` is mapped.
@@ -177,6 +200,13 @@ impl VmaMap {
         self.merge_around(start, end);
     }
 
+    /// Makes the area at `start` begin at `to`, below which nothing is mapped up to there.
+    pub fn grow_down(&mut self, start: u64, to: u64) {
+        if let Some(area) = self.areas.remove(&start) {
+            self.insert(to, area);
+        }
+    }
+
     /// Changes the parts of areas that lie in `[start, end)`.
     pub fn update(&mut self, start: u64, end: u64, mut f: impl FnMut(&mut Area)) {
         if start >= end {
@@ -216,7 +246,7 @@ impl VmaMap {
             {
                 return Some(at);
             }
-            top = top.min(*start);
+            top = top.min(area.floor(*start));
             if top <= low {
                 return None;
             }

@@ -1,13 +1,16 @@
 //! Memory: mmap and its kin. The work is done by [`AddressSpace`](crate::mem::AddressSpace); here are the ABIs' forms and the calls that go through to the host
 //! range by range.
 
+use std::sync::atomic::Ordering;
+
 use forklift_x86::GuestAddr;
 
 use super::show::{MapFlags, MemAdvice, MlockFlags, MlockallFlags, MremapFlags, MsyncFlags, ProtFlags};
-use super::{Arg, Regs, Returns, Spec, Support, Support::Full, Syscall, View};
+use super::{Arg, Regs, Returns, Spec, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::host;
+use crate::mem::space::{LOCK_NOW, LOCK_ON_FAULT};
 use crate::mem::vma::Prot;
 use crate::mem::{MapRequest, RemapFlags};
 use crate::table;
@@ -330,13 +333,26 @@ impl Syscall for Munlock {
 /// mlockall(2): all of the guest's memory, and none of forklift's.
 pub struct Mlockall;
 impl Syscall for Mlockall {
-    const SPEC: Spec = Spec { name: "mlockall", x64: Some(151), i386: Some(152), support: Support::Partial("MCL_FUTURE has no effect") };
+    const SPEC: Spec = Spec { name: "mlockall", x64: Some(151), i386: Some(152), support: Full };
     type Args<A: Abi> = (MlockallFlags,);
     fn call<A: Abi>(t: &mut Task, (MlockallFlags(flags),): Self::Args<A>) -> SysResult {
         if flags == 0 || flags & !7 != 0 || flags == libc::MCL_ONFAULT {
             return Err(Errno::EINVAL);
         }
-        all_areas(t, if flags & libc::MCL_CURRENT != 0 { Some(libc::SYS_mlock) } else { None })
+        // Of no memory: EPERM for those who may not lock any.
+        // SAFETY: no memory involved.
+        unsafe { host::syscall(libc::SYS_mlock, [0; 6]) }?;
+        let on_fault = flags & libc::MCL_ONFAULT != 0;
+        let future = match flags & libc::MCL_FUTURE {
+            0 => 0,
+            _ if on_fault => LOCK_ON_FAULT,
+            _ => LOCK_NOW,
+        };
+        t.process.space().lock_future.store(future, Ordering::Relaxed);
+        if flags & libc::MCL_CURRENT == 0 {
+            return Ok(0);
+        }
+        if on_fault { all_areas(t, libc::SYS_mlock2, libc::MLOCK_ONFAULT.into()) } else { all_areas(t, libc::SYS_mlock, 0) }
     }
 }
 
@@ -346,16 +362,15 @@ impl Syscall for Munlockall {
     const SPEC: Spec = Spec { name: "munlockall", x64: Some(152), i386: Some(153), support: Full };
     type Args<A: Abi> = ();
     fn call<A: Abi>(t: &mut Task, (): Self::Args<A>) -> SysResult {
-        all_areas(t, Some(libc::SYS_munlock))
+        t.process.space().lock_future.store(0, Ordering::Relaxed);
+        all_areas(t, libc::SYS_munlock, 0)
     }
 }
 
-fn all_areas(t: &Task, nr: Option<i64>) -> SysResult {
+fn all_areas(t: &Task, nr: i64, arg: u64) -> SysResult {
     let areas: Vec<(u64, u64)> = t.process.space().map().iter().map(|(s, a)| (s, a.end - s)).collect();
     for (s, len) in areas {
-        if let Some(nr) = nr {
-            t.on_parts(s, len, nr, 0)?;
-        }
+        t.on_parts(s, len, nr, arg)?;
     }
     Ok(0)
 }
