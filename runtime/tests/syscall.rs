@@ -12,7 +12,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How long one run may take. Unit: seconds. Native runs take less than one; a debug build's interpreter is some fifty times slower.
-const LIMIT: u64 = 60;
+const LIMIT: u64 = 300;
 /// Status of a program that can't run here.
 const SKIPPED: i32 = 77;
 
