@@ -42,6 +42,20 @@ CASE("bound ax", "a70006 D50000100", "movl $0x50001, (%edi); boundw %ax, (%edi)"
 CASE("bound, half of it not there", "a1 D50001ffc", "bound %eax, (%edi)");
 CASE("bound with a register", "", ".byte 0x62, 0xc0, 0x90, 0x90, 0x90, 0x90");
 #endif
+// A result that an unmasked x87 exception keeps from being stored: memory that can't be written faults first, and nothing is recorded.
+#define HELD(name, setup, code) \
+    CASE(name ", stored", setup " w340 D50000100", code); \
+    CASE(name ", nowhere", setup " w340 D50002000", code); \
+    CASE(name ", read-only", setup " w340 D50011000", code); \
+    CASE(name ", at the edge", setup " w340 D50001fff", code)
+#define DI_ "(" R("%rdi", "%edi") ")"
+HELD("x87 empty, fsts", "", "fsts " DI_ "; fwait");
+HELD("x87 empty, fstpt", "", "fstpt " DI_ "; fwait");
+HELD("x87 empty, fistpl", "", "fistpl " DI_ "; fwait");
+HELD("x87 empty, fbstp", "", "fbstp " DI_ "; fwait");
+HELD("x87 overflow, fstps", "", "push $0x7f7fffff; flds " R("(%rsp)", "(%esp)") "; fadd %st; fstps " DI_ "; fwait");
+HELD("x87 invalid, fistps", "", "push $0x7fff0000; flds " R("(%rsp)", "(%esp)") "; fistps " DI_ "; fwait");
+HELD("x87 inexact, fstpl", "", "fldpi; fstpl " DI_ "; fwait");
 // #UD.
 CASE("ud2", "", "ud2");
 CASE("ud1", "", ".byte 0x0f, 0xb9, 0xc0");

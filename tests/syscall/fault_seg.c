@@ -72,6 +72,32 @@ CASE("lfs, kernel", "D50000100", "movl $0x18, 4" DI "; lfs " DI ", %eax; nop");
 CASE("lgs cut", "D50001ffc", "lgs " DI ", %eax");
 CASE("pop fs, kernel", "", "push $0x18; pop %fs");
 CASE("pop gs above", "s50002000", "pop %gs");
+#if !ABI64
+// A null selector in FS or GS is no error until memory is accessed through it.
+CASE("fs null, read", "D50000100", "mov %fs:(%edi), %eax");
+CASE("fs null, write", "D50000100", "mov %eax, %fs:(%edi)");
+CASE("fs null, absent memory", "D50002000", "mov %fs:(%edi), %eax");
+CASE("fs null, moffs", "", "movl %fs:0x50000100, %eax");
+CASE("fs null, add to", "D50000100 a5", "add %eax, %fs:(%edi)");
+CASE("fs null, cmp and branch", "D50000100 a5", "cmp %eax, %fs:(%edi); je 1f; inc %ecx; 1: dec %edx");
+CASE("fs null, push", "D50000100", "pushl %fs:(%edi)");
+CASE("fs null, pop", "D50000100", "popl %fs:(%edi)");
+CASE("fs null, call", "D50000100", "call *%fs:(%edi)");
+CASE("fs null, lodsb", "S50000100", "lods %fs:(%esi), %al");
+CASE("fs null, movsb", "S50000100 D50000200", "movsb %fs:(%esi), %es:(%edi)");
+CASE("fs null, rep movsb of none", "S50000100 D50000200 c0", ".byte 0xf3; movsb %fs:(%esi), %es:(%edi)");
+CASE("fs null, xlat", "b50000100 a5", "xlat %fs:(%ebx)");
+CASE("fs null, movups", "D50000100", "movups %fs:(%edi), %xmm0");
+CASE("fs null, xchg", "D50000100", "xchg %eax, %fs:(%edi)");
+CASE("fs null, fld", "D50000100", "fldl %fs:(%edi)");
+CASE("fs null, lea", "D50000100", "lea %fs:4(%edi), %eax");
+CASE("fs null, nop", "D50000100", "nopw %fs:(%edi)");
+CASE("fs null, prefetch", "D50000100", "prefetcht0 %fs:(%edi)");
+CASE("fs null, 16-bit address", "D100", "mov %fs:(%di), %eax");
+CASE("fs null in a block", "D50000100 c5", "add $1, %ecx; mov (%edi), %eax; add %ecx, %eax; mov %fs:4(%edi), %edx; add $1, %ecx");
+CASE("fs loaded and null again", "D50000100 a2b", "mov %ax, %fs; mov %fs:(%edi), %ecx; xor %eax, %eax; mov %ax, %fs; mov %fs:(%edi), %edx");
+CASE("fs null, selector 3", "D50000100 a3", "mov %ax, %fs; mov %fs, %ecx; mov %fs:(%edi), %edx");
+#endif
 // Far transfers.
 #define FARS(name, sel) \
     CASE("jmp far, " name, "a" sel " D50000100", "movl $0x60000000, " DI "; mov %eax, 4" DI "; ljmp *" DI "; nop"); \

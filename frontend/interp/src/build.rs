@@ -3,7 +3,7 @@
 //! The operands are decoded alike for all instructions; the family tables in `ops/` only pick the semantic function for width and form.
 
 use forklift_x86::{CpuModel, CpuState, Gpr, MAX_INSN_LEN, Mode, Seg};
-use iced_x86::{EncodingKind, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
+use iced_x86::{EncodingKind, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 
 use crate::op::Ext;
 use crate::ops::vex;
@@ -93,6 +93,20 @@ pub fn compile_op<M: Memory>(i: &Instruction, mode: Mode, model: CpuModel) -> Op
     if !model.permits(i.code()) {
         return operands(i, mode, ops::invalid::<M>, None);
     }
+    let op = compile_permitted(i, mode);
+    if !may_be_null(i, mode) {
+        return op;
+    }
+    operands(i, mode, ops::through_segment::<M>, Some(Box::new(Ext { insn: *i, parts: vec![op], vector_bytes: 0 })))
+}
+
+/// Whether it accesses memory through FS or GS in 32-bit mode, which fails after a null selector ([`CpuState::segmented`] says nothing of these).
+pub(crate) fn may_be_null(i: &Instruction, mode: Mode) -> bool {
+    let accesses = |m: &UsedMemory| matches!(m.segment(), Register::FS | Register::GS) && !matches!(m.access(), OpAccess::None | OpAccess::NoMemAccess);
+    mode == Mode::Bits32 && i.segment_prefix() != Register::None && InstructionInfoFactory::new().info(i).used_memory().iter().any(accesses)
+}
+
+fn compile_permitted<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
     if mode == Mode::Bits32 && writes_through_cs(i) {
         return operands(i, mode, ops::refuse::<M>, None);
     }

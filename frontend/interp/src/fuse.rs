@@ -7,6 +7,7 @@
 use forklift_x86::{CcKind, Cond, CpuModel, Mode};
 use iced_x86::{Instruction, Mnemonic};
 
+use crate::build::may_be_null;
 use crate::place::{Place, Source, by_form, by_place, by_width};
 use crate::{Exec, Int, Memory, Op, RunFn, Step, compile_op};
 
@@ -14,7 +15,7 @@ use crate::{Exec, Int, Memory, Op, RunFn, Step, compile_op};
 pub(crate) fn fuse<M: Memory>(first: &Instruction, branch: &Instruction, mode: Mode, model: CpuModel) -> Option<Op<M>> {
     let cond = Cond::from_iced(branch.condition_code()).filter(|_| branch.is_jcc_short_or_near())?;
     let target = branch.near_branch_target();
-    if first.has_lock_prefix() || (target as i64) << 16 >> 16 != target as i64 {
+    if first.has_lock_prefix() || may_be_null(first, mode) || (target as i64) << 16 >> 16 != target as i64 {
         return None;
     }
     let run = pick::<M>(first, cond)?;

@@ -2,7 +2,7 @@
 
 use core::mem::{offset_of, size_of};
 
-use forklift_x86::{CpuState, Flags, Gpr, Seg, Vec512, X87};
+use forklift_x86::{CpuState, Flags, Gpr, Seg, SegCache, Vec512, X87};
 
 /// The guest registers that travel between blocks as parameters, in the order of the parameters.
 ///
@@ -96,6 +96,11 @@ pub mod offset {
     /// The base of a segment.
     pub const fn seg_base(s: Seg) -> i32 {
         disp(offset_of!(JitState, cpu) + offset_of!(CpuState, seg_base) + 8 * s.index())
+    }
+
+    /// The access rights of a loaded segment; 0 after a null selector.
+    pub const fn seg_access(s: Seg) -> i32 {
+        disp(offset_of!(JitState, cpu) + offset_of!(CpuState, seg_cache) + size_of::<SegCache>() * s.index() + offset_of!(SegCache, access))
     }
 
     const FLAGS: usize = offset_of!(JitState, cpu) + offset_of!(CpuState, flags);

@@ -1,7 +1,7 @@
 //! What a processor keeps of a loaded segment besides base and selector. SDM vol. 3A, 3.4.3 and 5.3.
 //!
 //! Programs live in flat segments nearly always: the whole space, 32 bits wide, writable. [`CpuState::segmented`] says that one isn't; only then is
-//! anything here looked at. FS and GS that are null don't count as such, since most 32-bit programs leave them so.
+//! anything here looked at. FS and GS that are null don't count as such, since most 32-bit programs leave them so; accesses through them ask.
 
 use crate::{CpuState, Mode, Seg};
 

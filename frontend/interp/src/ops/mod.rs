@@ -25,7 +25,7 @@ mod vec;
 pub(crate) mod vex;
 pub(crate) mod x87;
 
-use forklift_x86::{Exit, Fault};
+use forklift_x86::{Exit, Fault, Gpr, Seg};
 use iced_x86::Mnemonic;
 
 use crate::build::{Pick, Table};
@@ -131,6 +131,17 @@ pub(crate) fn table<M: Memory>() -> &'static Lookup<M> {
 /// What is not interpreted, and what is no instruction: #UD.
 pub(crate) fn invalid<M: Memory>(_: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     Err(Exit::Fault(Fault::InvalidOpcode))
+}
+
+/// An access through FS or GS in 32-bit mode: its one part, unless the selector is null. (A repeated instruction that has nothing to do accesses nothing.)
+pub(crate) fn through_segment<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
+    let i = op.insn();
+    let usable = Seg::ALL.get(usize::from(op.seg)).is_some_and(|&s| cx.cpu.segment(s).is_usable());
+    let idle = i.is_string_instruction() && (i.has_rep_prefix() || i.has_repne_prefix()) && cx.cpu.get(Gpr::Rcx) << op.ea_shift == 0;
+    match op.parts() {
+        [part] if usable || idle => (part.run)(cx, part),
+        _ => Err(cx.general_protection(0)),
+    }
 }
 
 /// What a program may not do: #GP(0).

@@ -7,14 +7,14 @@
 use cranelift_codegen::ir::{
     AtomicRmwOp, BlockArg, InstBuilder, MemFlagsData, Type, Value,
     condcodes::IntCC,
-    types::{I8, I64},
+    types::{I8, I32, I64},
 };
-use forklift_x86::{Gpr, Seg, Width};
+use forklift_x86::{Gpr, GuestAddr, Seg, Width};
 use iced_x86::{Instruction, Register};
 
 use super::{Access, Lift, int};
 use crate::contract::WINDOW_SLACK;
-use crate::{TRAP_ALIGNED, TRAP_MEMORY, offset};
+use crate::{LiftedExit, TRAP_ALIGNED, TRAP_MEMORY, offset};
 
 /// A host address: a value and a displacement.
 #[derive(Clone, Copy)]
@@ -142,7 +142,9 @@ impl Lift<'_, '_> {
             return None;
         }
         let e = self.effective(i)?;
-        let seg = self.segment_base(Seg::from_iced(i.memory_segment())?);
+        let segment = Seg::from_iced(i.memory_segment())?;
+        self.check_not_null(i, segment);
+        let seg = self.segment_base(segment);
         let stack = seg.is_none() && i.memory_index() == Register::None && Gpr::from_iced(i.memory_base()) == Some(Gpr::Rsp);
         Some(Addr { stack, ..self.host(e, seg) })
     }
@@ -204,6 +206,17 @@ impl Lift<'_, '_> {
             (Register::None, r) | (r, _) if r.is_gpr64() => Some(Width::B8),
             _ => None,
         }
+    }
+
+    /// In 32-bit mode FS or GS may hold a null selector, through which every access is #GP: the interpreter raises it.
+    fn check_not_null(&mut self, i: &Instruction, s: Seg) {
+        if self.is_64() || !matches!(s, Seg::Fs | Seg::Gs) || self.known.seg_base[s.index()].is_some() {
+            return;
+        }
+        let access = self.load_state(I32, offset::seg_access(s));
+        let null = self.b.ins().icmp_imm_s(IntCC::Equal, access, 0);
+        let pc = GuestAddr::new(i.ip());
+        self.side_path(null, |cx| cx.leave(LiftedExit::Step(pc)));
     }
 
     /// The base of a segment, if it is not known to be zero.
