@@ -60,7 +60,7 @@ impl Program {
         std::fs::create_dir_all(&dir)?;
         let out = dir.join(format!("{}.{abi}", self.name));
         let modified = |p: &Path| std::fs::metadata(p).and_then(|m| m.modified());
-        let headers = ["check.h", "faultcase.h"].map(|h| modified(&sources().join(h)));
+        let headers = ["check.h", "faultcase.h", "sweep.h"].map(|h| modified(&sources().join(h)));
         let newest = headers.into_iter().try_fold(modified(&self.source)?, |n, h| h.map(|h| n.max(h)))?;
         if modified(&out).is_ok_and(|t| t > newest) {
             return Ok(out);
@@ -128,6 +128,17 @@ fn status(o: &Output) -> String {
     }
 }
 
+/// What is said that isn't said natively: all of it if that is short, or else the lines that differ.
+fn different(native: &str, ours: &str) -> String {
+    const SHORT: usize = 100;
+    const SHOWN: usize = 50;
+    if ours.lines().count() <= SHORT {
+        return ours.to_owned();
+    }
+    let pairs = ours.lines().zip(native.lines().chain(core::iter::repeat("nothing")));
+    pairs.filter(|(a, b)| a != b).take(SHOWN).map(|(a, b)| format!("{a}, natively {b}\n")).collect()
+}
+
 fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
     let program = p.build(abi)?;
     let native = run(Way::Native, &program, p)?;
@@ -145,7 +156,7 @@ fn test(p: &Program, abi: u32, way: Way) -> Result<(), Failed> {
     }
     let ours = run(way, &program, p)?;
     if status(&ours) != status(&native) || ours.stdout != native.stdout || ours.stderr != native.stderr {
-        return Err(format!("{}\n{}", status(&ours), text(&ours)).into());
+        return Err(format!("{}\n{}", status(&ours), different(&text(&native), &text(&ours))).into());
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::errno::{Errno, SysResult};
 use crate::error::Error;
 use crate::mem::space::HIGH_TOP;
 use crate::mem::vma::{Backing, Prot};
-use crate::mem::{AddressSpace, GuestMem, MapRequest};
+use crate::mem::{AddressSpace, GuestMem, MapRequest, page_round};
 use crate::process::Program;
 
 const PAGE: u64 = GuestAddr::PAGE_SIZE;
@@ -193,7 +193,7 @@ fn map_vdso(mem: &GuestMem, mode: Mode) -> SysResult<(u64, vdso::Vdso)> {
     let v = vdso::build(mode);
     let at = mem.space().mmap(MapRequest::anonymous(v.image.len() as u64, Prot(3)))?;
     mem.write_bytes(at, &v.image)?;
-    mem.space().mprotect(at.get(), v.image.len() as u64, Prot(5))?;
+    mem.space().mprotect(at.get(), at.get() + page_round(v.image.len() as u64), Prot(5))?;
     let name = Arc::new(Backing { name: b"[vdso]".to_vec(), dev: 0, ino: 0 });
     mem.space().map().update(at.get(), at.get() + v.image.len() as u64, |a| a.backing = Some(name.clone()));
     Ok((at.get(), v))

@@ -71,7 +71,7 @@ fn os(bytes: &[u8]) -> &OsStr {
 ///
 /// # Errors
 /// [`Error::Exec`] with ENOENT, EACCES, ….
-fn open_exec(root: Option<&Path>, path: &CStr) -> Result<ExecFile, Error> {
+pub(crate) fn open_exec(root: Option<&Path>, path: &CStr) -> Result<ExecFile, Error> {
     let shown = Path::new(os(path.to_bytes()));
     let fail = |errno: Errno, why: &str| Error::exec(shown, errno, why);
     let host = in_root(root, path, Last::Target).map_err(|e| fail(e, "its links go in a circle"))?;

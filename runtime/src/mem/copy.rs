@@ -37,23 +37,27 @@ pub struct HostBuf {
     pub len: usize,
 }
 
-/// Vectors for readv and the like.
-pub struct IoVecs(pub Vec<libc::iovec>);
+/// Vectors for readv and the like. Bad ones are bad for the host's kernel too, which says so after whatever it checks before.
+pub struct IoVecs {
+    list: Vec<libc::iovec>,
+    /// How many the guest says there are, if they were not read.
+    unread: Option<u64>,
+}
 
 impl IoVecs {
     /// How many there are, as the host wants it.
-    pub fn len(&self) -> i32 {
-        self.0.len() as i32
+    pub fn count(&self) -> u64 {
+        self.unread.unwrap_or(self.list.len() as u64)
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether the host's kernel will refuse them.
+    pub fn is_bad(&self) -> bool {
+        self.unread.is_some() || self.list.iter().any(|v| (v.iov_len as isize) < 0 || v.iov_base as u64 == BAD_ADDRESS)
     }
 
-    /// The first, as the host wants it.
-    pub fn as_ptr(&self) -> *const libc::iovec {
-        self.0.as_ptr()
+    /// Address of the first, as the host wants it.
+    pub fn addr(&self) -> u64 {
+        if self.unread.is_some() { BAD_ADDRESS } else { self.list.as_ptr() as u64 }
     }
 }
 
@@ -161,6 +165,11 @@ impl GuestMem {
         self.read_cstr(addr, PATH_MAX)
     }
 
+    /// Whether the kernel takes a range for addresses of a program, mapped or not.
+    pub fn is_address(&self, addr: GuestAddr, len: u64) -> bool {
+        self.space.mode() == Mode::Bits32 || addr.get().checked_add(len).is_some_and(|end| end <= X64_TASK_SIZE)
+    }
+
     /// A buffer for a host system call. One that leaves the guest's part of the address space is given a bad address, so that the host's kernel
     /// says EFAULT, after whatever it checks before.
     ///
@@ -187,25 +196,33 @@ impl GuestMem {
         Ok(HostBuf { ptr: self.space.host(if room == 0 { a.min(self.limit) } else { a }).cast(), len: len as usize })
     }
 
-    /// Reads an array of `struct iovec` and prepares the buffers for a host system call, with the kernel's checks (EINVAL, EFAULT) and its limit on
-    /// the sum.
+    /// Reads an array of `struct iovec` and prepares the buffers for a host system call. Too many of them, or what can't be read, is left to the host's
+    /// kernel to refuse.
     pub fn host_iovecs<A: Abi>(&self, p: GuestPtr<A, IoVec<A>>, count: u64, access: Access) -> SysResult<IoVecs> {
+        let unread = IoVecs { list: Vec::new(), unread: Some(count) };
         if count > UIO_MAXIOV {
-            return Err(Errno::EINVAL);
+            return Ok(unread);
         }
-        let words: Vec<A::Word> = self.read_array(p.cast::<A::Word>(), count as usize * 2)?;
-        let mut room = MAX_RW_COUNT;
-        let mut out = Vec::with_capacity(count as usize);
+        let words: Vec<A::Word> = match self.read_array(p.cast::<A::Word>(), count as usize * 2) {
+            Err(Errno::EFAULT) => return Ok(unread),
+            r => r?,
+        };
+        let mut list = Vec::with_capacity(count as usize);
         for pair in words.chunks_exact(2) {
-            if pair[1].signed() < 0 {
-                return Err(Errno::EINVAL);
-            }
-            let b = self.host_buf(GuestAddr::new(pair[0].into()), pair[1].into(), access)?;
-            let len = (b.len as u64).min(room);
-            room -= len;
-            out.push(libc::iovec { iov_base: b.ptr, iov_len: len as usize });
+            let len = match pair[1].signed() {
+                // A single one is cut before its address is looked at.
+                len if len > MAX_RW_COUNT as i64 && count == 1 => MAX_RW_COUNT as i64,
+                len => len,
+            };
+            list.push(match u64::try_from(len) {
+                Err(_) => libc::iovec { iov_base: core::ptr::null_mut(), iov_len: len as usize },
+                Ok(len) => {
+                    let b = self.host_buf(GuestAddr::new(pair[0].into()), len, access)?;
+                    libc::iovec { iov_base: b.ptr, iov_len: b.len }
+                }
+            });
         }
-        Ok(IoVecs(out))
+        Ok(IoVecs { list, unread: None })
     }
 
     /// Host address of an aligned 32-bit word for the host's futex call. EFAULT outside the guest's part, EINVAL if misaligned.

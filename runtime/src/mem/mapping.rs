@@ -26,7 +26,7 @@ const MAP_TYPE: i32 = 0xf;
 /// MAP_FIXED_NOREPLACE, the same on all hosts.
 const MAP_FIXED_NOREPLACE: i32 = 0x10_0000;
 /// Flags that the host gets as they are; their numbers are those of the generic ABI.
-const HOST_FLAGS: i32 = MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_LOCKED | libc::MAP_POPULATE | libc::MAP_NONBLOCK;
+const HOST_FLAGS: i32 = MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_LOCKED | libc::MAP_POPULATE | libc::MAP_NONBLOCK | libc::MAP_SYNC;
 
 /// A request to map memory, as mmap(2) has it.
 #[derive(Clone, Copy, Debug)]
@@ -83,11 +83,25 @@ fn backing_of(fd: i32) -> SysResult<Arc<Backing>> {
     Ok(Arc::new(Backing { name, dev: st.st_dev, ino: st.st_ino }))
 }
 
+/// Flags of an open file. EBADF if it is open as a path only.
+fn file_flags(fd: i32) -> SysResult<i32> {
+    // SAFETY: no memory involved.
+    match Errno::check(unsafe { libc::fcntl(fd, libc::F_GETFL) })? as i32 {
+        flags if flags & libc::O_PATH != 0 => Err(Errno::EBADF),
+        flags => Ok(flags),
+    }
+}
+
 /// Whether shared mappings of the file may be made writable.
 fn is_writable(fd: i32) -> bool {
-    // SAFETY: no memory involved.
-    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
-    flags >= 0 && flags & libc::O_ACCMODE == libc::O_RDWR
+    file_flags(fd).is_ok_and(|flags| flags & libc::O_ACCMODE == libc::O_RDWR)
+}
+
+/// Whether the file is of a kind, S_IF*.
+fn is_kind(fd: i32, kind: libc::mode_t) -> bool {
+    let mut st = core::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: a buffer of the right type, read only after success.
+    unsafe { libc::fstat(fd, st.as_mut_ptr()) == 0 && st.assume_init().st_mode & libc::S_IFMT == kind }
 }
 
 /// Whether the file lies on a file system that forbids execution.
@@ -95,6 +109,30 @@ fn is_noexec(fd: i32) -> bool {
     let mut st = core::mem::MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: a buffer of the right type, read only after success.
     unsafe { libc::fstatvfs(fd, st.as_mut_ptr()) == 0 && st.assume_init().f_flag & libc::ST_NOEXEC != 0 }
+}
+
+/// What the host's kernel doesn't see of a mapping that stays, as it gets neither PROT_EXEC nor MAP_GROWSDOWN: that the file must not be executed, or can't grow.
+/// It is asked with a mapping at a place of its choice.
+fn check_unseen(req: &MapRequest) -> SysResult<()> {
+    let grows = req.flags & libc::MAP_GROWSDOWN != 0;
+    if req.is_anonymous() {
+        return if grows && req.flags & MAP_TYPE == libc::MAP_SHARED { Err(Errno::EINVAL) } else { Ok(()) };
+    }
+    let executes = req.prot.has(Prot::EXEC) && (is_noexec(req.fd) || !is_kind(req.fd, libc::S_IFREG));
+    if !executes && !grows {
+        return Ok(());
+    }
+    let prot = req.prot.host() | if executes { libc::PROT_EXEC } else { 0 };
+    // SAFETY: replaces nothing, and is given back at once.
+    let p = unsafe { libc::mmap(core::ptr::null_mut(), req.len as usize, prot, req.flags & HOST_FLAGS, req.fd, req.offset as libc::off_t) };
+    if p == libc::MAP_FAILED {
+        let e = Errno::last();
+        // A socket can't be mapped, which is found last.
+        return Err(if grows && e == Errno::ENODEV && is_kind(req.fd, libc::S_IFSOCK) { Errno::EINVAL } else { e });
+    }
+    // SAFETY: just mapped.
+    unsafe { libc::munmap(p, req.len as usize) };
+    if grows { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
 impl AddressSpace {
@@ -113,27 +151,18 @@ impl AddressSpace {
     pub fn mmap(&self, req: MapRequest) -> SysResult<GuestAddr> {
         let req = MapRequest { prot: self.effective(req.prot), ..req };
         if !req.is_anonymous() {
-            // SAFETY: no memory involved.
-            Errno::check(unsafe { libc::fcntl(req.fd, libc::F_GETFD) })?;
+            file_flags(req.fd)?;
         }
         if req.len == 0 {
             return Err(Errno::EINVAL);
         }
         let len = page_up(req.len).ok_or(Errno::ENOMEM)?;
-        if (req.offset / PAGE).checked_add(len / PAGE).is_none_or(|end| end > u64::MAX / PAGE) {
-            return Err(Errno::EOVERFLOW);
-        }
         let mut map = self.map();
         if map.len() >= MAX_AREAS {
             return Err(Errno::ENOMEM);
         }
         let addr = self.place(&map, &req, len)?;
-        if !matches!(req.flags & MAP_TYPE, libc::MAP_SHARED | libc::MAP_PRIVATE | libc::MAP_SHARED_VALIDATE)
-            || (req.is_anonymous() && req.flags & MAP_TYPE == 3)
-            || (req.grows_down() && !(req.is_anonymous() && req.flags & MAP_TYPE == libc::MAP_PRIVATE))
-        {
-            return Err(Errno::EINVAL);
-        }
+        check_unseen(&req)?;
         self.check_limit(&map, addr, addr + len)?;
         let area = self.describe(&req, addr + len)?;
         self.code_unmapped(addr, addr + len);
@@ -247,9 +276,6 @@ impl AddressSpace {
         if !req.is_anonymous() {
             area.backing = Some(backing_of(req.fd)?);
             area.may_write = !shared || is_writable(req.fd);
-            if req.prot.has(Prot::EXEC) && is_noexec(req.fd) {
-                return Err(Errno::EPERM);
-            }
         } else {
             area.file_offset = 0;
             if shared {
@@ -310,18 +336,11 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// mprotect(2), its checks of `prot` bits aside.
+    /// mprotect(2) of the pages of `[addr, end)`, behind its checks.
     ///
     /// # Errors
-    /// EINVAL, ENOMEM where something isn't mapped (what lies before is changed), EACCES.
-    pub fn mprotect(&self, addr: u64, len: u64, prot: Prot) -> SysResult<()> {
-        if !addr.is_multiple_of(PAGE) {
-            return Err(Errno::EINVAL);
-        }
-        if len == 0 {
-            return Ok(());
-        }
-        let end = page_up(len).and_then(|l| addr.checked_add(l)).filter(|&e| e > addr).ok_or(Errno::ENOMEM)?;
+    /// ENOMEM where something isn't mapped (what lies before is changed), EACCES.
+    pub fn mprotect(&self, addr: u64, end: u64, prot: Prot) -> SysResult<()> {
         let prot = self.effective(prot);
         let mut map = self.map();
         let mut at = addr;
@@ -402,10 +421,15 @@ impl RemapFlags {
     const fn keep_old(self) -> bool {
         self.0 & libc::MREMAP_DONTUNMAP != 0
     }
-    const fn is_valid(self, old: u64, new: u64) -> bool {
-        let known = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
-        self.0 & !known == 0 && (self.may_move() || !(self.fixed() || self.keep_old())) && !(self.keep_old() && old != new)
+    /// Whether a new address means something.
+    const fn has_target(self) -> bool {
+        self.fixed() || self.keep_old()
     }
+}
+
+/// A length in whole pages, modulo the address space, as the kernel rounds some.
+pub const fn page_round(len: u64) -> u64 {
+    len.wrapping_add(PAGE - 1) & !(PAGE - 1)
 }
 
 impl AddressSpace {
@@ -414,22 +438,25 @@ impl AddressSpace {
     /// # Errors
     /// Those of the man page.
     pub fn mremap(&self, addr: u64, old_len: u64, new_len: u64, flags: RemapFlags, new_addr: u64) -> SysResult<GuestAddr> {
-        if !flags.is_valid(old_len, new_len) || !addr.is_multiple_of(PAGE) {
+        const KNOWN: i32 = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
+        let (mut old, new) = (page_round(old_len), page_round(new_len));
+        if flags.0 & !KNOWN != 0 || !addr.is_multiple_of(PAGE) || new == 0 || new > self.map_limit() {
             return Err(Errno::EINVAL);
         }
-        let (Some(old), Some(new)) = (page_up(old_len), page_up(new_len)) else { return Err(Errno::EINVAL) };
-        if new == 0 {
-            return Err(Errno::EINVAL);
+        if flags.has_target() {
+            self.check_target(addr, old, new, flags, new_addr)?;
         }
+        let find = |map: &VmaMap| map.find(GuestAddr::new(addr)).map(|(s, a)| (s, a.clone())).ok_or(Errno::EFAULT);
         let mut map = self.map();
-        let (start, area) = map.find(GuestAddr::new(addr)).map(|(s, a)| (s, a.clone())).ok_or(Errno::EFAULT)?;
-        if flags.fixed() {
-            self.check_target(addr, old, new, new_addr)?;
-        } else if old >= new && !flags.keep_old() {
+        let (mut start, mut area) = find(&map)?;
+        if old > new {
             drop(map);
-            if old > new {
-                self.munmap(addr + new, old - new)?;
-            }
+            self.munmap(addr + new, old - new)?;
+            old = new;
+            map = self.map();
+            (start, area) = find(&map)?;
+        }
+        if old == new && !flags.has_target() {
             return Ok(GuestAddr::new(addr));
         }
         if old == 0 && !area.shared {
@@ -439,30 +466,32 @@ impl AddressSpace {
             return Err(Errno::EFAULT);
         }
         if new > old {
-            self.check_limit(&map, addr + old, addr + new)?;
+            self.check_limit(&map, addr + old, addr.saturating_add(new))?;
         }
-        if !flags.fixed() && !flags.keep_old() && old != 0 && old == area.end - addr && self.grow_in_place(&mut map, addr, old, new) {
+        if !flags.has_target() && old != 0 && old == area.end - addr && self.grow_in_place(&mut map, addr, old, new) {
             return Ok(GuestAddr::new(addr));
         }
         if !flags.may_move() {
             return Err(Errno::ENOMEM);
         }
-        let to = match flags.fixed() {
-            true => new_addr,
-            false => map.find_gap(new, MIN_ADDR, self.mmap_base(), PAGE).ok_or(Errno::ENOMEM)?,
-        };
+        let wanted = if flags.has_target() { new_addr } else { 0 };
+        let to = if flags.fixed() { new_addr } else { self.place(&map, &MapRequest { addr: wanted, ..MapRequest::anonymous(new, area.prot) }, new)? };
         self.relocate(&mut map, Move { from: addr, old, to, new, keep_old: flags.keep_old() }, Area { file_offset: area.file_offset + (addr - start), ..area })
     }
 
-    fn check_target(&self, addr: u64, old: u64, new: u64, to: u64) -> SysResult<()> {
-        let limit = self.map_limit();
-        let overlaps = addr < to.saturating_add(new) && to < addr.saturating_add(old);
-        if !to.is_multiple_of(PAGE) || new > limit || to > limit - new || overlaps { Err(Errno::EINVAL) } else { Ok(()) }
+    /// The checks of a new address.
+    fn check_target(&self, addr: u64, old: u64, new: u64, flags: RemapFlags, to: u64) -> SysResult<()> {
+        let bad = !to.is_multiple_of(PAGE)
+            || !flags.may_move()
+            || (flags.keep_old() && old != new)
+            || to > self.map_limit() - new
+            || (addr.wrapping_add(old) > to && to + new > addr);
+        if bad { Err(Errno::EINVAL) } else { Ok(()) }
     }
 
     /// Grows the mapping that ends at `addr + old`, if what follows is free.
     fn grow_in_place(&self, map: &mut VmaMap, addr: u64, old: u64, new: u64) -> bool {
-        let end = addr + new;
+        let end = addr.saturating_add(new);
         if end > self.map_limit() || map.any(addr + old, end) {
             return false;
         }

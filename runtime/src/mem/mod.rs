@@ -28,7 +28,7 @@ use access::Raw;
 
 pub use copy::{Access, BAD_ADDRESS, HostBuf, IoVecs, MAX_RW_COUNT};
 pub use cpu::{Attention, CpuMem};
-pub use mapping::{MapRequest, RemapFlags};
+pub use mapping::{MapRequest, RemapFlags, page_round};
 pub use shm::Segment;
 pub use space::AddressSpace;
 

@@ -70,12 +70,19 @@ fn entries(mut buf: &[u8]) -> impl Iterator<Item = Entry<'_>> {
 
 /// Most bytes of entries that are converted at once.
 const CHUNK: usize = 64 << 10;
+/// No entry is longer.
+const LONGEST: usize = 280;
 
 fn host_entries(fd: i32, room: usize, buf: &mut Vec<u8>) -> SysResult<()> {
     buf.resize(room.min(CHUNK), 0);
     let n = sys(libc::SYS_getdents64, [int(fd), ptr_mut(&mut buf[..]), buf.len() as u64])?;
     buf.truncate(n as usize);
     Ok(())
+}
+
+/// The kernel counts room in an `int`: in a negative one nothing fits.
+fn room(count: u32) -> usize {
+    usize::try_from(count as i32).unwrap_or(0)
 }
 
 /// getdents64(2).
@@ -87,10 +94,10 @@ impl Syscall for Getdents64 {
         let fd = t.fd(fd)?;
         if !A::IS_32 {
             let b = t.mem.host_buf(out.addr(), count.into(), Access::Write)?;
-            return sys(libc::SYS_getdents64, [int(fd), b.ptr as u64, b.len as u64]);
+            return sys(libc::SYS_getdents64, [int(fd), b.ptr as u64, count.into()]);
         }
         let mut buf = Vec::new();
-        host_entries(fd, count as usize, &mut buf)?;
+        host_entries(fd, room(count), &mut buf)?;
         let mut at = 0;
         while at + size_of::<Dirent64>() <= buf.len() {
             let off = u64::from_le_bytes(buf[at + 8..at + 16].try_into().map_err(|_| Errno::EINVAL)?);
@@ -116,18 +123,30 @@ fn push_old<A: Abi>(out: &mut Vec<u8>, e: &Entry<'_>) {
     out.push(e.head.kind);
 }
 
-/// getdents(2). An entry in the ABI's form is never longer than in the host's, so that all that the host gave fits.
+/// getdents(2). An entry in the ABI's form is never longer than in the host's, so that all that the host gave fits; where not even one of the host's does, one
+/// may still.
 pub struct Getdents;
 impl Syscall for Getdents {
     const SPEC: Spec = Spec { name: "getdents", x64: Some(78), i386: Some(141), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32);
     fn call<A: Abi>(t: &mut Task, (fd, out, count): Self::Args<A>) -> SysResult {
-        let fd = t.fd(fd)?;
+        let (fd, room) = (t.fd(fd)?, room(count));
+        let before = sys(libc::SYS_lseek, [int(fd), 0, libc::SEEK_CUR as u64]);
         let mut buf = Vec::new();
-        host_entries(fd, count as usize, &mut buf)?;
-        let mut old = Vec::with_capacity(buf.len());
+        host_entries(fd, room.max(LONGEST), &mut buf)?;
+        let (mut old, mut read_on) = (Vec::with_capacity(buf.len()), before?);
         for e in entries(&buf) {
+            let len = old.len();
             push_old::<A>(&mut old, &e);
+            if old.len() > room {
+                old.truncate(len);
+                sys(libc::SYS_lseek, [int(fd), read_on, libc::SEEK_SET as u64])?;
+                break;
+            }
+            read_on = e.head.off as u64;
+        }
+        if old.is_empty() && !buf.is_empty() {
+            return Err(Errno::EINVAL);
         }
         t.mem.write_bytes(out.addr(), &old)?;
         Ok(old.len() as u64)
@@ -141,10 +160,11 @@ impl Syscall for Readdir {
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32);
     fn call<A: Abi>(t: &mut Task, (fd, out, _): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
-        let before = sys(libc::SYS_lseek, [int(fd), 0, libc::SEEK_CUR as u64])?;
+        let before = sys(libc::SYS_lseek, [int(fd), 0, libc::SEEK_CUR as u64]);
         let mut buf = Vec::new();
         // One entry at a time can't be asked for: read some, go back behind the first.
         host_entries(fd, 1024, &mut buf)?;
+        let before = before?;
         let Some(e) = entries(&buf).next() else { return Ok(0) };
         sys(libc::SYS_lseek, [int(fd), e.head.off as u64, libc::SEEK_SET as u64])?;
         let mut old = Vec::new();

@@ -5,9 +5,10 @@ use core::fmt;
 use super::show::{EpollEvents, EpollFlags, EpollOp, FilledArray, In, Sec, ShowAs, SigSet};
 use super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
 use super::{Fd, Restart, Spec, Support::Full, Syscall};
-use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
+use crate::abi::{Abi, GuestPtr, KernelTimespec};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
+use crate::mem::BAD_ADDRESS;
 use crate::table;
 use crate::task::Task;
 
@@ -65,7 +66,7 @@ impl Syscall for EpollCtl {
 }
 
 /// Most events that are fetched at once; a caller that has room for more gets the others with its next call.
-const BATCH: usize = 1024;
+const BATCH: i32 = 1024;
 
 /// What bounds a wait.
 enum Limit {
@@ -73,16 +74,20 @@ enum Limit {
     Time(Option<libc::timespec>),
 }
 
+/// Most events that a call may ask for.
+const MAX_EVENTS: i32 = i32::MAX / size_of::<Event>() as i32;
+
 fn epoll_wait<A: Abi>(t: &mut Task, ep: Fd, out: GuestPtr<A, Event>, max: i32, limit: &Limit, mask: Option<u64>) -> SysResult {
     let ep = t.fd(ep)?;
-    if max <= 0 || max as usize > i32::MAX as usize / size_of::<Event>() {
-        return Err(Errno::EINVAL);
-    }
-    let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; (max as usize).min(BATCH)];
-    let (buf, room, sig) = (ptr_mut(&mut events[..]), events.len() as u64, opt_ptr(mask.as_ref()));
+    // A number or an address that can't be is one for the host, too, which says so in its order.
+    let is_address = t.mem.is_address(out.addr(), size_of::<Event>() as u64 * max.max(0) as u64);
+    let max = if max <= MAX_EVENTS { max.min(BATCH) } else { max };
+    let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; max.clamp(0, BATCH) as usize];
+    let buf = if is_address { ptr_mut(&mut events[..]) } else { BAD_ADDRESS };
+    let sig = opt_ptr(mask.as_ref());
     let n = match limit {
-        Limit::Ms(ms) => wait(t, Restart::Never, libc::SYS_epoll_pwait, [int(ep), buf, room, int(*ms), sig, 8])?,
-        Limit::Time(ts) => wait(t, Restart::Never, libc::SYS_epoll_pwait2, [int(ep), buf, room, opt_ptr(ts.as_ref()), sig, 8])?,
+        Limit::Ms(ms) => wait(t, Restart::Never, libc::SYS_epoll_pwait, [int(ep), buf, int(max), int(*ms), sig, 8])?,
+        Limit::Time(ts) => wait(t, Restart::Never, libc::SYS_epoll_pwait2, [int(ep), buf, int(max), opt_ptr(ts.as_ref()), sig, 8])?,
     };
     let events: Vec<Event> = events[..n as usize].iter().map(|e| Event { events: e.events, data: e.u64 }).collect();
     t.mem.write_array(out, &events)?;
@@ -116,7 +121,7 @@ impl Syscall for EpollPwait2 {
     const SPEC: Spec = Spec { name: "epoll_pwait2", x64: Some(441), i386: Some(441), support: Full };
     type Args<A: Abi> = (Fd, FilledArray<A, Event, i32, Events>, In<A, KernelTimespec, Sec>, In<A, u64, SigSet>, u64);
     fn call<A: Abi>(t: &mut Task, (ep, FilledArray(out, max, _), In(timeout, _), In(set, _), size): Self::Args<A>) -> SysResult {
-        let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
+        let timeout = super::poll::read_timeout(t, timeout)?;
         let mask = t.sigmask_for_wait(set, size)?;
         epoll_wait(t, ep, out, max, &Limit::Time(timeout), mask)
     }

@@ -7,7 +7,7 @@ use super::{Arg, Fd, Regs, Restart, Sig, Spec, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::table;
 use crate::task::Task;
 
@@ -196,8 +196,8 @@ const fn lock_op(cmd: i32) -> Option<(LockOp, i32)> {
 
 fn lock<A: Abi, L: Lock>(t: &mut Task, fd: i32, (op, cmd): (LockOp, i32), arg: u64) -> SysResult {
     let p = GuestPtr::<A, L>::new(forklift_x86::GuestAddr::new(arg));
-    sys(libc::SYS_fcntl, [int(fd), libc::F_GETFD as u64])?;
-    let mut l = t.mem.read(p)?.to_host();
+    let Ok(l) = t.mem.read(p) else { return sys(libc::SYS_fcntl, [int(fd), int(cmd), BAD_ADDRESS]) };
+    let mut l = l.to_host();
     match op {
         LockOp::Wait => wait(t, Restart::Sys, libc::SYS_fcntl, [int(fd), int(cmd), ptr(&l)]),
         LockOp::Set => sys(libc::SYS_fcntl, [int(fd), int(cmd), ptr(&l)]),
@@ -226,33 +226,32 @@ fn other<A: Abi>(t: &Task, fd: i32, cmd: i32, arg: u64) -> SysResult {
     }
 }
 
-/// fcntl(2). On i386 without the 64-bit lock commands.
+fn fcntl<A: Abi>(t: &mut Task, fd: Fd, cmd: i32, arg: u64) -> SysResult {
+    let fd = t.fd(fd)?;
+    match (lock_op(cmd), A::IS_32) {
+        (Some(op), true) if cmd <= F_SETLKW => lock::<A, LockI386>(t, fd, op, arg),
+        (Some(op), true) => lock::<A, LockLarge>(t, fd, op, arg),
+        (Some(op), false) if !matches!(cmd, F_GETLK64..=F_SETLKW64) => lock::<A, LockX64>(t, fd, op, arg),
+        _ => other::<A>(t, fd, cmd, arg),
+    }
+}
+
+/// fcntl(2).
 pub struct Fcntl;
 impl Syscall for Fcntl {
     const SPEC: Spec = Spec { name: "fcntl", x64: Some(72), i386: Some(55), support: Full };
     type Args<A: Abi> = (Fd, Command);
     fn call<A: Abi>(t: &mut Task, (fd, Command(cmd, arg)): Self::Args<A>) -> SysResult {
-        let fd = t.fd(fd)?;
-        match (lock_op(cmd.0), A::IS_32) {
-            (None, _) => other::<A>(t, fd, cmd.0, arg),
-            (Some(op), true) if cmd.0 <= F_SETLKW => lock::<A, LockI386>(t, fd, op, arg),
-            (Some(op), false) if !matches!(cmd.0, F_GETLK64..=F_SETLKW64) => lock::<A, LockX64>(t, fd, op, arg),
-            (Some(_), _) => Err(Errno::EINVAL),
-        }
+        fcntl::<A>(t, fd, cmd.0, arg)
     }
 }
 
-/// fcntl64(2).
+/// fcntl64(2): a 64-bit kernel has one call for both numbers of i386.
 pub struct Fcntl64;
 impl Syscall for Fcntl64 {
     const SPEC: Spec = Spec { name: "fcntl64", x64: None, i386: Some(221), support: Full };
     type Args<A: Abi> = (Fd, Command);
     fn call<A: Abi>(t: &mut Task, (fd, Command(cmd, arg)): Self::Args<A>) -> SysResult {
-        let fd = t.fd(fd)?;
-        match lock_op(cmd.0) {
-            None => other::<A>(t, fd, cmd.0, arg),
-            Some(op) if cmd.0 <= F_SETLKW => lock::<A, LockI386>(t, fd, op, arg),
-            Some(op) => lock::<A, LockLarge>(t, fd, op, arg),
-        }
+        fcntl::<A>(t, fd, cmd.0, arg)
     }
 }

@@ -213,12 +213,18 @@ impl Syscall for Getrusage {
     }
 }
 
-/// The kernel works on affinity masks in longs of the host; i386 sees the same bytes, in longs of its own.
-fn mask_len(len: u32) -> usize {
-    (len as usize).min(1024) & !7
+/// Longest affinity mask of any host. Unit: bytes.
+const MAX_MASK: usize = 1024;
+
+/// A task's affinity mask and its length, from the host, which wants room for `len` bytes to be enough.
+fn affinity(pid: i32, len: usize) -> SysResult<([u8; MAX_MASK], usize)> {
+    let mut mask = [0u8; MAX_MASK];
+    // SAFETY: at least as much room.
+    let n = unsafe { host::syscall(libc::SYS_sched_getaffinity, [pid as u64, len.min(MAX_MASK) as u64, mask.as_mut_ptr() as u64, 0, 0, 0]) }?;
+    Ok((mask, n as usize))
 }
 
-/// sched_getaffinity(2).
+/// sched_getaffinity(2). The kernel works on masks in longs of the host; i386 sees the same bytes, in longs of its own.
 pub struct SchedGetaffinity;
 impl Syscall for SchedGetaffinity {
     const SPEC: Spec = Spec { name: "sched_getaffinity", x64: Some(204), i386: Some(242), support: Full };
@@ -227,9 +233,9 @@ impl Syscall for SchedGetaffinity {
         if u64::from(len) % A::WORD != 0 {
             return Err(Errno::EINVAL);
         }
-        let mut mask = [0u8; 1024];
-        // SAFETY: room for 1024 bytes.
-        let n = unsafe { host::syscall(libc::SYS_sched_getaffinity, [pid as u64, 1024, mask.as_mut_ptr() as u64, 0, 0, 0]) }? as usize;
+        // Too little room is found before the task is looked for.
+        affinity(0, (len as usize).next_multiple_of(8))?;
+        let (mask, n) = affinity(pid, MAX_MASK)?;
         let used = mask[..n].iter().rposition(|&b| b != 0).map_or(1, |i| i + 1).next_multiple_of(A::WORD as usize);
         if (len as usize) < used {
             return Err(Errno::EINVAL);
@@ -246,8 +252,11 @@ impl Syscall for SchedSetaffinity {
     const SPEC: Spec = Spec { name: "sched_setaffinity", x64: Some(203), i386: Some(241), support: Full };
     type Args<A: Abi> = (i32, u32, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (pid, len, mask): Self::Args<A>) -> SysResult {
-        let mut bytes = t.mem.read_array(mask, (len as usize).min(1024))?;
-        bytes.resize(mask_len(len + 7), 0);
+        // No more is read than the host's masks have, in whole words of a 32-bit program.
+        let word = if A::IS_32 { 4 } else { 1 };
+        let len = (len as usize).min(affinity(0, MAX_MASK)?.1).next_multiple_of(word);
+        let mut bytes = t.mem.read_array(mask, len)?;
+        bytes.resize(len.next_multiple_of(8), 0);
         // SAFETY: that many bytes.
         unsafe { host::syscall(libc::SYS_sched_setaffinity, [pid as u64, bytes.len() as u64, bytes.as_ptr() as u64, 0, 0, 0]) }
     }

@@ -12,7 +12,7 @@ use crate::errno::{Errno, SysResult};
 use crate::host;
 use crate::mem::space::{LOCK_NOW, LOCK_ON_FAULT};
 use crate::mem::vma::Prot;
-use crate::mem::{MapRequest, RemapFlags};
+use crate::mem::{MapRequest, RemapFlags, page_round};
 use crate::table;
 use crate::task::Task;
 
@@ -69,27 +69,27 @@ impl Task {
         self.remapping(|t| t.process.space().mmap(MapRequest { addr, len, prot, flags, fd, offset })).map(GuestAddr::get)
     }
 
-    /// The mapped parts of `[start, start + len)`, and whether that is all of it. EINVAL if misaligned.
-    fn mapped_parts(&self, start: u64, len: u64) -> SysResult<(Vec<(u64, u64)>, bool)> {
-        if !start.is_multiple_of(PAGE) {
-            return Err(Errno::EINVAL);
-        }
-        let len = len.checked_next_multiple_of(PAGE).ok_or(Errno::EINVAL)?;
-        let end = start.checked_add(len).ok_or(Errno::EINVAL)?;
+    /// The mapped parts of `[start, end)`, and whether that is all of it.
+    fn mapped_parts(&self, start: u64, end: u64) -> (Vec<(u64, u64)>, bool) {
         let map = self.process.space().map();
         let parts = map.overlapping(start, end).map(|(s, a)| (s.max(start), a.end.min(end))).collect();
-        Ok((parts, map.is_covered(start, end)))
+        (parts, map.is_covered(start, end))
     }
 
     /// A host call of (address, length, `arg`) on each mapped part; ENOMEM at the end if there were holes.
-    fn on_parts(&self, start: u64, len: u64, nr: i64, arg: u64) -> SysResult {
-        let (parts, whole) = self.mapped_parts(start, len)?;
+    fn on_parts(&self, start: u64, end: u64, nr: i64, arg: u64) -> SysResult {
+        let (parts, whole) = self.mapped_parts(start, end);
         for (s, e) in parts {
             // SAFETY: in the guest's part of the address space.
             unsafe { host::syscall(nr, [self.process.space().host(s) as u64, e - s, arg, 0, 0, 0]) }?;
         }
         if whole { Ok(0) } else { Err(Errno::ENOMEM) }
     }
+}
+
+/// The end of the pages that hold `len` bytes from `start`, whose rounding may wrap around to nothing. `wrong` if it lies before the start.
+fn end_of(start: u64, len: u64, wrong: Errno) -> SysResult<u64> {
+    start.checked_add(page_round(len)).ok_or(wrong)
 }
 
 /// mmap(2) of x86-64.
@@ -142,32 +142,38 @@ impl Syscall for Munmap {
     }
 }
 
-/// PROT_SEM is allowed and means nothing; PROT_GROWSDOWN and PROT_GROWSUP need a mapping that grows.
-fn protect(t: &mut Task, addr: u64, len: u64, prot: u32) -> SysResult {
+/// PROT_SEM is allowed and means nothing; PROT_GROWSDOWN and PROT_GROWSUP need a mapping that grows. There are no keys but "none".
+fn protect(t: &mut Task, addr: u64, len: u64, prot: u32, key: i32) -> SysResult {
     const SEM: u32 = 8;
     const GROWSDOWN: u32 = 0x0100_0000;
     const GROWSUP: u32 = 0x0200_0000;
     let grows = prot & (GROWSDOWN | GROWSUP);
-    if grows == GROWSDOWN | GROWSUP {
+    if grows == GROWSDOWN | GROWSUP || !addr.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
-    if addr.is_multiple_of(PAGE) && len != 0 && prot & !(7 | SEM | grows) != 0 {
+    if len == 0 {
+        return Ok(0);
+    }
+    let end = end_of(addr, len, Errno::ENOMEM)?;
+    if end <= addr {
+        return Err(Errno::ENOMEM);
+    }
+    if prot & !(7 | SEM | grows) != 0 || key != -1 {
         return Err(Errno::EINVAL);
     }
-    if grows == GROWSUP {
-        return Err(Errno::EINVAL);
-    }
-    let (mut addr, mut len) = (addr, len);
-    if grows == GROWSDOWN {
+    let mut start = addr;
+    if grows != 0 {
         let map = t.process.space().map();
-        let (start, area) = map.find(GuestAddr::new(addr)).ok_or(Errno::ENOMEM)?;
-        if !area.grows_down {
+        let (first, area) = map.overlapping(addr, end).next().ok_or(Errno::ENOMEM)?;
+        if grows == GROWSUP && first > addr {
+            return Err(Errno::ENOMEM);
+        }
+        if grows == GROWSUP || !area.grows_down {
             return Err(Errno::EINVAL);
         }
-        len += addr - start;
-        addr = start;
+        start = first;
     }
-    t.remapping(|t| t.process.space().mprotect(addr, len, Prot(prot as u8 & 7))).map(|()| 0)
+    t.remapping(|t| t.process.space().mprotect(start, end, Prot(prot as u8 & 7))).map(|()| 0)
 }
 
 /// mprotect(2).
@@ -176,17 +182,17 @@ impl Syscall for Mprotect {
     const SPEC: Spec = Spec { name: "mprotect", x64: Some(10), i386: Some(125), support: Full };
     type Args<A: Abi> = (GuestAddr, u64, ProtFlags);
     fn call<A: Abi>(t: &mut Task, (addr, len, prot): Self::Args<A>) -> SysResult {
-        protect(t, addr.get(), len, prot.0)
+        protect(t, addr.get(), len, prot.0, -1)
     }
 }
 
-/// pkey_mprotect(2): there are no keys but "none".
+/// pkey_mprotect(2).
 pub struct PkeyMprotect;
 impl Syscall for PkeyMprotect {
     const SPEC: Spec = Spec { name: "pkey_mprotect", x64: Some(329), i386: Some(380), support: Full };
     type Args<A: Abi> = (GuestAddr, u64, ProtFlags, i32);
     fn call<A: Abi>(t: &mut Task, (addr, len, prot, key): Self::Args<A>) -> SysResult {
-        if key != -1 && key != 0 { Err(Errno::EINVAL) } else { protect(t, addr.get(), len, prot.0) }
+        protect(t, addr.get(), len, prot.0, key)
     }
 }
 
@@ -195,8 +201,8 @@ pub struct PkeyAlloc;
 impl Syscall for PkeyAlloc {
     const SPEC: Spec = Spec { name: "pkey_alloc", x64: Some(330), i386: Some(381), support: Full };
     type Args<A: Abi> = (u64, u64);
-    fn call<A: Abi>(_: &mut Task, (flags, rights): Self::Args<A>) -> SysResult {
-        Err(if flags != 0 || rights & !3 != 0 { Errno::EINVAL } else { Errno::ENOSPC })
+    fn call<A: Abi>(_: &mut Task, _: Self::Args<A>) -> SysResult {
+        Err(Errno::EINVAL)
     }
 }
 
@@ -241,15 +247,21 @@ impl Syscall for Madvise {
     const SPEC: Spec = Spec { name: "madvise", x64: Some(28), i386: Some(219), support: Full };
     type Args<A: Abi> = (GuestAddr, u64, MemAdvice);
     fn call<A: Abi>(t: &mut Task, (addr, len, MemAdvice(advice)): Self::Args<A>) -> SysResult {
+        // SAFETY: no memory is touched: this asks whether the advice is known.
+        unsafe { host::syscall(libc::SYS_madvise, [0, 0, advice as u64, 0, 0, 0]) }?;
+        let (start, size) = (addr.get(), page_round(len));
+        if !start.is_multiple_of(PAGE) || (size == 0 && len != 0) {
+            return Err(Errno::EINVAL);
+        }
+        let end = end_of(start, len, Errno::EINVAL)?;
+        if end == start {
+            return Ok(0);
+        }
         // What is dropped may have been code.
         if matches!(advice, libc::MADV_DONTNEED | libc::MADV_FREE | libc::MADV_REMOVE) {
-            t.mem.prepare_write(addr, len);
+            t.mem.prepare_write(addr, size);
         }
-        if len == 0 {
-            // SAFETY: no memory is touched: this asks whether the advice is known.
-            return unsafe { host::syscall(libc::SYS_madvise, [0, 0, advice as u64, 0, 0, 0]) };
-        }
-        t.on_parts(addr.get(), len, libc::SYS_madvise, advice as u64)
+        t.on_parts(start, end, libc::SYS_madvise, advice as u64)
     }
 }
 
@@ -261,10 +273,14 @@ impl Syscall for Msync {
     fn call<A: Abi>(t: &mut Task, (addr, len, flags): Self::Args<A>) -> SysResult {
         const KNOWN: i32 = libc::MS_ASYNC | libc::MS_SYNC | libc::MS_INVALIDATE;
         let f = flags.0 as i32;
-        if f & !KNOWN != 0 || f & (libc::MS_ASYNC | libc::MS_SYNC) == libc::MS_ASYNC | libc::MS_SYNC {
+        let (start, both) = (addr.get(), libc::MS_ASYNC | libc::MS_SYNC);
+        if f & !KNOWN != 0 || !start.is_multiple_of(PAGE) || f & both == both {
             return Err(Errno::EINVAL);
         }
-        t.on_parts(addr.get(), len, libc::SYS_msync, flags.0.into())
+        match end_of(start, len, Errno::ENOMEM)? {
+            end if end == start => Ok(0),
+            end => t.on_parts(start, end, libc::SYS_msync, flags.0.into()),
+        }
     }
 }
 
@@ -276,28 +292,43 @@ impl Syscall for Mincore {
     fn call<A: Abi>(t: &mut Task, (addr, len, out): Self::Args<A>) -> SysResult {
         /// At once. Unit: bytes.
         const MOST: u64 = 1 << 30;
-        let (parts, whole) = t.mapped_parts(addr.get(), len)?;
-        if !whole {
+        let start = addr.get();
+        if !start.is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
+        }
+        if !t.mem.is_address(addr, len) {
             return Err(Errno::ENOMEM);
         }
-        for (start, end) in parts {
-            for s in (start..end).step_by(MOST as usize) {
-                let len = MOST.min(end - s);
+        if !t.mem.is_address(out.addr(), len.div_ceil(PAGE)) {
+            return Err(Errno::EFAULT);
+        }
+        let mut at = start;
+        let (parts, whole) = t.mapped_parts(start, start + page_round(len));
+        for (s, e) in parts {
+            // What lies before a hole is told all the same.
+            if s != at {
+                break;
+            }
+            at = e;
+            for s in (s..e).step_by(MOST as usize) {
+                let len = MOST.min(e - s);
                 let mut pages = vec![0u8; (len / PAGE) as usize];
                 // SAFETY: one byte a page.
                 unsafe { host::syscall(libc::SYS_mincore, [t.process.space().host(s) as u64, len, pages.as_mut_ptr() as u64, 0, 0, 0]) }?;
-                t.mem.write_array(out.index((s - addr.get()) / PAGE), &pages)?;
+                t.mem.write_array(out.index((s - start) / PAGE), &pages)?;
             }
         }
-        Ok(0)
+        if whole { Ok(0) } else { Err(Errno::ENOMEM) }
     }
 }
 
 fn lock(t: &Task, addr: GuestAddr, len: u64, nr: i64, flags: u64) -> SysResult {
     // mlock takes any address: the pages that hold the range.
-    let start = addr.page_base();
-    let len = len.checked_add(addr.page_offset()).ok_or(Errno::EINVAL)?;
-    t.on_parts(start.get(), len, nr, flags)
+    let start = addr.page_base().get();
+    match end_of(start, len.wrapping_add(addr.page_offset()), Errno::EINVAL)? {
+        end if end == start => Ok(0),
+        end => t.on_parts(start, end, nr, flags),
+    }
 }
 
 /// mlock(2).
@@ -368,9 +399,9 @@ impl Syscall for Munlockall {
 }
 
 fn all_areas(t: &Task, nr: i64, arg: u64) -> SysResult {
-    let areas: Vec<(u64, u64)> = t.process.space().map().iter().map(|(s, a)| (s, a.end - s)).collect();
-    for (s, len) in areas {
-        t.on_parts(s, len, nr, arg)?;
+    let areas: Vec<(u64, u64)> = t.process.space().map().iter().map(|(s, a)| (s, a.end)).collect();
+    for (start, end) in areas {
+        t.on_parts(start, end, nr, arg)?;
     }
     Ok(0)
 }

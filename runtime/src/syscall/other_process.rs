@@ -5,9 +5,9 @@ use forklift_x86::GuestAddr;
 use super::signals::read_info;
 use super::sys::{int, opt_ptr, ptr, sys};
 use super::{Fd, Hex, Sig, Spec, Support::Full, Support::Partial, Syscall};
-use crate::abi::{Abi, GuestPtr};
-use crate::errno::{Errno, SysResult};
-use crate::mem::Access;
+use crate::abi::{Abi, GuestPtr, GuestWord};
+use crate::errno::SysResult;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::signal::info::InfoBytes;
 use crate::table;
 use crate::task::Task;
@@ -31,8 +31,10 @@ impl Syscall for PidfdSendSignal {
     type Args<A: Abi> = (Fd, Sig, GuestPtr<A, InfoBytes>, Hex);
     fn call<A: Abi>(t: &mut Task, (fd, sig, info, flags): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
-        let info = if info.is_null() { None } else { Some(read_info(t, info)?) };
-        sys(libc::SYS_pidfd_send_signal, [int(fd), int(sig.0), opt_ptr(info.as_ref().map(|i| &i.0)), flags.0.into()])
+        let read = if info.is_null() { Ok(None) } else { read_info(t, info).map(Some) };
+        // What can't be read is left to the host's kernel to refuse, after what it checks before.
+        let at = read.as_ref().map_or(BAD_ADDRESS, |i| opt_ptr(i.as_ref().map(|i| &i.0)));
+        sys(libc::SYS_pidfd_send_signal, [int(fd), int(sig.0), at, flags.0.into()])
     }
 }
 
@@ -49,29 +51,25 @@ impl Syscall for PidfdGetfd {
 /// Most vectors on the other side.
 const UIO_MAXIOV: u64 = 1024;
 
-/// Vectors of the other process: its window is taken to lie where ours does, which is so for all that were forked from one program.
-fn remote<A: Abi>(t: &Task, p: GuestPtr<A, A::Word>, count: u64) -> SysResult<Vec<libc::iovec>> {
-    if count > UIO_MAXIOV {
-        return Err(Errno::EINVAL);
-    }
-    let words: Vec<A::Word> = t.mem.read_array(p, count as usize * 2)?;
+/// Vectors of the other process: its window is taken to lie where ours does, which is so for all that were forked from one program. `None` for too many, and for
+/// what can't be read.
+fn remote<A: Abi>(t: &Task, p: GuestPtr<A, A::Word>, count: u64) -> Option<Vec<libc::iovec>> {
+    let words: Vec<A::Word> = if count > UIO_MAXIOV { None } else { t.mem.read_array(p, count as usize * 2).ok() }?;
     let base = t.process.space().base();
-    let vector = |w: &[A::Word]| libc::iovec { iov_base: base.wrapping_add(w[0].into()) as *mut _, iov_len: Into::<u64>::into(w[1]) as usize };
-    Ok(words.chunks_exact(2).map(vector).collect())
+    let vector = |w: &[A::Word]| libc::iovec { iov_base: base.wrapping_add(w[0].into()) as *mut _, iov_len: w[1].signed() as usize };
+    Some(words.chunks_exact(2).map(vector).collect())
 }
 
 fn transfer<A: Abi>(t: &Task, nr: i64, pid: i32, local: (GuestAddr, u64), other: (GuestAddr, u64), flags: u64, access: Access) -> SysResult {
-    if flags != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let mine = t.mem.host_iovecs::<A>(GuestPtr::new(local.0), local.1, access)?;
-    let theirs = remote::<A>(t, GuestPtr::new(other.0), other.1)?;
+    let mine = t.mem.host_iovecs::<A>(GuestPtr::new(local.0), u64::from(local.1 as u32), access)?;
+    let theirs = remote::<A>(t, GuestPtr::new(other.0), other.1);
     if access == Access::Read && pid == std::process::id() as i32 {
-        for v in &theirs {
+        for v in theirs.iter().flatten() {
             t.mem.prepare_write(GuestAddr::new((v.iov_base as u64).wrapping_sub(t.process.space().base())), v.iov_len as u64);
         }
     }
-    sys(nr, [int(pid), mine.as_ptr() as u64, mine.len() as u64, ptr(&theirs[..]), theirs.len() as u64, 0])
+    let at = theirs.as_ref().map_or(BAD_ADDRESS, |v| ptr(&v[..]));
+    sys(nr, [int(pid), mine.addr(), mine.count(), at, other.1, flags])
 }
 
 /// What is said about both calls.

@@ -5,10 +5,13 @@ use super::show::{In, NewFdFlags, Out, SpliceFlags, Vectors};
 use super::sys::{int, opt_ptr_mut, ptr_mut, sys, wait};
 use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord};
-use crate::errno::{Errno, SysResult};
+use crate::errno::SysResult;
 use crate::mem::{Access, BAD_ADDRESS};
 use crate::table;
 use crate::task::Task;
+
+/// Most that an i386 program's sendfile(2) reaches in a file. Unit: bytes.
+const MAX_NON_LFS: i64 = 0x7fff_ffff;
 
 table![Pipe, Pipe2, Splice, Tee, Vmsplice, Sendfile, Sendfile64, CopyFileRange];
 
@@ -44,8 +47,14 @@ impl Syscall for Pipe2 {
     }
 }
 
-/// Makes a call with offsets that live in guest memory: read before, written back behind. The host gets a bad address for a bad one, and decides when to say so.
-fn with_offsets<A: Abi, const N: usize>(t: &mut Task, at: [GuestPtr<A, i64>; N], call: impl FnOnce(&mut Task, [u64; N]) -> SysResult) -> SysResult {
+/// Makes a call with offsets that live in guest memory: read before, written back behind if the result, not an error, is one that moves them. The host gets a
+/// bad address for a bad one, and decides when to say so.
+fn with_offsets<A: Abi, const N: usize>(
+    t: &mut Task,
+    at: [GuestPtr<A, i64>; N],
+    moves: impl FnOnce(u64) -> bool,
+    call: impl FnOnce(&mut Task, [u64; N]) -> SysResult,
+) -> SysResult {
     let mut offsets = [None; N];
     let mut regs = [0; N];
     for ((o, r), p) in offsets.iter_mut().zip(&mut regs).zip(at) {
@@ -58,9 +67,11 @@ fn with_offsets<A: Abi, const N: usize>(t: &mut Task, at: [GuestPtr<A, i64>; N],
         }
     }
     let result = call(t, regs)?;
-    for (o, p) in offsets.into_iter().zip(at) {
-        if let Some(v) = o {
-            t.mem.write(p, v)?;
+    if moves(result) {
+        for (o, p) in offsets.into_iter().zip(at) {
+            if let Some(v) = o {
+                t.mem.write(p, v)?;
+            }
         }
     }
     Ok(result)
@@ -73,7 +84,8 @@ impl Syscall for Splice {
     type Args<A: Abi> = (Fd, In<A, i64>, Fd, In<A, i64>, u64, SpliceFlags);
     fn call<A: Abi>(t: &mut Task, (from, In(from_at, _), to, In(to_at, _), len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
-        with_offsets(t, [from_at, to_at], |t, [f, o]| wait(t, Restart::Sys, libc::SYS_splice, [int(from), f, int(to), o, len, flags.0.into()]))
+        let call = |t: &mut Task, [f, o]: [u64; 2]| wait(t, Restart::Sys, libc::SYS_splice, [int(from), f, int(to), o, len, flags.0.into()]);
+        with_offsets(t, [from_at, to_at], |_| len > 0, call)
     }
 }
 
@@ -95,11 +107,23 @@ impl Syscall for Vmsplice {
     type Args<A: Abi> = (Fd, Vectors<A>, SpliceFlags);
     fn call<A: Abi>(t: &mut Task, (fd, Vectors(iov, count), flags): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
-        let mode = sys(libc::SYS_fcntl, [int(fd), libc::F_GETFL as u64])?;
+        let mode = sys(libc::SYS_fcntl, [int(fd), libc::F_GETFL as u64]).unwrap_or(0);
         let access = if mode as i32 & libc::O_ACCMODE == libc::O_RDONLY { Access::Write } else { Access::Read };
-        let v = t.mem.host_iovecs::<A>(iov.cast(), count, access)?;
-        wait(t, Restart::Sys, libc::SYS_vmsplice, [int(fd), v.as_ptr() as u64, v.len() as u64, flags.0.into()])
+        let v = t.mem.host_iovecs::<A>(iov.cast(), u64::from(count as u32), access)?;
+        wait(t, Restart::Sys, libc::SYS_vmsplice, [int(fd), v.addr(), v.count(), flags.0.into()])
     }
+}
+
+/// sendfile with an offset in memory or none. It is read before all else and written whatever comes of the call. `most` bounds what is sent from an offset on.
+fn sendfile<A: Abi, T: GuestWord>(t: &mut Task, to: Fd, from: Fd, at: GuestPtr<A, T>, count: u64, most: impl FnOnce(i64) -> u64) -> SysResult {
+    let mut offset = t.mem.read_opt(at)?.map(GuestWord::signed);
+    let count = offset.map_or(count, |o| count.min(most(o)));
+    let (to, from) = (t.fd(to)?, t.fd(from)?);
+    let result = wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), opt_ptr_mut(offset.as_mut()), count]);
+    if let Some(o) = offset {
+        t.mem.write(at, T::from_u64(o as u64))?;
+    }
+    result
 }
 
 /// sendfile(2): its offset is a word of the ABI.
@@ -108,16 +132,12 @@ impl Syscall for Sendfile {
     const SPEC: Spec = Spec { name: "sendfile", x64: Some(40), i386: Some(187), support: Full };
     type Args<A: Abi> = (Fd, Fd, In<A, A::Word>, u64);
     fn call<A: Abi>(t: &mut Task, (to, from, In(at, _), count): Self::Args<A>) -> SysResult {
-        let (to, from) = (t.fd(to)?, t.fd(from)?);
-        let mut offset = t.mem.read_opt(at)?.map(GuestWord::signed);
-        let result = wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), opt_ptr_mut(offset.as_mut()), count])?;
-        if let Some(o) = offset {
-            if A::IS_32 && o > i64::from(i32::MAX) {
-                return Err(Errno::EOVERFLOW);
-            }
-            t.mem.write(at, A::Word::from_u64(o as u64))?;
-        }
-        Ok(result)
+        sendfile(t, to, from, at, count, |from| match u64::try_from(MAX_NON_LFS - from) {
+            // More than can be told is EOVERFLOW from the host, as is this.
+            Ok(0) if A::IS_32 => u64::MAX,
+            Ok(most) if A::IS_32 => most,
+            _ => u64::MAX,
+        })
     }
 }
 
@@ -125,10 +145,9 @@ impl Syscall for Sendfile {
 pub struct Sendfile64;
 impl Syscall for Sendfile64 {
     const SPEC: Spec = Spec { name: "sendfile64", x64: None, i386: Some(239), support: Full };
-    type Args<A: Abi> = (Fd, Fd, In<A, i64>, u64);
+    type Args<A: Abi> = (Fd, Fd, In<A, u64>, u64);
     fn call<A: Abi>(t: &mut Task, (to, from, In(at, _), count): Self::Args<A>) -> SysResult {
-        let (to, from) = (t.fd(to)?, t.fd(from)?);
-        with_offsets(t, [at], |t, [o]| wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), o, count]))
+        sendfile(t, to, from, at, count, |_| u64::MAX)
     }
 }
 
@@ -139,6 +158,7 @@ impl Syscall for CopyFileRange {
     type Args<A: Abi> = (Fd, In<A, i64>, Fd, In<A, i64>, u64, Hex);
     fn call<A: Abi>(t: &mut Task, (from, In(from_at, _), to, In(to_at, _), len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
-        with_offsets(t, [from_at, to_at], |t, [f, o]| wait(t, Restart::Sys, libc::SYS_copy_file_range, [int(from), f, int(to), o, len, flags.0.into()]))
+        let call = |t: &mut Task, [f, o]: [u64; 2]| wait(t, Restart::Sys, libc::SYS_copy_file_range, [int(from), f, int(to), o, len, flags.0.into()]);
+        with_offsets(t, [from_at, to_at], |copied| copied > 0, call)
     }
 }

@@ -62,8 +62,8 @@ fn timespec(sec: i64, nsec: i64) -> SysResult<libc::timespec> {
     if sec < 0 || !(0..1_000_000_000).contains(&nsec) { Err(Errno::EINVAL) } else { Ok(libc::timespec { tv_sec: sec, tv_nsec: nsec }) }
 }
 
-/// Reads a time-out of layout `T`.
-fn read_timeout<A: Abi, T: TimePair>(t: &Task, p: GuestPtr<A, T>) -> SysResult<Option<libc::timespec>> {
+/// Reads a time-out of layout `T`. EINVAL for a time that can't be.
+pub(super) fn read_timeout<A: Abi, T: TimePair>(t: &Task, p: GuestPtr<A, T>) -> SysResult<Option<libc::timespec>> {
     let Some(v) = t.mem.read_opt(p)? else { return Ok(None) };
     let (sec, nsec) = v.get();
     timespec(sec, nsec).map(Some)
@@ -85,6 +85,9 @@ fn poll<A: Abi>(t: &mut Task, fds: GuestPtr<A, PollFd>, count: u32, timeout: &mu
     let result = wait(t, Restart::NoHand, libc::SYS_ppoll, args)?;
     for (p, fd) in v.iter_mut().zip(guest) {
         p.fd = fd;
+    }
+    if !t.mem.is_address(fds.addr(), 8 * u64::from(count)) {
+        return Err(Errno::EFAULT);
     }
     t.mem.write_array(fds, &v)?;
     Ok(result)
@@ -212,11 +215,12 @@ impl Syscall for NewSelect {
 }
 
 fn pselect<A: Abi, T: TimePair>(t: &mut Task, count: i32, sets: Sets<A>, at: GuestPtr<A, T>, sig: GuestPtr<A, [A::Word; 2]>) -> SysResult {
-    let mask = match t.mem.read_opt(sig)? {
+    let sig = t.mem.read_opt(sig)?;
+    let mut timeout = read_timeout(t, at)?;
+    let mask = match sig {
         Some([set, size]) => t.sigmask_for_wait(GuestPtr::<A, u64>::new(GuestAddr::new(set.into())), size.into())?,
         None => None,
     };
-    let mut timeout = read_timeout(t, at)?;
     let result = select(t, count, sets, &mut timeout, mask);
     write_rest(t, at, timeout);
     result

@@ -178,6 +178,17 @@ fn strings<A: Abi>(t: &Task, p: GuestPtr<A, A::Word>) -> SysResult<Vec<CString>>
     Err(Errno::E2BIG)
 }
 
+/// Executes a program. Its file is opened before the strings are looked at, and judged behind.
+fn exec<A: Abi>(t: &mut Task, path: CString, argv: GuestPtr<A, A::Word>, envp: GuestPtr<A, A::Word>) -> SysResult {
+    match strings(t, argv).and_then(|argv| Ok((argv, strings(t, envp)?))) {
+        Ok((argv, envp)) => t.exec(path, argv, &envp),
+        Err(e) => {
+            crate::loader::open_exec(t.process.config.root.as_deref(), &path).map_err(|e| e.errno())?;
+            Err(e)
+        }
+    }
+}
+
 /// execve(2).
 pub struct Execve;
 impl Syscall for Execve {
@@ -185,9 +196,8 @@ impl Syscall for Execve {
     type Args<A: Abi> = (Str, Strings<A>, Strings<A>);
     fn call<A: Abi>(t: &mut Task, (path, Strings(argv), Strings(envp)): Self::Args<A>) -> SysResult {
         let path = t.mem.read_path(path.0)?;
-        let (argv, envp) = (strings(t, argv)?, strings(t, envp)?);
         let path = t.host_exec_path(Fd::CWD, path, false)?;
-        t.exec(path, argv, &envp)
+        exec(t, path, argv, envp)
     }
 }
 
@@ -205,9 +215,8 @@ impl Syscall for Execveat {
         if path.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
             return Err(Errno::ENOENT);
         }
-        let (argv, envp) = (strings(t, argv)?, strings(t, envp)?);
         let path = t.host_exec_path(dir, path, flags & libc::AT_SYMLINK_NOFOLLOW != 0)?;
-        t.exec(path, argv, &envp)
+        exec(t, path, argv, envp)
     }
 }
 
@@ -271,16 +280,16 @@ impl Syscall for Waitid {
         let (mut info, mut u) = (Info([0; 128]), [0u64; 18]);
         let args = [kind as u64, id as u64, info.0.as_mut_ptr() as u64, options as u32 as u64, (&raw mut u) as u64, 0];
         // SAFETY: both results are ours.
-        unsafe { t.block(Restart::Sys, libc::SYS_waitid, args) }?;
-        if info.signo() != 0 {
+        let result = unsafe { t.block(Restart::Sys, libc::SYS_waitid, args) };
+        if result.is_ok() && info.signo() != 0 {
             write_usage(t, usage, &u)?;
         }
         if !out.is_null() {
-            // The kernel writes six fields and leaves the rest.
+            // The kernel writes six fields and leaves the rest; with an error, too.
             let bytes = if A::IS_32 { info.to_i386().bytes } else { info.0 };
             let len = if A::IS_32 { 24 } else { 32 };
             t.mem.write_bytes(out.addr(), &bytes[..len])?;
         }
-        Ok(0)
+        result
     }
 }

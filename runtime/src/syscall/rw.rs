@@ -56,13 +56,11 @@ impl Syscall for Pwrite64 {
     }
 }
 
-/// An `iovcnt` as the kernel takes it: an unsigned long of which too many are refused.
+/// A call with vectors. The kernel takes an `unsigned long` for their number and looks at 32 bits of it.
 fn vectors<A: Abi>(t: &mut Task, nr: i64, fd: Fd, iov: GuestPtr<A, u8>, count: u64, access: Access, rest: [u64; 3]) -> SysResult {
     let fd = t.fd(fd)?;
-    // A bad descriptor comes before a bad vector.
-    sys(libc::SYS_fcntl, [int(fd), libc::F_GETFD as u64])?;
-    let v = t.mem.host_iovecs::<A>(iov.cast(), count, access)?;
-    wait(t, Restart::Sys, nr, [int(fd), v.as_ptr() as u64, v.len() as u64, rest[0], rest[1], rest[2]])
+    let v = t.mem.host_iovecs::<A>(iov.cast(), u64::from(count as u32), access)?;
+    wait(t, Restart::Sys, nr, [int(fd), v.addr(), v.count(), rest[0], rest[1], rest[2]])
 }
 
 /// readv(2).
@@ -133,7 +131,11 @@ impl Syscall for Pwritev2 {
 fn seek<A: Abi>(t: &Task, fd: Fd, offset: i64, whence: u32) -> SysResult {
     let fd = t.fd(fd)?;
     let wide = A::IS_32 && super::dir::has_wide_offsets(fd);
-    let offset = if wide && (0..=i64::from(i32::MAX)).contains(&offset) { super::dir::widen(offset as u64) } else { offset as u64 };
+    let offset = match u64::try_from(offset) {
+        Ok(o) if wide && o > i32::MAX as u64 => return Err(Errno::EINVAL),
+        Ok(o) if wide => super::dir::widen(o),
+        _ => offset as u64,
+    };
     let at = sys(libc::SYS_lseek, [int(fd), offset, whence.into()])?;
     Ok(if wide { super::dir::narrow(at) } else { at })
 }
@@ -154,9 +156,6 @@ impl Syscall for Llseek {
     const SPEC: Spec = Spec { name: "_llseek", x64: None, i386: Some(140), support: Full };
     type Args<A: Abi> = (Fd, u32, u32, Out<A, u64>, Whence);
     fn call<A: Abi>(t: &mut Task, (fd, high, low, Out(result, _), Whence(whence)): Self::Args<A>) -> SysResult {
-        if whence > 4 {
-            return Err(Errno::EINVAL);
-        }
         let at = seek::<A>(t, fd, (u64::from(high) << 32 | u64::from(low)) as i64, whence)?;
         t.mem.write(result, at)?;
         Ok(0)

@@ -484,7 +484,7 @@ guest_struct! {
     }
 }
 
-/// Bytes of `struct statfs64` on i386 before a compiler pads it, as the kernel demands it.
+/// Bytes of `struct statfs64` on i386, as the kernel demands it.
 const STATFS64_SIZE: u64 = 84;
 
 fn put_statfs<A: Abi>(t: &Task, out: GuestPtr<A, u8>, s: &StatfsX64) -> SysResult {
@@ -502,11 +502,12 @@ fn put_statfs<A: Abi>(t: &Task, out: GuestPtr<A, u8>, s: &StatfsX64) -> SysResul
     Ok(0)
 }
 
-fn put_statfs64<A: Abi>(t: &Task, size: u64, out: GuestPtr<A, u8>, s: &StatfsX64) -> SysResult {
-    // 88 is what compilers make of it; the kernel takes both.
-    if size != STATFS64_SIZE && size != STATFS64_SIZE + 4 {
-        return Err(Errno::EINVAL);
-    }
+/// A wrong size is refused before all else.
+fn check_size(size: u64) -> SysResult<()> {
+    if size == STATFS64_SIZE { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+fn put_statfs64<A: Abi>(t: &Task, out: GuestPtr<A, u8>, s: &StatfsX64) -> SysResult {
     let [kind, bsize, counts @ ..] = s.numbers;
     let v = StatfsLarge {
         kind: kind as u32,
@@ -555,7 +556,8 @@ impl Syscall for Statfs64 {
     const SPEC: Spec = Spec { name: "statfs64", x64: None, i386: Some(268), support: Full };
     type Args<A: Abi> = (Str, u64, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (path, size, out): Self::Args<A>) -> SysResult {
-        put_statfs64(t, size, out, &statfs_path(t, path)?)
+        check_size(size)?;
+        put_statfs64(t, out, &statfs_path(t, path)?)
     }
 }
 
@@ -565,17 +567,54 @@ impl Syscall for Fstatfs64 {
     const SPEC: Spec = Spec { name: "fstatfs64", x64: None, i386: Some(269), support: Full };
     type Args<A: Abi> = (Fd, u64, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (fd, size, out): Self::Args<A>) -> SysResult {
-        put_statfs64(t, size, out, &host_fstatfs(t.fd(fd)?)?)
+        check_size(size)?;
+        put_statfs64(t, out, &host_fstatfs(t.fd(fd)?)?)
     }
 }
 
-/// ustat(2), which asks for a file system by its device.
+/// Where a file system is mounted whose device has this number.
+fn mount_point(dev: u32) -> Option<std::ffi::CString> {
+    let number = format!("{}:{}", dev >> 8 & 0xfff, dev & 0xff | dev >> 12 & 0xf_ff00);
+    let mounts = std::fs::read("/proc/self/mountinfo").ok()?;
+    let mut lines = mounts.split(|&b| b == b'\n').map(|line| line.split(|&b| b == b' ').skip(2));
+    let path = lines.find_map(|mut fields| (fields.next()? == number.as_bytes()).then(|| fields.nth(1)).flatten())?;
+    std::ffi::CString::new(unescape(path)).ok()
+}
+
+/// A path of /proc/self/mountinfo, where spaces and the like are octal numbers.
+fn unescape(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..3).and_then(|d| core::str::from_utf8(d).ok());
+        match digits.and_then(|d| u8::from_str_radix(d, 8).ok()).filter(|_| *first == b'\\') {
+            Some(byte) => {
+                out.push(byte);
+                rest = &tail[3..];
+            }
+            None => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    out
+}
+
+/// ustat(2), which asks for a mounted file system by its device: free blocks and inodes, and two names that are always empty.
 pub struct Ustat;
 impl Syscall for Ustat {
-    const SPEC: Spec =
-        Spec { name: "ustat", x64: Some(136), i386: Some(62), support: super::Support::Refused("ENOSYS: not on every host, and nobody's choice since statfs") };
+    const SPEC: Spec = Spec { name: "ustat", x64: Some(136), i386: Some(62), support: Full };
     type Args<A: Abi> = (u32, GuestPtr<A, u8>);
-    fn call<A: Abi>(_: &mut Task, _: Self::Args<A>) -> SysResult {
-        Err(Errno::ENOSYS)
+    fn call<A: Abi>(t: &mut Task, (dev, out): Self::Args<A>) -> SysResult {
+        let mut st = StatfsX64::default();
+        let path = mount_point(dev).ok_or(Errno::EINVAL)?;
+        sys(libc::SYS_statfs, [path.as_ptr() as u64, ptr_mut(&mut st)])?;
+        let [_, _, _, free, _, _, inodes] = st.numbers;
+        match A::IS_32 {
+            true => t.mem.write(out.cast(), [free as u32, inodes as u32, 0, 0, 0])?,
+            false => t.mem.write(out.cast(), [free & 0xffff_ffff, inodes, 0, 0])?,
+        }
+        Ok(0)
     }
 }

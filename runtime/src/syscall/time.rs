@@ -8,6 +8,7 @@ use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
+use crate::mem::BAD_ADDRESS;
 use crate::table;
 use crate::task::{RestartBlock, Task};
 
@@ -217,16 +218,16 @@ pub(super) fn deadline(clock: ClockId, after: libc::timespec) -> SysResult<libc:
     Ok(add(ask_clock(libc::SYS_clock_gettime, clock)?, after))
 }
 
-/// Sleeps until `deadline`. An interruption gives ERESTARTNOHAND.
-fn sleep_until(t: &mut Task, clock: ClockId, deadline: libc::timespec) -> SysResult {
-    let args = [clock.0 as u64, libc::TIMER_ABSTIME as u64, (&raw const deadline) as u64, 0, 0, 0];
+/// Sleeps until `deadline`. An interruption gives ERESTARTNOHAND. Flags other than TIMER_ABSTIME are refused by some clocks.
+fn sleep_until(t: &mut Task, clock: ClockId, flags: i32, deadline: libc::timespec) -> SysResult {
+    let args = [clock.0 as u64, (flags | libc::TIMER_ABSTIME) as u64, (&raw const deadline) as u64, 0, 0, 0];
     // SAFETY: a timespec to read.
     unsafe { t.block(Restart::NoHand, libc::SYS_clock_nanosleep, args) }
 }
 
 /// A relative sleep that is to end at `deadline`. When it is interrupted, what is left is written to `rem`, and restart_syscall(2) sleeps on.
-fn sleep_relative(t: &mut Task, clock: ClockId, deadline: libc::timespec, rem: GuestAddr, wide: bool) -> SysResult {
-    match sleep_until(t, clock, deadline) {
+fn sleep_relative(t: &mut Task, clock: ClockId, flags: i32, deadline: libc::timespec, rem: GuestAddr, wide: bool) -> SysResult {
+    match sleep_until(t, clock, flags, deadline) {
         Err(Errno::ERESTARTNOHAND) => {}
         r => return r,
     }
@@ -242,24 +243,25 @@ fn sleep_relative(t: &mut Task, clock: ClockId, deadline: libc::timespec, rem: G
 }
 
 fn nanosleep<A, T: TimePair>(t: &mut Task, clock: ClockId, flags: i32, req: GuestPtr<A, T>, rem: GuestPtr<A, T>) -> SysResult {
-    // The clock is judged first, then the request.
+    // The clock is judged first, then the request: EFAULT for one that can't be read says that the clock is right.
     let mut clock = clock;
-    ask_clock(libc::SYS_clock_getres, clock).map_err(|_| Errno::EINVAL)?;
-    if clock.0 == libc::CLOCK_THREAD_CPUTIME_ID {
-        return Err(Errno::EINVAL);
+    // SAFETY: no pointer that can be read.
+    match unsafe { host::syscall(libc::SYS_clock_nanosleep, [clock.0 as u64, flags as u64, BAD_ADDRESS, 0, 0, 0]) } {
+        Err(Errno::EFAULT) => {}
+        r => return r,
     }
     let req = t.mem.read(req)?.to_host();
     if !is_valid(req) {
         return Err(Errno::EINVAL);
     }
     if flags & libc::TIMER_ABSTIME != 0 {
-        return sleep_until(t, clock, req);
+        return sleep_until(t, clock, flags, req);
     }
     if clock.0 == libc::CLOCK_REALTIME {
         // A relative sleep doesn't notice when the clock is set.
         clock = ClockId(libc::CLOCK_MONOTONIC);
     }
-    sleep_relative(t, clock, deadline(clock, req)?, rem.addr(), size_of::<T>() == size_of::<KernelTimespec>())
+    sleep_relative(t, clock, flags, deadline(clock, req)?, rem.addr(), size_of::<T>() == size_of::<KernelTimespec>())
 }
 
 /// nanosleep(2).
@@ -299,7 +301,7 @@ impl Syscall for RestartSyscall {
     type Args<A: Abi> = ();
     fn call<A: Abi>(t: &mut Task, (): Self::Args<A>) -> SysResult {
         match t.restart_block.take() {
-            Some(RestartBlock::Sleep { clock, deadline, rem, wide }) => sleep_relative(t, ClockId(clock), deadline, rem, wide),
+            Some(RestartBlock::Sleep { clock, deadline, rem, wide }) => sleep_relative(t, ClockId(clock), 0, deadline, rem, wide),
             Some(RestartBlock::Futex { args, deadline }) => super::futex::wait_until(t, args, deadline),
             None => Err(Errno::EINTR),
         }

@@ -126,7 +126,8 @@ impl Syscall for Ioctl {
     type Args<A: Abi> = (Fd, Number, u64);
     fn call<A: Abi>(t: &mut Task, (fd, number, arg): Self::Args<A>) -> SysResult {
         let c = Call { fd: t.fd(fd)?, request: number.0, arg, is_32: A::IS_32 };
-        sys(libc::SYS_fcntl, [int(c.fd), libc::F_GETFD as u64])?;
+        // What isn't open, or only as a path, is refused before all else.
+        sys(libc::SYS_fcntl, [int(c.fd), libc::F_GETOWN as u64])?;
         match find(number.0).map(|r| r.argument) {
             Some(Argument::Value) => wait(t, Restart::Sys, libc::SYS_ioctl, [int(c.fd), c.request.into(), arg]),
             Some(Argument::In(size)) => by_pointer(t, c, size.into(), Access::Read),

@@ -4,7 +4,7 @@
 use super::{Call, Request, input, output, own};
 use crate::abi::{GuestPtr, I386};
 use crate::errno::{Errno, SysResult};
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::syscall::sys::{ptr, ptr_mut};
 use crate::task::Task;
 
@@ -59,7 +59,9 @@ const SMALL_IFREQ: usize = 32;
 fn ifreq(t: &mut Task, c: Call) -> SysResult {
     let size = if c.is_32 { SMALL_IFREQ } else { HOST_IFREQ };
     let mut r = [0u8; HOST_IFREQ];
-    t.mem.read_bytes(c.addr(), &mut r[..size])?;
+    if t.mem.read_bytes(c.addr(), &mut r[..size]).is_err() {
+        return c.host(BAD_ADDRESS);
+    }
     let result = c.host(ptr_mut(&mut r))?;
     t.mem.write_bytes(c.addr(), &r[..size])?;
     Ok(result)
@@ -86,11 +88,11 @@ const MAX_LIST: usize = 1 << 16;
 fn ifconf(t: &mut Task, c: Call) -> SysResult {
     let size = if c.is_32 { SMALL_IFREQ } else { HOST_IFREQ };
     let p = GuestPtr::<I386, i32>::new(c.addr());
-    let room = t.mem.read(p)?;
     let buf = match c.is_32 {
-        true => t.mem.read(p.offset::<u32>(4))?.into(),
-        false => t.mem.read(p.offset::<u64>(8))?,
+        true => t.mem.read(p.offset::<u32>(4)).map(u64::from),
+        false => t.mem.read(p.offset::<u64>(8)),
     };
+    let (Ok(room), Ok(buf)) = (t.mem.read(p), buf) else { return c.host(BAD_ADDRESS) };
     let count = usize::try_from(room).map_err(|_| Errno::EINVAL)?.min(MAX_LIST) / size;
     let mut list = vec![0u8; count * HOST_IFREQ];
     let mut host = [(list.len() as u64), if buf == 0 { 0 } else { ptr(&list[..]) }];

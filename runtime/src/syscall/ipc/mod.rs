@@ -1,6 +1,6 @@
 //! System V IPC and POSIX message queues.
 //!
-//! Structures: [`Perm`] and what follows in each file, in the guest's two layouts. i386 programs say IPC_64 to get the present layout, which is the only one here.
+//! Structures: [`Perm`] and what follows in each file, in the guest's layouts ([`Layout`]).
 
 mod door;
 mod mqueue;
@@ -27,6 +27,37 @@ guest_struct! {
     /// `struct ipc64_perm` of i386.
     pub struct PermI386 = 36 { key: i32, uid: u32, gid: u32, cuid: u32, cgid: u32, mode: u16, pad1: u16, seq: u16, pad2: u16, unused: [u32; 2] }
 }
+
+guest_struct! {
+    /// `struct ipc_perm` of i386 before Linux 2.4.
+    pub struct PermOld = 16 { key: i32, uid: u16, gid: u16, cuid: u16, cgid: u16, mode: u16, seq: u16 }
+}
+
+/// Layouts of the structures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Layout {
+    /// That of x86-64.
+    X64,
+    /// The present one of i386.
+    I386,
+    /// That of before Linux 2.4, which ipc(2) has for commands without IPC_64.
+    Old,
+}
+
+impl Layout {
+    /// The present one of an ABI.
+    const fn of<A: Abi>() -> Self {
+        if A::IS_32 { Self::I386 } else { Self::X64 }
+    }
+
+    /// That of a command given to ipc(2), and the command itself.
+    const fn of_command(cmd: i32) -> (Self, i32) {
+        if cmd & IPC_64 != 0 { (Self::I386, cmd & !IPC_64) } else { (Self::Old, cmd) }
+    }
+}
+
+/// i386's bit for the present layouts in the commands of ipc(2).
+const IPC_64: i32 = 0x100;
 
 /// The permissions in a layout.
 trait Perm: Pod {
@@ -57,6 +88,23 @@ impl Perm for PermI386 {
     }
 }
 
+/// A user or a group in 16 bits, as the kernel shows those that don't fit.
+fn narrow_id(id: u32) -> u16 {
+    const OVERFLOW: u16 = 65534;
+    u16::try_from(id).unwrap_or(OVERFLOW)
+}
+
+#[allow(clippy::unnecessary_cast, reason = "widths differ between hosts")]
+impl Perm for PermOld {
+    fn from_host(p: &libc::ipc_perm) -> Self {
+        let [uid, gid, cuid, cgid] = [p.uid, p.gid, p.cuid, p.cgid].map(narrow_id);
+        Self { key: p.__key, uid, gid, cuid, cgid, mode: p.mode as u16, seq: p.__seq as u16 }
+    }
+    fn owner(self) -> (u32, u32, u32) {
+        (self.uid.into(), self.gid.into(), self.mode.into())
+    }
+}
+
 fn set_owner(p: &mut libc::ipc_perm, (uid, gid, mode): (u32, u32, u32)) {
     (p.uid, p.gid, p.mode) = (uid, gid, mode as _);
 }
@@ -77,20 +125,29 @@ fn zeroed<T>() -> T {
     unsafe { core::mem::zeroed() }
 }
 
-/// The command of a control call, without i386's IPC_64.
-const fn command<A: Abi>(cmd: i32) -> i32 {
-    const IPC_64: i32 = 0x100;
-    if A::IS_32 { cmd & !IPC_64 } else { cmd }
-}
-
-/// Writes a structure in the ABI's layout.
-fn put<A: Abi, W: Pod, N: Pod>(t: &Task, p: GuestPtr<A, u8>, wide: impl FnOnce() -> W, narrow: impl FnOnce() -> N) -> SysResult<()> {
-    if A::IS_32 { t.mem.write(p.cast(), narrow()) } else { t.mem.write(p.cast(), wide()) }
+/// Writes a structure in a layout.
+fn put<A: Abi, W: Pod, N: Pod, O: Pod>(
+    t: &Task,
+    p: GuestPtr<A, u8>,
+    layout: Layout,
+    wide: impl FnOnce() -> W,
+    narrow: impl FnOnce() -> N,
+    old: impl FnOnce() -> O,
+) -> SysResult<()> {
+    match layout {
+        Layout::X64 => t.mem.write(p.cast(), wide()),
+        Layout::I386 => t.mem.write(p.cast(), narrow()),
+        Layout::Old => t.mem.write(p.cast(), old()),
+    }
 }
 
 /// Owner, group and mode from the head of a structure that IPC_SET gets.
-fn owner<A: Abi>(t: &Task, p: GuestPtr<A, u8>) -> SysResult<(u32, u32, u32)> {
-    Ok(if A::IS_32 { t.mem.read(p.cast::<PermI386>())?.owner() } else { t.mem.read(p.cast::<PermX64>())?.owner() })
+fn owner<A: Abi>(t: &Task, p: GuestPtr<A, u8>, layout: Layout) -> SysResult<(u32, u32, u32)> {
+    Ok(match layout {
+        Layout::X64 => t.mem.read(p.cast::<PermX64>())?.owner(),
+        Layout::I386 => t.mem.read(p.cast::<PermI386>())?.owner(),
+        Layout::Old => t.mem.read(p.cast::<PermOld>())?.owner(),
+    })
 }
 
 /// EINVAL for a size that is negative as a `long` of the ABI.

@@ -15,6 +15,9 @@ use crate::task::Task;
 
 table![MqOpen, MqUnlink, MqTimedsend, MqTimedreceive, MqTimedsendTime64, MqTimedreceiveTime64, MqNotify, MqGetsetattr];
 
+/// No message is longer (HARD_MSGSIZEMAX). Unit: bytes.
+const MAX_MESSAGE: u64 = 16 << 20;
+
 /// `struct mq_attr`: flags, most messages, longest message, messages there, and four that are reserved.
 type Attr<A> = [<A as Abi>::Word; 8];
 
@@ -33,7 +36,8 @@ impl Syscall for MqOpen {
     const SPEC: Spec = Spec { name: "mq_open", x64: Some(240), i386: Some(277), support: Full };
     type Args<A: Abi> = (Str, OpenMode, GuestPtr<A, Attr<A>>);
     fn call<A: Abi>(t: &mut Task, (path, OpenMode(flags, mode), attr): Self::Args<A>) -> SysResult {
-        let attr = t.mem.read_opt(attr)?.map(host_attr::<A>);
+        // A 32-bit program's attributes are looked at for a new queue only.
+        let attr = if A::IS_32 && flags.0 & libc::O_CREAT as u32 == 0 { None } else { t.mem.read_opt(attr)?.map(host_attr::<A>) };
         let path = name(t, path)?;
         sys(libc::SYS_mq_open, [path.as_ptr() as u64, flags::to_host(flags.0), mode.0.into(), opt_ptr(attr.as_ref())])
     }
@@ -56,15 +60,15 @@ fn timeout<A: Abi, T: TimePair>(t: &Task, p: GuestPtr<A, T>) -> SysResult<Option
 
 fn send<A: Abi, T: TimePair>(t: &mut Task, q: Fd, msg: GuestPtr<A, u8>, len: u64, priority: u32, at: GuestPtr<A, T>) -> SysResult {
     let (q, time) = (t.fd(q)?, timeout(t, at)?);
-    let b = t.mem.host_buf(msg.addr(), len, Access::Read)?;
+    let b = t.mem.host_buf(msg.addr(), len.min(MAX_MESSAGE), Access::Read)?;
     wait(t, Restart::Sys, libc::SYS_mq_timedsend, [int(q), b.ptr as u64, len, priority.into(), opt_ptr(time.as_ref())])
 }
 
 fn receive<A: Abi, T: TimePair>(t: &mut Task, q: Fd, msg: GuestPtr<A, u8>, len: u64, priority: GuestPtr<A, u32>, at: GuestPtr<A, T>) -> SysResult {
     let (q, time) = (t.fd(q)?, timeout(t, at)?);
-    let b = t.mem.host_buf(msg.addr(), len, Access::Write)?;
+    let b = t.mem.host_buf(msg.addr(), len.min(MAX_MESSAGE), Access::Write)?;
     let mut prio = 0u32;
-    let n = wait(t, Restart::Sys, libc::SYS_mq_timedreceive, [int(q), b.ptr as u64, b.len as u64, ptr_mut(&mut prio), opt_ptr(time.as_ref())])?;
+    let n = wait(t, Restart::Sys, libc::SYS_mq_timedreceive, [int(q), b.ptr as u64, len, ptr_mut(&mut prio), opt_ptr(time.as_ref())])?;
     t.mem.write_opt(priority, prio)?;
     Ok(n)
 }

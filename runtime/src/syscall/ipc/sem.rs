@@ -5,11 +5,11 @@ use forklift_x86::GuestAddr;
 use super::super::show::{Array, IpcCmd, IpcFlags, ShowAs};
 use super::super::sys::{int, opt_ptr, ptr, ptr_mut, sys, wait};
 use super::super::{Restart, Spec, Support::Full, Syscall};
-use super::{Perm, PermI386, PermX64, command, owner, put, set_owner, split, zeroed};
+use super::{IPC_64, Layout, Perm, PermI386, PermOld, PermX64, owner, put, set_owner, split, zeroed};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::table;
 use crate::task::Task;
 
@@ -22,6 +22,10 @@ guest_struct! {
 guest_struct! {
     /// `struct semid64_ds` of i386.
     pub struct DsI386 = 64 { perm: PermI386, otime: [u32; 2], ctime: [u32; 2], nsems: u32, unused: [u32; 2] }
+}
+guest_struct! {
+    /// `struct semid_ds` of i386 before Linux 2.4.
+    pub struct DsOld = 44 { perm: PermOld, otime: i32, ctime: i32, pointers: [u32; 4], nsems: u16, pad: u16 }
 }
 guest_struct! {
     /// `struct sembuf`.
@@ -53,14 +57,10 @@ const MAX_OPS: u32 = 1 << 16;
 
 pub(super) fn operate<A: Abi, T: TimePair>(t: &mut Task, id: i32, ops: GuestPtr<A, Op>, count: u32, timeout: GuestPtr<A, T>) -> SysResult {
     let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
-    if count == 0 || id < 0 {
-        return Err(Errno::EINVAL);
-    }
-    if count > MAX_OPS {
-        return Err(Errno::E2BIG);
-    }
-    let ops = t.mem.read_array(ops, count as usize)?;
-    wait(t, Restart::Never, libc::SYS_semtimedop, [int(id), ptr(&ops[..]), count.into(), opt_ptr(timeout.as_ref())])
+    // Too many of them, or what can't be read, is left to the host's kernel to refuse.
+    let ops = if count > MAX_OPS { None } else { t.mem.read_array(ops, count as usize).ok() };
+    let at = ops.as_ref().map_or(BAD_ADDRESS, |ops| ptr(&ops[..]));
+    wait(t, Restart::Never, libc::SYS_semtimedop, [int(id), at, count.into(), opt_ptr(timeout.as_ref())])
 }
 
 /// semop(2).
@@ -102,12 +102,13 @@ const SEM_STAT_ANY: i32 = 20;
 /// Bytes of `struct seminfo`.
 const SEMINFO: u64 = 40;
 
-fn put_ds<A: Abi>(t: &Task, p: GuestPtr<A, u8>, d: &libc::semid_ds) -> SysResult<()> {
+fn put_ds<A: Abi>(t: &Task, p: GuestPtr<A, u8>, layout: Layout, d: &libc::semid_ds) -> SysResult<()> {
     let nsems = d.sem_nsems;
     let wide = || DsX64 { perm: PermX64::from_host(&d.sem_perm), otime: d.sem_otime, ctime: d.sem_ctime, nsems, ..DsX64::default() };
     let narrow =
         || DsI386 { perm: PermI386::from_host(&d.sem_perm), otime: split(d.sem_otime), ctime: split(d.sem_ctime), nsems: nsems as u32, ..DsI386::default() };
-    put(t, p, wide, narrow)
+    let old = || DsOld { perm: PermOld::from_host(&d.sem_perm), otime: d.sem_otime as i32, ctime: d.sem_ctime as i32, nsems: nsems as u16, ..DsOld::default() };
+    put(t, p, layout, wide, narrow, old)
 }
 
 /// GETALL and SETALL: an array with a number for each semaphore.
@@ -118,19 +119,19 @@ fn all_values(t: &Task, id: i32, cmd: i32, addr: GuestAddr) -> SysResult {
     sys(libc::SYS_semctl, [int(id), 0, int(cmd), b.ptr as u64])
 }
 
-pub(super) fn control<A: Abi>(t: &Task, id: i32, num: i32, cmd: i32, arg: u64) -> SysResult {
-    let cmd = command::<A>(cmd);
+/// A command in its layout.
+pub(super) fn control<A: Abi>(t: &Task, id: i32, num: i32, (layout, cmd): (Layout, i32), arg: u64) -> SysResult {
     let p = GuestPtr::<A, u8>::new(GuestAddr::new(arg));
     match cmd {
         libc::IPC_STAT | SEM_STAT | SEM_STAT_ANY => {
             let mut ds: libc::semid_ds = zeroed();
             let r = sys(libc::SYS_semctl, [int(id), int(num), int(cmd), ptr_mut(&mut ds)])?;
-            put_ds(t, p, &ds)?;
+            put_ds(t, p, layout, &ds)?;
             Ok(r)
         }
         libc::IPC_SET => {
             let mut ds: libc::semid_ds = zeroed();
-            set_owner(&mut ds.sem_perm, owner(t, p)?);
+            set_owner(&mut ds.sem_perm, owner(t, p, layout)?);
             sys(libc::SYS_semctl, [int(id), int(num), int(cmd), ptr(&ds)])
         }
         libc::IPC_INFO | SEM_INFO => {
@@ -149,6 +150,13 @@ impl Syscall for Semctl {
     const SPEC: Spec = Spec { name: "semctl", x64: Some(66), i386: Some(394), support: Full };
     type Args<A: Abi> = (i32, i32, IpcCmd, u64);
     fn call<A: Abi>(t: &mut Task, (id, num, cmd, arg): Self::Args<A>) -> SysResult {
-        control::<A>(t, id, num, cmd.0 as i32, arg)
+        let cmd = cmd.0 as i32;
+        let present = (Layout::of::<A>(), cmd & !IPC_64);
+        match cmd & !IPC_64 {
+            // A 32-bit program's bit means nothing here, but most commands are unknown with it.
+            libc::IPC_STAT | SEM_STAT | SEM_STAT_ANY | libc::IPC_INFO | SEM_INFO | SETVAL if A::IS_32 => control::<A>(t, id, num, present, arg),
+            libc::IPC_SET if A::IS_32 && cmd & IPC_64 != 0 && id >= 0 => owner::<A>(t, GuestPtr::new(GuestAddr::new(arg)), present.0).and(Err(Errno::EINVAL)),
+            _ => control::<A>(t, id, num, (present.0, cmd), arg),
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! Ancillary data of 32-bit programs. Their header has 12 bytes instead of 16 and is aligned to 4 instead of 8; times in it have 32 bits. What the
 //! kernel does for its 32-bit programs (net/compat.c) is done here on the host's form.
 
+use forklift_x86::GuestAddr;
+
 use super::super::sys::{int, sys};
+use crate::abi::{GuestPtr, I386};
 use crate::errno::{Errno, SysResult};
+use crate::task::Task;
 
 /// Bytes of the guest's `struct cmsghdr`.
 const GUEST_HEADER: usize = 12;
@@ -19,6 +23,22 @@ fn word(b: &[u8], at: usize) -> u32 {
 
 fn long(b: &[u8], at: usize) -> u64 {
     u64::from(word(b, at)) | u64::from(word(b, at + 4)) << 32
+}
+
+/// How many of the `len` bytes of ancillary data there are messages in.
+///
+/// # Errors
+/// EFAULT for headers that can't be read; EINVAL for lengths that don't fit, and if there is no message at all.
+pub(super) fn extent(t: &Task, addr: GuestAddr, len: u64) -> SysResult<u64> {
+    let mut at = 0;
+    while addr.get() != 0 && len.saturating_sub(at) >= GUEST_HEADER as u64 {
+        let own = u64::from(t.mem.read(GuestPtr::<I386, u32>::new(addr.wrapping_add(at)))?);
+        if own < GUEST_HEADER as u64 || own > len - at {
+            return Err(Errno::EINVAL);
+        }
+        at += own.next_multiple_of(4);
+    }
+    if at == 0 { Err(Errno::EINVAL) } else { Ok(at.min(len)) }
 }
 
 /// The guest's ancillary data in the host's form.

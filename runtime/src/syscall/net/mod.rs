@@ -12,7 +12,7 @@ use super::sys::{int, ptr, ptr_mut, sys, wait};
 use super::{Fd, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS, MAX_RW_COUNT};
 use crate::paths::{Last, in_root};
 use crate::table;
 use crate::task::Task;
@@ -34,20 +34,31 @@ const UNIX_END: usize = 110;
 struct Addr {
     bytes: [u8; MAX_ADDR],
     len: u32,
+    /// Whether it couldn't be read, or has a length that can't be.
+    unread: bool,
 }
 
 impl Addr {
     const fn empty() -> Self {
-        Self { bytes: [0; MAX_ADDR], len: MAX_ADDR as u32 }
+        Self { bytes: [0; MAX_ADDR], len: MAX_ADDR as u32, unread: false }
     }
 
-    /// Reads one that a call gets: EINVAL for a length that can't be.
+    /// Reads one that a call gets. A bad one is left to the host's kernel to refuse.
     fn read<A>(t: &Task, p: GuestPtr<A, u8>, len: i32) -> SysResult<Self> {
-        let len = u32::try_from(len).ok().filter(|&l| l as usize <= MAX_ADDR).ok_or(Errno::EINVAL)?;
-        let mut a = Self { len, ..Self::empty() };
-        t.mem.read_bytes(p.addr(), &mut a.bytes[..len as usize])?;
-        a.enter_root(t)?;
+        let mut a = Self { len: len as u32, ..Self::empty() };
+        a.unread = match a.bytes.get_mut(..len as u32 as usize) {
+            Some(bytes) => t.mem.read_bytes(p.addr(), bytes).is_err(),
+            None => true,
+        };
+        if !a.unread {
+            a.enter_root(t)?;
+        }
         Ok(a)
+    }
+
+    /// Address and length as registers of a call that reads it.
+    fn registers(&self) -> [u64; 2] {
+        [if self.unread { BAD_ADDRESS } else { ptr(&self.bytes) }, self.len.into()]
     }
 
     /// The path in an address of AF_UNIX; `None` if it has none.
@@ -132,8 +143,17 @@ impl Syscall for Socketpair {
     const SPEC: Spec = Spec { name: "socketpair", x64: Some(53), i386: Some(360), support: Full };
     type Args<A: Abi> = (SocketKind, Out<A, [i32; 2]>);
     fn call<A: Abi>(t: &mut Task, (SocketKind(family, kind, protocol), Out(out, _)): Self::Args<A>) -> SysResult {
+        const TYPE: u32 = 15;
+        const FLAGS: u32 = (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as u32;
         let mut fds = [0i32; 2];
-        sys(libc::SYS_socketpair, [int(family), kind.into(), int(protocol), ptr_mut(&mut fds)])?;
+        if let Err(e) = sys(libc::SYS_socketpair, [int(family), kind.into(), int(protocol), ptr_mut(&mut fds)]) {
+            // The kernel writes the descriptors before it makes the sockets.
+            if kind & !(TYPE | FLAGS) == 0 && !matches!(e, Errno::EMFILE | Errno::ENFILE) {
+                let there = t.mem.read(out)?;
+                t.mem.write(out, there)?;
+            }
+            return Err(e);
+        }
         if let Err(e) = t.mem.write(out, fds) {
             for fd in fds {
                 sys(libc::SYS_close, [int(fd)])?;
@@ -152,7 +172,8 @@ impl Syscall for Bind {
     fn call<A: Abi>(t: &mut Task, (fd, Address(addr, len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let a = Addr::read(t, addr, len)?;
-        sys(libc::SYS_bind, [int(fd), ptr(&a.bytes), a.len.into()])
+        let [addr, len] = a.registers();
+        sys(libc::SYS_bind, [int(fd), addr, len])
     }
 }
 
@@ -164,7 +185,8 @@ impl Syscall for Connect {
     fn call<A: Abi>(t: &mut Task, (fd, Address(addr, len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         let a = Addr::read(t, addr, len)?;
-        wait_socket(t, fd, libc::SO_SNDTIMEO, libc::SYS_connect, [int(fd), ptr(&a.bytes), a.len.into()])
+        let [addr, len] = a.registers();
+        wait_socket(t, fd, libc::SO_SNDTIMEO, libc::SYS_connect, [int(fd), addr, len])
     }
 }
 
@@ -243,8 +265,9 @@ impl Syscall for Getpeername {
 
 fn sendto<A: Abi>(t: &mut Task, fd: Fd, buf: GuestPtr<A, u8>, len: u64, flags: u32, to: Option<Addr>) -> SysResult {
     let fd = t.fd(fd)?;
-    let b = t.mem.host_buf(buf.addr(), len, Access::Read)?;
-    let (addr, addr_len) = to.as_ref().map_or((0, 0), |a| (ptr(&a.bytes), a.len.into()));
+    // The length is cut before the buffer's address is looked at.
+    let b = t.mem.host_buf(buf.addr(), len.min(MAX_RW_COUNT), Access::Read)?;
+    let [addr, addr_len] = to.as_ref().map_or([0; 2], Addr::registers);
     wait_socket(t, fd, libc::SO_SNDTIMEO, libc::SYS_sendto, [int(fd), b.ptr as u64, b.len as u64, flags.into(), addr, addr_len])
 }
 
@@ -266,7 +289,7 @@ impl Syscall for Recvfrom {
     type Args<A: Abi> = (Fd, Filled<A>, MsgFlags, AddressRoom<A>);
     fn call<A: Abi>(t: &mut Task, (fd, Filled(buf, len), flags, AddressRoom(addr, addr_len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
-        let b = t.mem.host_buf(buf.addr(), len, Access::Write)?;
+        let b = t.mem.host_buf(buf.addr(), len.min(MAX_RW_COUNT), Access::Write)?;
         let mut a = Addr::empty();
         let args = [int(fd), b.ptr as u64, b.len as u64, flags.0.into(), ptr_mut(&mut a.bytes), ptr_mut(&mut a.len)];
         let n = wait_socket(t, fd, libc::SO_RCVTIMEO, libc::SYS_recvfrom, args)?;

@@ -70,13 +70,13 @@ impl Header {
         if h.name.get() != 0 && h.namelen < 0 {
             return Err(Errno::EINVAL);
         }
-        if h.iovlen > UIO_MAXIOV {
-            return Err(Errno::EMSGSIZE);
-        }
         Ok(h)
     }
 
     fn buffers<A: Abi>(&self, t: &Task, access: Access) -> SysResult<IoVecs> {
+        if self.iovlen > UIO_MAXIOV {
+            return Err(Errno::EMSGSIZE);
+        }
         t.mem.host_iovecs::<A>(GuestPtr::new(self.iov), self.iovlen, access)
     }
 
@@ -140,53 +140,83 @@ fn socket_first<T>(fd: i32, r: SysResult<T>) -> SysResult<T> {
     r
 }
 
+/// Flags of a message for the host. MSG_CMSG_COMPAT is the kernel's own: refused from x86-64, before all else, and nothing new from i386.
+const fn host_flags<A: Abi>(flags: u32) -> SysResult<u32> {
+    if !A::IS_32 && flags & MSG_CMSG_COMPAT != 0 { Err(Errno::EINVAL) } else { Ok(flags & !MSG_CMSG_COMPAT) }
+}
+
 /// The host's header, empty.
 const fn host_header() -> libc::msghdr {
     // SAFETY: null pointers and zeroes.
     unsafe { core::mem::zeroed() }
 }
 
-fn send<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysResult {
-    let fd = t.fd(fd)?;
-    if flags & MSG_CMSG_COMPAT != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let h = socket_first(fd, Header::read(&t.mem, p))?;
-    let mut host = host_header();
-    let mut name = None;
-    if h.name.get() != 0 && h.namelen > 0 {
-        name = Some(Addr::read(t, GuestPtr::<A, u8>::new(h.name), h.namelen.min(MAX_ADDR as i32))?);
-    }
-    if let Some(n) = &name {
-        (host.msg_name, host.msg_namelen) = (ptr(&n.bytes) as *mut _, n.len);
-    }
-    let v = socket_first(fd, h.buffers::<A>(t, Access::Read))?;
-    (host.msg_iov, host.msg_iovlen) = (v.as_ptr().cast_mut(), v.len() as _);
-    if h.controllen > MAX_CONTROL {
+/// The ancillary data that a message sends, in the host's form.
+fn control<A: Abi>(t: &Task, h: &Header) -> SysResult<Vec<u8>> {
+    if h.controllen > i32::MAX as u64 {
         return Err(Errno::ENOBUFS);
     }
-    let mut control = vec![0; h.controllen as usize];
-    if h.controllen > 0 {
-        t.mem.read_bytes(h.control, &mut control)?;
-        if A::IS_32 {
-            control = cmsg::to_host(&control)?;
+    let len = match h.controllen {
+        0 => return Ok(Vec::new()),
+        len if A::IS_32 => cmsg::extent(t, h.control, len)?,
+        len => len,
+    };
+    if len > MAX_CONTROL {
+        return Err(if A::IS_32 { Errno::ENOMEM } else { Errno::ENOBUFS });
+    }
+    let mut control = vec![0; len as usize];
+    t.mem.read_bytes(h.control, &mut control)?;
+    if A::IS_32 { cmsg::to_host(&control) } else { Ok(control) }
+}
+
+/// What a message sends, read from the guest in the kernel's order.
+struct Outgoing {
+    name: Option<Addr>,
+    buffers: IoVecs,
+    control: Vec<u8>,
+}
+
+impl Outgoing {
+    fn read<A: Abi>(t: &Task, p: GuestPtr<A, u8>) -> SysResult<Self> {
+        let h = Header::read(&t.mem, p)?;
+        let name = match h.name.get() != 0 && h.namelen > 0 {
+            true => Some(Addr::read(t, GuestPtr::<A, u8>::new(h.name), h.namelen.min(MAX_ADDR as i32))?),
+            false => None,
+        };
+        if name.as_ref().is_some_and(|n| n.unread) {
+            return Err(Errno::EFAULT);
         }
-        (host.msg_control, host.msg_controllen) = (ptr(&control[..]) as *mut _, control.len() as _);
+        let buffers = h.buffers::<A>(t, Access::Read)?;
+        // What can't be read of the buffers is found before the rest is looked at.
+        let control = if buffers.is_bad() { Vec::new() } else { control::<A>(t, &h)? };
+        Ok(Self { name, buffers, control })
+    }
+}
+
+fn send<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysResult {
+    let flags = host_flags::<A>(flags)?;
+    let fd = t.fd(fd)?;
+    let m = socket_first(fd, Outgoing::read(t, p))?;
+    let mut host = host_header();
+    if let Some(n) = &m.name {
+        (host.msg_name, host.msg_namelen) = (ptr(&n.bytes) as *mut _, n.len);
+    }
+    (host.msg_iov, host.msg_iovlen) = (m.buffers.addr() as *mut _, m.buffers.count() as _);
+    if !m.control.is_empty() {
+        (host.msg_control, host.msg_controllen) = (ptr(&m.control[..]) as *mut _, m.control.len() as _);
     }
     wait_socket(t, fd, libc::SO_SNDTIMEO, libc::SYS_sendmsg, [int(fd), ptr(&host), flags.into()])
 }
 
 fn receive<A: Abi>(t: &mut Task, fd: Fd, p: GuestPtr<A, u8>, flags: u32) -> SysResult {
+    let flags = host_flags::<A>(flags)?;
     let fd = t.fd(fd)?;
-    if flags & MSG_CMSG_COMPAT != 0 {
-        return Err(Errno::EINVAL);
-    }
     let h = socket_first(fd, Header::read(&t.mem, p))?;
     let mut host = host_header();
     let mut name = Addr::empty();
     (host.msg_name, host.msg_namelen) = (ptr_mut(&mut name.bytes) as *mut _, name.len);
     let v = socket_first(fd, h.buffers::<A>(t, Access::Write))?;
-    (host.msg_iov, host.msg_iovlen) = (v.as_ptr().cast_mut(), v.len() as _);
+    (host.msg_iov, host.msg_iovlen) = (v.addr() as *mut _, v.count() as _);
     let room = h.controllen.min(MAX_CONTROL) as usize;
     // The host's form takes at most 4 bytes more for each header of 12, and 4 more for alignment.
     let mut control = vec![0u8; if A::IS_32 && room > 0 { 2 * room + 64 } else { room }];
@@ -264,6 +294,7 @@ impl Syscall for Sendmmsg {
     const SPEC: Spec = Spec { name: "sendmmsg", x64: Some(307), i386: Some(345), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32, MsgFlags);
     fn call<A: Abi>(t: &mut Task, (fd, msgs, count, flags): Self::Args<A>) -> SysResult {
+        host_flags::<A>(flags.0)?;
         check_socket(t.fd(fd)?)?;
         each(t, msgs, count, |t, p, _| Ok((send(t, fd, p, flags.0)?, false)))
     }
@@ -279,6 +310,7 @@ fn now() -> i128 {
 /// The time-out is looked at between messages only, as in the kernel.
 fn recvmmsg<A: Abi, T: TimePair>(t: &mut Task, fd: Fd, msgs: GuestPtr<A, u8>, count: u32, flags: u32, at: GuestPtr<A, T>) -> SysResult {
     const WAITFORONE: u32 = libc::MSG_WAITFORONE as u32;
+    host_flags::<A>(flags)?;
     let deadline = match t.mem.read_opt(at)?.map(TimePair::get) {
         Some((sec, nsec)) if sec < 0 || !(0..1_000_000_000).contains(&nsec) => return Err(Errno::EINVAL),
         Some((sec, nsec)) => Some(now() + i128::from(sec) * 1_000_000_000 + i128::from(nsec)),
@@ -290,7 +322,7 @@ fn recvmmsg<A: Abi, T: TimePair>(t: &mut Task, fd: Fd, msgs: GuestPtr<A, u8>, co
         let n = receive(t, fd, p, flags & !WAITFORONE | dont_wait)?;
         Ok((n, deadline.is_some_and(|d| now() >= d)))
     });
-    if let Some(d) = deadline {
+    if let (Some(d), Ok(1..)) = (deadline, &result) {
         let left = (d - now()).max(0);
         t.mem.write(at, T::make((left / 1_000_000_000) as i64, (left % 1_000_000_000) as i64))?;
     }

@@ -6,7 +6,7 @@ use super::super::{Fd, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, TimePair, Timespec32};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::table;
 use crate::task::Task;
 
@@ -41,40 +41,41 @@ guest_struct! {
 /// Bytes of one instruction of a socket filter.
 const FILTER_INSN: u64 = 8;
 
-/// The value of a 32-bit program's option in the host's layout; `None` where it is the same.
+/// The value of an option in the host's layout; `None` where it is the same, or too short, which the host's kernel finds too.
 fn host_value<A: Abi>(t: &Task, level: i32, option: i32, value: GuestPtr<A, u8>, len: u32) -> SysResult<Option<Vec<u8>>> {
-    if is_timeout(level, option) {
-        if len < 8 {
-            return Err(Errno::EINVAL);
-        }
+    if is_filter(level, option) {
+        return filter(t, value, len);
+    }
+    if !A::IS_32 {
+        return Ok(None);
+    }
+    if is_timeout(level, option) && len >= 8 {
         let (sec, usec) = t.mem.read(value.cast::<Timespec32>())?.get();
         return Ok(Some([sec.to_le_bytes(), usec.to_le_bytes()].concat()));
     }
-    if let Some(n) = group_addresses(level, option) {
-        if (len as usize) < 4 + n * 128 {
-            return Err(Errno::EINVAL);
+    match group_addresses(level, option) {
+        Some(n) if len as usize >= 4 + n * 128 => {
+            let mut packed = vec![0; 4 + n * 128];
+            t.mem.read_bytes(value.addr(), &mut packed)?;
+            packed.splice(4..4, [0; 4]);
+            Ok(Some(packed))
         }
-        let mut packed = vec![0; 4 + n * 128];
-        t.mem.read_bytes(value.addr(), &mut packed)?;
-        packed.splice(4..4, [0; 4]);
-        return Ok(Some(packed));
+        _ => Ok(None),
     }
-    Ok(None)
 }
 
-/// A filter: its instructions are copied, so that the host gets a pointer of ours.
-fn set_filter<A: Abi>(t: &Task, fd: i32, option: i32, value: GuestPtr<A, u8>, len: u32) -> SysResult {
+/// A filter, with a host pointer to its instructions. One of a wrong size gets a wrong one for the host, which looks at the first word before.
+fn filter<A: Abi>(t: &Task, value: GuestPtr<A, u8>, len: u32) -> SysResult<Option<Vec<u8>>> {
     let size = if A::IS_32 { size_of::<FilterI386>() } else { size_of::<FilterX64>() };
     if len as usize != size {
-        return Err(Errno::EINVAL);
+        return if len < 4 { Ok(None) } else { t.mem.read_array(value, 4).map(Some) };
     }
     let (count, addr) = match A::IS_32 {
         true => t.mem.read(value.cast::<FilterI386>()).map(|f| (f.len, u64::from(f.filter)))?,
         false => t.mem.read(value.cast::<FilterX64>()).map(|f| (f.len, f.filter))?,
     };
     let code = t.mem.host_buf(forklift_x86::GuestAddr::new(addr), u64::from(count) * FILTER_INSN, Access::Read)?;
-    let host = FilterX64 { len: count, pad: [0; 3], filter: code.ptr as u64 };
-    sys(libc::SYS_setsockopt, [int(fd), int(libc::SOL_SOCKET), int(option), ptr(&host), size_of::<FilterX64>() as u64])
+    Ok(Some([u64::from(count).to_le_bytes(), (code.ptr as u64).to_le_bytes()].concat()))
 }
 
 /// setsockopt(2).
@@ -84,17 +85,15 @@ impl Syscall for Setsockopt {
     type Args<A: Abi> = (Fd, SockOption, OptionValue<A>);
     fn call<A: Abi>(t: &mut Task, (fd, SockOption(level, option), OptionValue(value, len)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
-        let len = u32::try_from(len).map_err(|_| Errno::EINVAL)?;
-        if is_filter(level, option) {
-            return set_filter(t, fd, option, value, len);
+        let set = |value, len| sys(libc::SYS_setsockopt, [int(fd), int(level), int(option), value, len]);
+        let Ok(size) = u32::try_from(len) else { return set(0, int(len)) };
+        match host_value(t, level, option, value, size) {
+            Ok(Some(v)) => set(ptr(&v[..]), v.len() as u64),
+            Ok(None) => set(t.mem.host_buf(value.addr(), size.into(), Access::Read)?.ptr as u64, size.into()),
+            // The host's kernel finds that after what it checks before.
+            Err(Errno::EFAULT) => set(BAD_ADDRESS, size.into()),
+            Err(e) => Err(e),
         }
-        if A::IS_32
-            && let Some(v) = host_value(t, level, option, value, len)?
-        {
-            return sys(libc::SYS_setsockopt, [int(fd), int(level), int(option), ptr(&v[..]), v.len() as u64]);
-        }
-        let b = t.mem.host_buf(value.addr(), len.into(), Access::Read)?;
-        sys(libc::SYS_setsockopt, [int(fd), int(level), int(option), b.ptr as u64, len.into()])
     }
 }
 
@@ -115,9 +114,8 @@ impl Syscall for Getsockopt {
     type Args<A: Abi> = (Fd, SockOption, OptionRoom<A>);
     fn call<A: Abi>(t: &mut Task, (fd, SockOption(level, option), OptionRoom(value, at)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
-        // What isn't a socket is refused before a bad pointer is.
-        super::check_socket(fd)?;
-        let mut len = t.mem.read(at)? as u32;
+        let Ok(len) = t.mem.read(at) else { return sys(libc::SYS_getsockopt, [int(fd), int(level), int(option), BAD_ADDRESS, BAD_ADDRESS]) };
+        let mut len = len as u32;
         if len as i32 >= 0 && A::IS_32 && is_timeout(level, option) {
             len = get_timeout(t, fd, option, value, len as usize)?;
         } else {
