@@ -9,7 +9,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 #[cfg(test)]
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
-use forklift_lift::{BlockKey, EXIT_NAMESPACE, LiftEnv, LiftError, Lifted, Lifter, TOKEN_NAMESPACE, TRAP_ALIGNED, TRAP_MEMORY};
+use forklift_lift::{BlockKey, EXIT_NAMESPACE, HostCpu, LiftEnv, LiftError, Lifted, Lifter, TOKEN_NAMESPACE, TRAP_ALIGNED, TRAP_MEMORY};
 use forklift_x86::GuestAddr;
 
 use crate::blocks::Trap;
@@ -86,7 +86,7 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     pub(crate) fn new(isa: OwnedTargetIsa) -> Self {
-        Self { isa, context: Context::new(), lifter: Lifter::new(crate::host::X87_STUBS), dump: false }
+        Self { isa, context: Context::new(), lifter: Lifter::new(HostCpu::detect()), dump: false }
     }
 
     /// Lifts and compiles the block `key`.

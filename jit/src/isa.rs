@@ -36,7 +36,7 @@ pub(crate) fn host() -> Result<OwnedTargetIsa, CompileError> {
 /// What emitted code depends on besides the guest's and forklift's: the host's architecture and features, and the options here.
 pub fn fingerprint() -> String {
     let flags = FLAGS.iter().map(|(name, value)| format!("{name}={value}"));
-    let all: Vec<_> = flags.chain(features().chain(forklift_lift::host_features()).map(str::to_owned)).collect();
+    let all: Vec<_> = flags.chain(features().chain(forklift_lift::HostCpu::detect().features()).map(str::to_owned)).collect();
     format!("{} {}", std::env::consts::ARCH, all.join(" "))
 }
 

@@ -18,5 +18,5 @@ pub use contract::{
     TRAP_ALIGNED, TRAP_MEMORY, Token, WINDOW_SLACK, X87,
 };
 pub use lifter::{Lifter, signature};
-pub use ops::{host_features, lifted_mnemonics};
+pub use ops::{HostCpu, lifted_mnemonics};
 pub use state::{INDIRECT_ENTRIES, IndirectEntry, JitState, PARAM_REGS, offset};

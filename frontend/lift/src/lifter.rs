@@ -11,7 +11,7 @@ use iced_x86::{Instruction, Mnemonic};
 use crate::cx::{Lift, Seen};
 use crate::live::Lookahead;
 use crate::region::{Region, region};
-use crate::{BlockKey, LiftEnv, LiftError, Lifted, PARAM_REGS};
+use crate::{BlockKey, HostCpu, LiftEnv, LiftError, Lifted, PARAM_REGS};
 
 /// The signature of all lifted blocks and of their exits.
 pub fn signature() -> Signature {
@@ -23,13 +23,13 @@ pub fn signature() -> Signature {
 /// Lifts blocks; keeps its allocations from one to the next.
 pub struct Lifter {
     builder: FunctionBuilderContext,
-    x87: bool,
+    host: HostCpu,
 }
 
 impl Lifter {
-    /// A new one. `x87`: there are [`X87`](crate::X87) stubs.
-    pub fn new(x87: bool) -> Self {
-        Self { builder: FunctionBuilderContext::new(), x87 }
+    /// A new one, for this CPU.
+    pub fn new(host: HostCpu) -> Self {
+        Self { builder: FunctionBuilderContext::new(), host }
     }
 
     /// Builds the function of the block `key` into `func`, which must be empty. `patched`: there may be
@@ -46,7 +46,7 @@ impl Lifter {
         let region = Rc::new(region(env, key, &mut lookahead)?);
         let seen = if region.has_headers() { Some(self.probe(target, key, env, &region)) } else { None };
         func.signature = signature();
-        let mut cx = Lift::new(FunctionBuilder::new(func, &mut self.builder), key, env, self.x87, Rc::clone(&region));
+        let mut cx = Lift::new(FunctionBuilder::new(func, &mut self.builder), key, env, self.host, Rc::clone(&region));
         cx.scalar = region.insns().any(computes_scalar);
         if key.checked {
             check_source(&mut cx, region.nodes[0].range());
@@ -61,7 +61,7 @@ impl Lifter {
     /// Finds out what headers have to carry.
     fn probe(&mut self, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv, region: &Rc<Region>) -> Seen {
         let mut scratch = Function::with_name_signature(UserFuncName::default(), signature());
-        let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env, self.x87, Rc::clone(region));
+        let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env, self.host, Rc::clone(region));
         cx.scalar = region.insns().any(computes_scalar);
         cx.start(None, false);
         let seen = cx.seen();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
-use forklift_lift::{BlockKey, LiftEnv, Lifter, signature};
+use forklift_lift::{BlockKey, HostCpu, LiftEnv, Lifter, signature};
 use forklift_x86::{CcKind, CcOp, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::Instruction;
 use iced_x86::code_asm::*;
@@ -61,7 +61,7 @@ fn lift(mode: Mode, asm: Asm) -> String {
     let mut f = Function::with_name_signature(UserFuncName::user(0, 0), signature());
     let isa = isa();
     let key = BlockKey { start: GuestAddr::new(START), mode, flat: true, checked: false };
-    let lifted = Lifter::new(true).lift(&mut f, isa.frontend_config(), key, true, &mut code).unwrap();
+    let lifted = Lifter::new(HostCpu::X86_64_V3).lift(&mut f, isa.frontend_config(), key, true, &mut code).unwrap();
     let mut out = String::new();
     writeln!(out, "{:?}", lifted.exits).unwrap();
     writeln!(out, "{f}").unwrap();

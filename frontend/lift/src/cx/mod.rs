@@ -35,7 +35,7 @@ use forklift_x86::{Flow, GuestAddr, Mode, Width, flow};
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpAccess};
 
 use crate::region::Region;
-use crate::{BlockKey, EXIT_NAMESPACE, Helper, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
+use crate::{BlockKey, EXIT_NAMESPACE, Helper, HostCpu, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
 pub(crate) use halves::{Halves, is_vex, sources};
@@ -71,8 +71,8 @@ pub(crate) struct Lift<'a, 'b> {
     /// Number of the current instruction.
     index: u32,
     env: &'a mut dyn LiftEnv,
-    /// There are [`X87`](crate::X87) stubs.
-    pub x87_stubs: bool,
+    /// Whom code is made for.
+    pub host: HostCpu,
     state: Value,
     known: Known,
     closed: bool,
@@ -151,7 +151,7 @@ enum Access {
 
 impl<'a, 'b> Lift<'a, 'b> {
     /// Starts a region: `b` is at the beginning of an empty function of the right signature.
-    pub fn new(mut b: FunctionBuilder<'b>, key: BlockKey, env: &'a mut dyn LiftEnv, x87_stubs: bool, region: Rc<Region>) -> Self {
+    pub fn new(mut b: FunctionBuilder<'b>, key: BlockKey, env: &'a mut dyn LiftEnv, host: HostCpu, region: Rc<Region>) -> Self {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
@@ -167,7 +167,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             scalar: false,
             index: 0,
             env,
-            x87_stubs,
+            host,
             state,
             known: Known::new(Regs::with_params(params)),
             closed: false,
@@ -219,7 +219,7 @@ impl<'a, 'b> Lift<'a, 'b> {
         let string = i.is_string_instruction();
         match flow(i) {
             Flow::Next | Flow::Barrier if string => self.step(i),
-            Flow::Next if !crate::ops::changes_mode(i, self.x87_stubs) => self.step(i),
+            Flow::Next if !crate::ops::changes_mode(i, self.host.x86) => self.step(i),
             _ => self.leave(LiftedExit::Step(GuestAddr::new(i.ip()))),
         }
     }

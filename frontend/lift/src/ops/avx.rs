@@ -240,7 +240,7 @@ fn test_signs(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
 
 /// VCVTPH2PS, where the host has it: four or eight numbers of 16 bits.
 fn vcvtph2ps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if !host::has(HostOp::Vcvtph2ps) {
+    if !cx.host.has(HostOp::Vcvtph2ps) {
         return None;
     }
     let wide = i.op0_register().is_ymm();
@@ -263,7 +263,7 @@ fn vcvtph2ps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// VCVTPS2PH, where the host has it: four or eight numbers of 16 bits, to a register or to memory.
 fn vcvtps2ph(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if !host::has(HostOp::Vcvtps2ph) {
+    if !cx.host.has(HostOp::Vcvtps2ph) {
         return None;
     }
     let v = cx.halves(i, 1, I8X16)?;

@@ -32,7 +32,7 @@ pub(super) const SHA: &[(Mnemonic, LiftFn)] = &[
 
 /// An operation on each 128 bits of two sources.
 fn two(cx: &mut Lift<'_, '_>, i: &Instruction, op: HostOp, number: u8) -> Option<()> {
-    if !host::has(op) {
+    if !cx.host.has(op) {
         return None;
     }
     by_lane(cx, i, I8X16, |cx, _, a, b| host::run_on_vectors(cx, op, number, &[a, b]).unwrap_or(a))
@@ -40,7 +40,7 @@ fn two(cx: &mut Lift<'_, '_>, i: &Instruction, op: HostOp, number: u8) -> Option
 
 /// AESIMC.
 fn aesimc(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if !host::has(HostOp::Aesimc) {
+    if !cx.host.has(HostOp::Aesimc) {
         return None;
     }
     packed_unary(cx, i, I8X16, |cx, v| host::run_on_vectors(cx, HostOp::Aesimc, 0, &[v]).unwrap_or(v))
@@ -54,7 +54,7 @@ fn pclmulqdq(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// SHA256RNDS2: XMM0 is the third source.
 fn sha256rnds2(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if !host::has(HostOp::Sha256rnds2) {
+    if !cx.host.has(HostOp::Sha256rnds2) {
         return None;
     }
     let b = cx.halves(i, 1, I8X16)?;

@@ -12,7 +12,6 @@ use forklift_x86::GuestAddr;
 use iced_x86::{Instruction, Mnemonic};
 
 use super::LiftFn;
-use super::host;
 use super::lanes::scalar_operand;
 use super::sse_shuffle::{blended, shuffle};
 use crate::LiftedExit;
@@ -111,7 +110,7 @@ fn fused(cx: &mut Lift<'_, '_>, i: &Instruction, [x, y, z]: [Value; 3], negated:
     let y = if negated.product { cx.b.ins().fneg(y) } else { y };
     let z = if negated.addend { cx.b.ins().fneg(z) } else { z };
     let r = cx.b.ins().fma(y, x, z);
-    if !host::CHOOSES_NANS {
+    if !cx.host.x86 {
         let nan = cx.b.ins().fcmp(FloatCC::Unordered, r, r);
         let any = if cx.type_of(r).is_vector() { cx.b.ins().vany_true(nan) } else { nan };
         let pc = GuestAddr::new(i.ip());
@@ -122,7 +121,7 @@ fn fused(cx: &mut Lift<'_, '_>, i: &Instruction, [x, y, z]: [Value; 3], negated:
 
 /// The operands of 128 or 256 bits, in the order in which they are computed with.
 fn operands(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, order: Order) -> Option<[Halves; 3]> {
-    if !host::fuses() {
+    if !cx.host.fma {
         return None;
     }
     let [x, y, z] = order.map(|n| cx.halves(i, n, ty));
@@ -155,7 +154,7 @@ fn alternating(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, order: Order, o
 
 /// The lowest elements; the others of the destination stay.
 fn scalar_fma(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, order: Order, negated: Negated) -> Option<()> {
-    if !host::fuses() {
+    if !cx.host.fma {
         return None;
     }
     let to = xmm_number(i.op0_register())?;

@@ -29,7 +29,7 @@ use std::sync::OnceLock;
 use iced_x86::{Instruction, Mnemonic};
 
 use crate::cx::Lift;
-pub use host::host_features;
+pub use host::HostCpu;
 pub(crate) use x87::X87Known;
 
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.

@@ -11,7 +11,6 @@ use forklift_x86::{CcKind, Gpr, Width};
 use iced_x86::{Instruction, Mnemonic};
 
 use super::VectorOps;
-use super::host;
 use crate::cx::{Lazy, Lift, xmm_number};
 use crate::{COMPARE_STRINGS_SIZE, Helper};
 
@@ -19,7 +18,7 @@ pub(super) const OPS: VectorOps = &[(Mnemonic::Pcmpistri, Mnemonic::Vpcmpistri, 
 
 /// PCMPISTRI: ECX = the index that the immediate asks for; memory need not be aligned.
 fn pcmpistri(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if !host::compares_strings() {
+    if !cx.host.sse42 {
         return None;
     }
     let b = cx.low_operand(i, 1, I8X16)?;

@@ -127,7 +127,7 @@ impl X87Known {
 
 /// The two bytes of an opcode: the escape's low bits, and ModRM. `None` without stubs.
 fn opcode(cx: &Lift<'_, '_>, i: &Instruction) -> Option<(u8, u8)> {
-    if !cx.x87_stubs {
+    if !cx.host.x86 {
         return None;
     }
     let mut encoder = Encoder::new(if cx.is_64() { 64 } else { 32 });
@@ -240,7 +240,7 @@ fn control(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// FWAIT: nothing is pending, since all exceptions are masked.
 fn wait(cx: &mut Lift<'_, '_>, _: &Instruction) -> Option<()> {
-    cx.x87_stubs.then_some(())
+    cx.host.x86.then_some(())
 }
 
 fn scratch(cx: &mut Lift<'_, '_>) -> Value {

@@ -1,14 +1,10 @@
 //! What the lifter must know of the host beyond Cranelift's IR: which instructions it has, and where its floating point is not x86's.
 
-#[cfg(not(target_arch = "x86_64"))]
-mod other;
-#[cfg(target_arch = "x86_64")]
-mod x86_64;
+mod cpu;
+mod truncated;
 
-#[cfg(not(target_arch = "x86_64"))]
-pub use other::*;
-#[cfg(target_arch = "x86_64")]
-pub use x86_64::*;
+pub use cpu::HostCpu;
+pub(super) use truncated::truncated;
 
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value, types::I8X16};
 use cranelift_codegen::isa::CallConv;
@@ -18,7 +14,7 @@ use crate::{Helper, HostOp};
 
 /// Has the host run the instruction `op`, or one of those behind it, on values of type `ty`. `None` if it hasn't got it.
 pub(super) fn run(cx: &mut Lift<'_, '_>, op: HostOp, number: u8, ty: Type, args: &[Value]) -> Option<Value> {
-    if !has(op) {
+    if !cx.host.has(op) {
         return None;
     }
     let mut sig = Signature::new(CallConv::PreserveAll);
