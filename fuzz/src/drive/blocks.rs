@@ -42,9 +42,10 @@ pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
         let mut tally = Tally::default();
         for n in 0..ROUND {
             let generator = rng.pick(&generators);
-            let sample = match n % 4 {
-                0 => generator.straight(&mut rng, 1),
-                1 => generator.straight(&mut rng, 12),
+            let sample = match n % 8 {
+                0 | 4 => generator.straight(&mut rng, 1),
+                1 | 5 => generator.straight(&mut rng, 12),
+                2 => generator.program(&mut rng, 3),
                 _ => generator.looping(&mut rng, 3),
             };
             trio.compare(&sample, &mut tally);

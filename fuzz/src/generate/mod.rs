@@ -5,6 +5,7 @@
 //! and masked in the result.
 
 mod insn;
+mod program;
 mod rng;
 mod values;
 
@@ -98,12 +99,7 @@ impl Generator {
             self.append(&mut code, rng, max);
             self.append_skip(&mut code, rng, max);
         }
-        // sub byte ptr [rbp+COUNTER], 1; jnz to the start
-        let [a, b, ..] = COUNTER.to_le_bytes();
-        code.push(&[0x80, 0xad, a, b, 0, 0, 1]);
-        let back = -(code.bytes.len() as i32 + 6);
-        code.push(&[&[0x0f, 0x85], back.to_le_bytes().as_slice()].concat());
-        code.undefined = 0;
+        code.push_loop(CODE);
         let mut s = self.finish(code, rng);
         s.input.data[(POINTED - DATA) as usize + COUNTER as usize] = 1 + rng.below(4) as u8;
         s
@@ -243,6 +239,16 @@ impl Program {
         }
         self.ip += bytes.len() as u64;
         self.bytes.extend(bytes);
+    }
+
+    /// Ends a loop that begins at `start`. Flags are defined there, and behind it.
+    fn push_loop(&mut self, start: u64) {
+        // sub byte ptr [rbp+COUNTER], 1; jnz
+        let [a, b, ..] = COUNTER.to_le_bytes();
+        self.push(&[0x80, 0xad, a, b, 0, 0, 1]);
+        let back = start.wrapping_sub(self.ip + 6) as u32;
+        self.push(&[&[0x0f, 0x85], back.to_le_bytes().as_slice()].concat());
+        self.undefined = 0;
     }
 
     fn decode(&self, bytes: &[u8]) -> Option<Instruction> {
