@@ -129,7 +129,7 @@ __attribute__((unused)) static void setup(void) {
     int p[2];
     struct sockaddr_un name = {AF_UNIX, "listening"};
     sigset_t none;
-    alarm(30);
+    alarm(200);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     tmpdir();
