@@ -11,12 +11,19 @@ const TRIES: usize = 2000;
 
 /// An instruction of the form at `CODE` and its bytes, which [`is_comparable`] accepts; `None` if none was found.
 pub fn find(c: Code, mode: Mode, rng: &mut Rng) -> Option<(Instruction, Vec<u8>)> {
-    (0..TRIES).find_map(|_| {
-        let mut b = bytes(c.op_code(), mode, rng);
-        let i = decode_one(mode, GuestAddr::new(CODE), &b).filter(|i| i.code() == c)?;
-        b.truncate(i.len());
-        is_comparable(mode, &i, &b).then_some((i, b))
-    })
+    (0..TRIES).find_map(|_| draw(c, mode, rng).filter(|(i, b)| is_comparable(mode, i, b)))
+}
+
+/// An instruction of the form at `CODE` and its bytes, comparable or not.
+pub fn any(c: Code, mode: Mode, rng: &mut Rng) -> Option<Instruction> {
+    (0..TRIES).find_map(|_| draw(c, mode, rng)).map(|(i, _)| i)
+}
+
+fn draw(c: Code, mode: Mode, rng: &mut Rng) -> Option<(Instruction, Vec<u8>)> {
+    let mut b = bytes(c.op_code(), mode, rng);
+    let i = decode_one(mode, GuestAddr::new(CODE), &b).filter(|i| i.code() == c)?;
+    b.truncate(i.len());
+    Some((i, b))
 }
 
 /// Whether all CPUs do the same with it. (W is not set where the manual has it ignored in 32-bit mode only: #UD on AMD's CPUs.)
