@@ -6,7 +6,6 @@ use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types::
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use forklift_x86::GuestAddr;
-use iced_x86::{Instruction, Mnemonic};
 
 use crate::cx::{Lift, Seen};
 use crate::live::Lookahead;
@@ -47,7 +46,6 @@ impl Lifter {
         let seen = if region.has_headers() { Some(self.probe(target, key, env, &region)) } else { None };
         func.signature = signature();
         let mut cx = Lift::new(FunctionBuilder::new(func, &mut self.builder), key, env, self.host, Rc::clone(&region));
-        cx.scalar = region.insns().any(computes_scalar);
         if key.checked {
             check_source(&mut cx, region.nodes[0].range());
         }
@@ -62,7 +60,6 @@ impl Lifter {
     fn probe(&mut self, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv, region: &Rc<Region>) -> Seen {
         let mut scratch = Function::with_name_signature(UserFuncName::default(), signature());
         let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env, self.host, Rc::clone(region));
-        cx.scalar = region.insns().any(computes_scalar);
         cx.start(None, false);
         let seen = cx.seen();
         cx.finish(target);
@@ -83,10 +80,4 @@ fn check_source(cx: &mut Lift<'_, '_>, (start, end): (GuestAddr, GuestAddr)) {
             at += chunk;
         }
     }
-}
-
-fn computes_scalar(i: &Instruction) -> bool {
-    use Mnemonic as M;
-    matches!(i.mnemonic(), M::Addsd | M::Subsd | M::Mulsd | M::Divsd | M::Sqrtsd | M::Cvtsi2sd | M::Cvtss2sd | M::Ucomisd | M::Comisd)
-        || matches!(i.mnemonic(), M::Vaddsd | M::Vsubsd | M::Vmulsd | M::Vdivsd | M::Vsqrtsd | M::Vcvtsi2sd | M::Vcvtss2sd | M::Vucomisd | M::Vcomisd)
 }

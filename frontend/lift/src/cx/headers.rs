@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, condcodes::IntCC, types::I32};
 use forklift_x86::{Gpr, GuestAddr, Mode, Width};
+use iced_x86::{Instruction, Mnemonic};
 
 use super::carried::FlagShape;
 use super::regs::{CarriedReg, Regs};
@@ -57,6 +58,8 @@ pub(super) struct Graph {
     path: Vec<(usize, usize)>,
     /// How many nodes led to where we are.
     depth: usize,
+    /// Whether something in the region computes with scalar doubles.
+    scalar: bool,
     /// From the probe; `None`: this is it.
     known: Option<Seen>,
     pub(super) seen: Seen,
@@ -64,7 +67,8 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn new(region: Rc<Region>) -> Self {
-        Self { headers: vec![None; region.nodes.len()], region, path: Vec::new(), depth: 0, known: None, seen: Seen::default() }
+        let scalar = region.insns().any(computes_scalar);
+        Self { headers: vec![None; region.nodes.len()], scalar, region, path: Vec::new(), depth: 0, known: None, seen: Seen::default() }
     }
 
     /// Address of the instruction with this number.
@@ -163,6 +167,7 @@ impl Lift<'_, '_> {
     fn node_insns(&mut self, n: usize) {
         let region = Rc::clone(&self.graph.region);
         let node = &region.nodes[n];
+        self.scalar = node.insns.iter().any(computes_scalar) || self.graph.scalar && !node.insns.iter().any(computes_packed);
         for (k, i) in node.insns.iter().enumerate() {
             self.live = node.live[k];
             self.insn(node.first + k as u32, i);
@@ -277,4 +282,16 @@ impl Lift<'_, '_> {
             cx.leave_complete(LiftedExit::Dispatch);
         });
     }
+}
+
+fn computes_scalar(i: &Instruction) -> bool {
+    use Mnemonic as M;
+    matches!(i.mnemonic(), M::Addsd | M::Subsd | M::Mulsd | M::Divsd | M::Sqrtsd | M::Cvtsi2sd | M::Cvtss2sd | M::Ucomisd | M::Comisd)
+        || matches!(i.mnemonic(), M::Vaddsd | M::Vsubsd | M::Vmulsd | M::Vdivsd | M::Vsqrtsd | M::Vcvtsi2sd | M::Vcvtss2sd | M::Vucomisd | M::Vcomisd)
+}
+
+fn computes_packed(i: &Instruction) -> bool {
+    use Mnemonic as M;
+    matches!(i.mnemonic(), M::Addpd | M::Subpd | M::Mulpd | M::Divpd | M::Vaddpd | M::Vsubpd | M::Vmulpd | M::Vdivpd)
+        || matches!(i.mnemonic(), M::Addps | M::Subps | M::Mulps | M::Divps | M::Vaddps | M::Vsubps | M::Vmulps | M::Vdivps)
 }

@@ -66,7 +66,7 @@ pub(crate) struct Lift<'a, 'b> {
     pub key: BlockKey,
     /// Status flags that somebody may read behind the current instruction.
     pub live: u32,
-    /// The region computes with scalar doubles: registers are copied in halves.
+    /// The code here computes with scalar doubles: registers are copied in halves.
     pub scalar: bool,
     /// Number of the current instruction.
     index: u32,
