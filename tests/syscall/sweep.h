@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <netinet/in.h>
 
@@ -68,6 +69,8 @@ static void spill(void) {
 static void sweep_case(const Call *c, const int *pick) {
     long a[6] = {0};
     for (int i = 0; i < 6 && c->args[i]; i++) a[i] = c->args[i][pick[i]].value;
+    // What the last call may have written.
+    memcpy((void *)EDGE, "xxxx", 4);
     errno = 0;
     long r = syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
     int e = errno;
@@ -120,6 +123,14 @@ static void place(int fd, int at) {
     OK(close(fd));
 }
 
+// A null device of our own, as calls will change its mode and attributes; memory where there can't be one.
+static int null_device(void) {
+    mknod("null", S_IFCHR | 0666, makedev(1, 3));
+    int fd = open("null", O_RDWR);
+    unlink("null");
+    return fd >= 0 ? fd : memfd_create("null", 0);
+}
+
 static void pages(long at, long size, int prot) {
     EQ(P(mmap((void *)at, size, prot, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)), at);
 }
@@ -160,7 +171,7 @@ __attribute__((unused)) static void setup(void) {
     sigemptyset(&none);
     place(signalfd(-1, &none, SFD_NONBLOCK), SIGNAL);
     place(inotify_init1(IN_NONBLOCK), INOTIFY);
-    place(open("/dev/null", O_RDWR), NULLDEV);
+    place(null_device(), NULLDEV);
     place(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK), PTY);
     pages(PAGES, 4096, PROT_READ | PROT_WRITE);
     pages(NONE, 4096, PROT_NONE);
