@@ -63,6 +63,7 @@ mod flag {
     pub const SETTLS: u64 = 0x8_0000;
     pub const PARENT_SETTID: u64 = 0x10_0000;
     pub const CHILD_CLEARTID: u64 = 0x20_0000;
+    pub const DETACHED: u64 = 0x40_0000;
     pub const CHILD_SETTID: u64 = 0x100_0000;
     pub const NEWUSER: u64 = 0x1000_0000;
     pub const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
@@ -86,7 +87,8 @@ impl CloneArgs {
             || (self.has(flag::NEWNS) && self.has(flag::FS))
             || (self.has(flag::NEWUSER) && self.has(flag::FS))
             || (self.has(flag::CLEAR_SIGHAND) && self.has(flag::SIGHAND))
-            || (self.has(flag::PIDFD) && self.has(flag::THREAD))
+            || (self.has(flag::PIDFD) && self.has(flag::THREAD | flag::DETACHED))
+            || (self.has(flag::PIDFD) && self.has(flag::PARENT_SETTID) && self.pidfd == self.parent_tid)
             || self.exit_signal > 64;
         // What only clone3 can do is done for processes that don't share memory.
         let unsupported = self.has(flag::VM) && (self.has(flag::INTO_CGROUP) || self.set_tid_size > 0);
@@ -346,7 +348,8 @@ fn host_fork(args: &CloneArgs, pidfd: &mut i32) -> SysResult<i32> {
     if args.has(flag::INTO_CGROUP) || args.set_tid_size > 0 {
         let flags = host_flags | args.flags & (flag::PIDFD | flag::INTO_CGROUP);
         let pidfd = core::ptr::from_mut(pidfd) as u64;
-        let words = [flags, pidfd, 0, 0, args.exit_signal, 0, 0, 0, args.set_tid.as_ptr() as u64, args.set_tid_size as u64, args.cgroup];
+        let tids = if args.set_tid_size > 0 { args.set_tid.as_ptr() as u64 } else { 0 };
+        let words = [flags, pidfd, 0, 0, args.exit_signal, 0, 0, 0, tids, args.set_tid_size as u64, args.cgroup];
         // SAFETY: as below.
         return unsafe { host::syscall(libc::SYS_clone3, [words.as_ptr() as u64, size_of_val(&words) as u64, 0, 0, 0, 0]) }.map(|pid| pid as i32);
     }

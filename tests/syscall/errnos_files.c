@@ -75,6 +75,7 @@ static const Call metadata[] = {
     {"oldfstat", SYS_oldfstat, {fds, out}},
     {"fstat64", SYS_fstat64, {fds, out}},
     {"fstatfs64", SYS_fstatfs64, {fds, stat_sizes, out}},
+    {"fadvise64_64", SYS_fadvise64_64, {fds, OFFSET, OFFSET, advice}},
     {"ftruncate64", SYS_ftruncate64, {fds, OFFSET}, cut},
     {"fchown32", SYS_fchown32, {fds, ids, ids}},
 #endif
@@ -134,7 +135,7 @@ static const Call copying[] = {
     {},
 };
 
-static const Kind fcntls[] = {{"GETFD", F_GETFD}, {"SETFD", F_SETFD}, {"GETOWN", F_GETOWN}, {"GETSIG", 11}, {"SETSIG", 10}, {"GETPIPE_SZ", 1032}, {"GET_SEALS", 1034},
+static const Kind fcntls[] = {{"GETFD", F_GETFD}, {"GETFL", F_GETFL}, {"SETFD", F_SETFD}, {"GETOWN", F_GETOWN}, {"GETSIG", 11}, {"SETSIG", 10}, {"GETPIPE_SZ", 1032}, {"GET_SEALS", 1034},
     {"ADD_SEALS", 1033}, {"GETLEASE", 1025}, {"SETLEASE", 1024}, {"NOTIFY", 1026}, {"SETPIPE_SZ", 1031}, {"DUPFD_QUERY", 1027}, {"unknown", 4000}, {"-1", -1}, END};
 static const Kind fcntl_ptrs[] = {{"GETLK", F_GETLK}, {"SETLK", F_SETLK}, {"GETLK64", 12}, {"SETLK64", 13}, {"OFD_GETLK", 36}, {"OFD_SETLK", 37}, {"GETOWN_EX", 16}, {"SETOWN_EX", 15},
     {"GET_RW_HINT", 1035}, {"SET_RW_HINT", 1036}, {"GET_FILE_RW_HINT", 1037}, {"SET_FILE_RW_HINT", 1038}, END};

@@ -76,6 +76,9 @@ static const Call names[] = {
     {"connect", SYS_connect, {socks, addresses, address_lengths}, renew},
     {"listen", SYS_listen, {socks, backlogs}, renew},
     {"accept4", SYS_accept4, {listeners, out, room_lengths, accept_flags}, accepted},
+#if ABI64
+    {"accept", SYS_accept, {listeners, out, room_lengths}, accepted},
+#endif
     {"getsockname", SYS_getsockname, {socks, out, room_lengths}, refill},
     {"getpeername", SYS_getpeername, {socks, out, room_lengths}, refill},
     {"shutdown", SYS_shutdown, {socks, how}},
@@ -122,6 +125,8 @@ static const Kind arrays[] = {{"two", P(two)}, BAD_POINTERS, {"ro", RONLY}, {"se
 static const Kind array_lengths[] = {{"2", 2}, {"0", 0}, {"1", 1}, {"-1", -1}, {"1025", 1025}, END};
 static struct timespec soon = {0, 1000}, minus = {-1, 0}, nanos = {0, 1000000000};
 static const Kind times[] = {{"soon", P(&soon)}, BAD_POINTERS, {"ro", RONLY}, {"minus", P(&minus)}, {"nanos", P(&nanos)}, END};
+static long long wide_soon[2] = {0, 1000}, wide_minus[2] = {-1, 0}, wide_nanos[2] = {0, 1000000000};
+static const Kind wide_times[] = {{"soon", P(wide_soon)}, BAD_POINTERS, {"ro", RONLY}, {"minus", P(wide_minus)}, {"nanos", P(wide_nanos)}, END};
 static const Kind mmsg_flags[] = {{"DONTWAIT", MSG_DONTWAIT}, {"WAITFORONE", MSG_WAITFORONE | MSG_DONTWAIT}, {"OOB", MSG_OOB | MSG_DONTWAIT}, {"COMPAT", (long)0x80000000}, END};
 
 static void remake(long r) {
@@ -129,6 +134,7 @@ static void remake(long r) {
     two[0].msg_hdr = two[1].msg_hdr = one_bad[0].msg_hdr = m_good;
     one_bad[1].msg_hdr = both_bad[0].msg_hdr = both_bad[1].msg_hdr = m_bad_iov;
     soon = (struct timespec){0, 1000}, minus = (struct timespec){-1, 0}, nanos = (struct timespec){0, 1000000000};
+    wide_soon[0] = 0, wide_soon[1] = 1000;
     // What a call that fills headers changes.
     m_good.msg_flags = 0;
     m_name.msg_namelen = 12;
@@ -150,6 +156,9 @@ static const Call messages[] = {
     {"recvmsg", SYS_recvmsg, {socks, headers, message_flags}, remake},
     {"sendmmsg", SYS_sendmmsg, {socks, arrays, array_lengths, mmsg_flags}, remake},
     {"recvmmsg", SYS_recvmmsg, {socks, arrays, array_lengths, mmsg_flags, times}, remake},
+#if !ABI64
+    {"recvmmsg_time64", SYS_recvmmsg_time64, {socks, arrays, array_lengths, mmsg_flags, wide_times}, remake},
+#endif
     {},
 };
 
@@ -285,6 +294,7 @@ static const Call creating[] = {
     {"timerfd_settime64", SYS_timerfd_settime64, {timers, timer_flags, itimers64, old_its}},
     {"timerfd_gettime64", SYS_timerfd_gettime64, {timers, out}},
 #endif
+    {"inotify_init", SYS_inotify_init, {}, close_it},
     {"inotify_init1", SYS_inotify_init1, {creation_flags}, close_it},
     {"inotify_add_watch", SYS_inotify_add_watch, {inotifies, watched, watch_masks}, unwatch, 1},
     {"inotify_rm_watch", SYS_inotify_rm_watch, {inotifies, watches}},

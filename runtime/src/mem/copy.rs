@@ -50,6 +50,19 @@ impl IoVecs {
         self.unread.unwrap_or(self.list.len() as u64)
     }
 
+    /// How many bytes they have, if they aren't bad.
+    pub fn total(&self) -> u64 {
+        self.list.iter().fold(0, |n: u64, v| n.saturating_add(v.iov_len as u64)).min(MAX_RW_COUNT)
+    }
+
+    /// Cuts them to `room` bytes.
+    pub fn cut(&mut self, mut room: u64) {
+        for v in &mut self.list {
+            v.iov_len = v.iov_len.min(room as usize);
+            room -= v.iov_len as u64;
+        }
+    }
+
     /// Whether the host's kernel will refuse them.
     pub fn is_bad(&self) -> bool {
         self.unread.is_some() || self.list.iter().any(|v| (v.iov_len as isize) < 0 || v.iov_base as u64 == BAD_ADDRESS)
@@ -225,12 +238,9 @@ impl GuestMem {
         Ok(IoVecs { list, unread: None })
     }
 
-    /// Host address of an aligned 32-bit word for the host's futex call. EFAULT outside the guest's part, EINVAL if misaligned.
-    pub fn host_futex(&self, addr: GuestAddr) -> SysResult<*mut u32> {
-        if !addr.get().is_multiple_of(4) {
-            return Err(Errno::EINVAL);
-        }
-        self.host(addr.get(), 4).map(|p| p as *mut u32).ok_or(Errno::EFAULT)
+    /// Host address of a 32-bit word for the host's futex call; outside the guest's part one that is bad for the host, and as misaligned.
+    pub fn host_futex(&self, addr: GuestAddr) -> u64 {
+        self.host(addr.get(), 4).map_or(BAD_ADDRESS | addr.get() & 3, |p| p as u64)
     }
 
     /// Must be called before the host's kernel writes to guest memory: gives back pages with translated code and has those translations dropped.

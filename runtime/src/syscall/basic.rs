@@ -1,5 +1,6 @@
 //! The calls that every program begins and ends with, and examples of how a call is written.
 
+use super::large;
 use super::show::{Bytes, Filled};
 use super::{Fd, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
@@ -19,6 +20,7 @@ impl Syscall for Write {
     type Args<A: Abi> = (Fd, Bytes<A>);
     fn call<A: Abi>(t: &mut Task, (fd, Bytes(buf, count)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
+        let count = large::room::<A>(fd, None, count)?;
         let b = t.mem.host_buf(buf.addr(), count, Access::Read)?;
         // SAFETY: the buffer is the guest's memory.
         unsafe { t.block(Restart::Sys, libc::SYS_write, [fd as u64, b.ptr as u64, b.len as u64, 0, 0, 0]) }

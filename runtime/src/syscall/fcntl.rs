@@ -1,9 +1,9 @@
 //! Descriptors: duplicates, fcntl with its three layouts of record locks.
 
-use super::flags;
 use super::show::{FdFlag, LockKind, NewFdFlags, OpenFlags, Seals, Whence, names};
 use super::sys::{int, ptr, ptr_mut, sys, wait};
 use super::{Arg, Fd, Regs, Restart, Sig, Spec, Support::Full, Syscall, View};
+use super::{flags, large};
 use crate::abi::{Abi, GuestPtr, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -217,7 +217,7 @@ fn by_pointer(t: &Task, fd: i32, cmd: i32, arg: u64, len: u64) -> SysResult {
 
 fn other<A: Abi>(t: &Task, fd: i32, cmd: i32, arg: u64) -> SysResult {
     match cmd {
-        libc::F_GETFL => sys(libc::SYS_fcntl, [int(fd), int(cmd)]).map(flags::from_host::<A>),
+        libc::F_GETFL => sys(libc::SYS_fcntl, [int(fd), int(cmd)]).map(|f| large::seen_flags::<A>(fd, f)),
         libc::F_SETFL => sys(libc::SYS_fcntl, [int(fd), int(cmd), flags::to_host(arg as u32)]),
         F_SETOWN_EX | F_GETOWN_EX | F_GETOWNER_UIDS => by_pointer(t, fd, cmd, arg, 8),
         // Hints about the life of written data.

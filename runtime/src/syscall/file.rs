@@ -1,13 +1,14 @@
 //! Files by name: open and its relatives, sizes, allocation, advice, sync, locks on the whole file, memfd.
 
 use super::flags::{self, O_LARGEFILE};
+use super::large::{self, MAX_NON_LFS};
 use super::show::{Advice, AtFlags, CloseRangeFlags, FallocMode, FlockOp, MemfdFlags, OpenFlags, OpenMode, Out, SyncRangeFlags};
 use super::sys::{Text, int, ptr, ptr_mut, sys, wait};
 use super::{Fd, Octal, Restart, Spec, Split64, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::paths::Last;
 use crate::procfs;
 use crate::table;
@@ -39,13 +40,10 @@ table![
     OpenByHandleAt,
 ];
 
-/// Largest size of a file that an i386 program opens without O_LARGEFILE.
-const MAX_NON_LFS: i64 = 0x7fff_ffff;
-
 /// Closes `fd` with EOVERFLOW if it is a regular file that is too large for a program that didn't say O_LARGEFILE.
 fn refuse_large(fd: u64) -> SysResult {
     let st = super::stat::host_fstat(fd as i32)?;
-    if st.st_mode & libc::S_IFMT == libc::S_IFREG && st.st_size > MAX_NON_LFS {
+    if st.st_mode & libc::S_IFMT == libc::S_IFREG && st.st_size > MAX_NON_LFS as i64 {
         sys(libc::SYS_close, [fd])?;
         return Err(Errno::EOVERFLOW);
     }
@@ -66,9 +64,12 @@ fn open<A: Abi>(t: &mut Task, dir: Fd, path: Str, flags: u32, mode: u32) -> SysR
     {
         return opened;
     }
-    let p = t.path_arg(dir, name, last_of_open(flags))?;
-    let fd = wait(t, Restart::Sys, libc::SYS_openat, [p.dir_arg(), p.arg(), flags::to_host(flags), mode.into()])?;
-    if A::IS_32 && flags & (O_LARGEFILE | libc::O_PATH as u32) == 0 { refuse_large(fd) } else { Ok(fd) }
+    let last = last_of_open(flags);
+    let p = t.path_arg(dir, name, last)?;
+    let small = A::IS_32 && flags & (O_LARGEFILE | libc::O_PATH as u32) == 0;
+    let host = if small { large::open_flags(&p, flags, last) } else { flags::to_host(flags) };
+    let fd = wait(t, Restart::Sys, libc::SYS_openat, [p.dir_arg(), p.arg(), host, mode.into()])?;
+    if small { refuse_large(fd) } else { Ok(fd) }
 }
 
 /// open(2).
@@ -97,7 +98,8 @@ impl Syscall for Creat {
     const SPEC: Spec = Spec { name: "creat", x64: Some(85), i386: Some(8), support: Full };
     type Args<A: Abi> = (Str, Octal);
     fn call<A: Abi>(t: &mut Task, (path, mode): Self::Args<A>) -> SysResult {
-        open::<A>(t, Fd::CWD, path, (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC) as u32, mode.0)
+        // A 64-bit kernel has only one of these, and it makes large files.
+        open::<A>(t, Fd::CWD, path, (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC) as u32 | O_LARGEFILE, mode.0)
     }
 }
 
@@ -136,8 +138,7 @@ impl Syscall for OpenAt2 {
         }
         let last = last_of_open(how.flags as u32);
         how.flags = flags::to_host(how.flags as u32);
-        let name = t.mem.read_path(path.0)?;
-        let p = t.host_path_to(dir, &name, last)?;
+        let p = t.path_to(dir, path, last)?;
         wait(t, Restart::Sys, libc::SYS_openat2, [p.dir_arg(), p.arg(), ptr(&how), size_of::<OpenHow>() as u64])
     }
 }
@@ -185,7 +186,11 @@ fn truncate(t: &Task, path: Str, len: i64) -> SysResult {
 }
 
 fn ftruncate(t: &Task, fd: Fd, len: i64) -> SysResult {
-    sys(libc::SYS_ftruncate, [int(t.fd(fd)?), len as u64])
+    let fd = t.fd(fd)?;
+    if large::is_too_long(fd, len) {
+        return Err(Errno::EINVAL);
+    }
+    sys(libc::SYS_ftruncate, [int(fd), len as u64])
 }
 
 /// truncate(2).
@@ -336,8 +341,7 @@ impl Syscall for MemfdCreate {
     type Args<A: Abi> = (Str, MemfdFlags);
     fn call<A: Abi>(t: &mut Task, (name, flags): Self::Args<A>) -> SysResult {
         // A name of 249 bytes is the longest.
-        let name = t.mem.read_cstr(name.0, 250).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::EINVAL } else { e });
-        sys(libc::SYS_memfd_create, [Text::new(name)?.arg(), flags.0.into()])
+        sys(libc::SYS_memfd_create, [Text::new(t.mem.read_cstr(name.0, 250))?.arg(), flags.0.into()])
     }
 }
 
@@ -352,16 +356,22 @@ impl Syscall for NameToHandleAt {
     const SPEC: Spec = Spec { name: "name_to_handle_at", x64: Some(303), i386: Some(341), support: Full };
     type Args<A: Abi> = (Fd, Str, GuestPtr<A, u32>, Out<A, i32>, AtFlags);
     fn call<A: Abi>(t: &mut Task, (dir, path, handle, Out(mount, _), flags): Self::Args<A>) -> SysResult {
+        const MNT_ID_UNIQUE: u32 = 1;
         let p = t.path(dir, path)?;
-        let room = t.mem.read(handle)?;
-        if room > MAX_HANDLE {
-            return Err(Errno::EINVAL);
-        }
-        let b = t.mem.host_buf(handle.addr(), HANDLE_HEADER + u64::from(room), Access::Write)?;
-        let mut id = 0i32;
-        let result = sys(libc::SYS_name_to_handle_at, [p.dir_arg(), p.arg(), b.ptr as u64, ptr_mut(&mut id), flags.0.into()]);
+        let room = t.mem.read(handle.cast::<[u32; 2]>()).map(|[room, _]| room);
+        let at = match room {
+            Ok(room) if room <= MAX_HANDLE => t.mem.host_buf(handle.addr(), HANDLE_HEADER + u64::from(room), Access::Write)?.ptr as u64,
+            // The host's kernel refuses it, after what it checks before.
+            Ok(ref room) => ptr(room),
+            Err(_) => BAD_ADDRESS,
+        };
+        let mut id = 0u64;
+        let result = sys(libc::SYS_name_to_handle_at, [p.dir_arg(), p.arg(), at, ptr_mut(&mut id), flags.0.into()]);
         if matches!(result, Ok(_) | Err(Errno::EOVERFLOW)) {
-            t.mem.write(mount, id)?;
+            match flags.0 & MNT_ID_UNIQUE {
+                0 => t.mem.write(mount, id as i32)?,
+                _ => t.mem.write(mount.cast(), id)?,
+            }
         }
         result
     }
@@ -373,11 +383,11 @@ impl Syscall for OpenByHandleAt {
     const SPEC: Spec = Spec { name: "open_by_handle_at", x64: Some(304), i386: Some(342), support: Full };
     type Args<A: Abi> = (Fd, GuestPtr<A, u32>, OpenFlags);
     fn call<A: Abi>(t: &mut Task, (mount, handle, flags): Self::Args<A>) -> SysResult {
-        let fd = t.fd(mount)?;
-        let room = t.mem.read(handle)?;
+        let [room, _] = t.mem.read(handle.cast::<[u32; 2]>())?;
         if room > MAX_HANDLE {
             return Err(Errno::EINVAL);
         }
+        let fd = t.fd(mount)?;
         let b = t.mem.host_buf(handle.addr(), HANDLE_HEADER + u64::from(room), Access::Read)?;
         wait(t, Restart::Sys, libc::SYS_open_by_handle_at, [int(fd), b.ptr as u64, flags::to_host(flags.0)])
     }

@@ -10,7 +10,7 @@ use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS};
 use crate::table;
 use crate::task::{RestartBlock, Task};
 
@@ -46,7 +46,7 @@ fn word(t: &Task, addr: GuestAddr, writes: bool) -> SysResult<u64> {
     if writes {
         t.mem.host_buf(addr, 4, Access::Write)?;
     }
-    t.mem.host_futex(addr).map(|p| p as u64)
+    Ok(t.mem.host_futex(addr))
 }
 
 /// The six arguments of futex(2).
@@ -90,16 +90,22 @@ impl<A, T: TimePair> Args for FutexArgs<A, T> {
     }
 }
 
-fn futex<A, T: TimePair>(t: &mut Task, args: FutexArgs<A, T>) -> SysResult {
+fn futex<A: Abi, T: TimePair>(t: &mut Task, args: FutexArgs<A, T>) -> SysResult {
     let FutexArgs { uaddr, op: FutexOp(full_op), val, timeout, uaddr2, val3 } = args;
     let (op, nr) = (full_op & op::MASK, libc::SYS_futex);
     let at = |t: &Task, writes| word(t, uaddr.addr(), writes);
     let (flags, val, val3) = (u64::from(full_op), u64::from(val), u64::from(val3));
     // Where there is no timeout, its register is a number.
     let val2 = timeout.addr().get() & 0xffff_ffff;
+    let timeout = match op {
+        op::WAIT | op::WAIT_BITSET | op::LOCK_PI | op::LOCK_PI2 | op::WAIT_REQUEUE_PI => super::poll::read_timeout(t, timeout)?,
+        _ => None,
+    };
+    if full_op & op::REALTIME != 0 && !matches!(op, op::WAIT_BITSET | op::WAIT_REQUEUE_PI | op::LOCK_PI2) {
+        return Err(Errno::ENOSYS);
+    }
     match op {
         op::WAIT | op::WAIT_BITSET | op::LOCK_PI | op::LOCK_PI2 | op::WAIT_REQUEUE_PI => {
-            let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
             let second = if op == op::WAIT_REQUEUE_PI { word(t, uaddr2.addr(), true)? } else { 0 };
             let args = [at(t, op != op::WAIT && op != op::WAIT_BITSET)?, flags, val, 0, second, val3];
             wait(t, op, args, timeout)
@@ -123,16 +129,13 @@ fn wait(t: &mut Task, op: u32, args: [u64; 6], timeout: Option<libc::timespec>) 
         // SAFETY: words of guest memory; no timeout.
         return unsafe { t.block(Restart::Sys, libc::SYS_futex, args) };
     };
-    if timeout.tv_sec < 0 || !(0..1_000_000_000).contains(&timeout.tv_nsec) {
-        return Err(Errno::EINVAL);
-    }
     if op != op::WAIT {
         let args = [args[0], args[1], args[2], (&raw const timeout) as u64, args[4], args[5]];
         // SAFETY: words of guest memory, a timespec of ours.
         return unsafe { t.block(Restart::Sys, libc::SYS_futex, args) };
     }
-    let (flags, clock) = (args[1] as u32 & !op::MASK, if args[1] as u32 & op::REALTIME != 0 { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC });
-    wait_until(t, [args[0], u64::from(op::WAIT_BITSET | flags), args[2], 0, 0, ANY_BIT], deadline(ClockId(clock), timeout)?)
+    let flags = args[1] as u32 & !op::MASK;
+    wait_until(t, [args[0], u64::from(op::WAIT_BITSET | flags), args[2], 0, 0, ANY_BIT], deadline(ClockId(libc::CLOCK_MONOTONIC), timeout)?)
 }
 
 /// Waits until `deadline`. When it is interrupted, restart_syscall(2) waits on.
@@ -194,14 +197,16 @@ impl Syscall for FutexWaitv {
         if flags != 0 || count == 0 || count > MAX_WAITV || waiters.is_null() {
             return Err(Errno::EINVAL);
         }
-        let timeout = t.mem.read_opt(timeout)?.map(TimePair::to_host);
-        let mut list = t.mem.read_array(waiters, count as usize)?;
-        for w in &mut list {
+        // What can't be read is left to the host's kernel to refuse, in its order.
+        let timeout = t.mem.read_opt(timeout).map(|v| v.map(TimePair::to_host));
+        let mut list = t.mem.read_array(waiters, count as usize);
+        for w in list.iter_mut().flatten() {
             w.uaddr = word(t, GuestAddr::new(w.uaddr), false)?;
         }
-        let timeout_at = timeout.as_ref().map_or(0, |x| (&raw const *x) as u64);
-        let args = [list.as_ptr() as u64, count.into(), 0, timeout_at, clock.0 as u64, 0];
-        // SAFETY: words of guest memory in a list of ours.
+        let list_at = list.as_ref().map_or(BAD_ADDRESS, |l| l.as_ptr() as u64);
+        let timeout_at = timeout.as_ref().map_or(BAD_ADDRESS, |v| v.as_ref().map_or(0, |x| (&raw const *x) as u64));
+        let args = [list_at, count.into(), 0, timeout_at, clock.0 as u64, 0];
+        // SAFETY: words of guest memory in a list of ours, or no address at all.
         unsafe { t.block(Restart::Sys, libc::SYS_futex_waitv, args) }
     }
 }

@@ -8,6 +8,7 @@ use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
+use crate::mem::BAD_ADDRESS;
 use crate::table;
 use crate::task::Task;
 
@@ -331,14 +332,19 @@ impl Syscall for Capget {
     const SPEC: Spec = Spec { name: "capget", x64: Some(125), i386: Some(184), support: Full };
     type Args<A: Abi> = (GuestPtr<A, CapHeader>, GuestPtr<A, u32>);
     fn call<A: Abi>(t: &mut Task, (header, data): Self::Args<A>) -> SysResult {
-        let mut h = t.mem.read(header)?;
-        let words = cap_words(h.version);
+        let version = t.mem.read(header.cast::<u32>())?;
+        let words = cap_words(version);
+        // The process is looked at when the version is known, and if there is something to tell.
+        let mut h = match words {
+            Some(_) if !data.is_null() => t.mem.read(header)?,
+            _ => CapHeader { version, ..CapHeader::default() },
+        };
         let mut sets = CapData::default();
         let out = if data.is_null() { 0 } else { sets.as_mut_ptr() as u64 };
         // SAFETY: the header is the host's structure too; there is room for the largest version.
         let r = unsafe { host::syscall(libc::SYS_capget, [(&raw mut h) as u64, out, 0, 0, 0, 0]) };
         if words.is_none() {
-            t.mem.write(header, h)?;
+            t.mem.write(header.cast::<u32>(), h.version)?;
         }
         let r = r?;
         if !data.is_null() {
@@ -354,15 +360,15 @@ impl Syscall for Capset {
     const SPEC: Spec = Spec { name: "capset", x64: Some(126), i386: Some(185), support: Full };
     type Args<A: Abi> = (GuestPtr<A, CapHeader>, GuestPtr<A, u32>);
     fn call<A: Abi>(t: &mut Task, (header, data): Self::Args<A>) -> SysResult {
-        let mut h = t.mem.read(header)?;
-        let Some(words) = cap_words(h.version) else {
-            h.version = 0x2008_0522;
-            t.mem.write(header, h)?;
+        let Some(words) = cap_words(t.mem.read(header.cast::<u32>())?) else {
+            t.mem.write(header.cast::<u32>(), 0x2008_0522)?;
             return Err(Errno::EINVAL);
         };
+        let mut h = t.mem.read(header)?;
         let mut sets = CapData::default();
-        sets[..words].copy_from_slice(&t.mem.read_array(data, words)?);
-        // SAFETY: both are the host's structures.
-        unsafe { host::syscall(libc::SYS_capset, [(&raw mut h) as u64, sets.as_ptr() as u64, 0, 0, 0, 0]) }
+        let read = t.mem.read_array(data, words).map(|s| sets[..words].copy_from_slice(&s));
+        let at = if read.is_ok() { sets.as_ptr() as u64 } else { BAD_ADDRESS };
+        // SAFETY: both are the host's structures, or one no address at all.
+        unsafe { host::syscall(libc::SYS_capset, [(&raw mut h) as u64, at, 0, 0, 0, 0]) }
     }
 }

@@ -7,7 +7,7 @@ use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
-use crate::mem::Access;
+use crate::mem::{Access, BAD_ADDRESS, MAX_RW_COUNT};
 use crate::table;
 use crate::task::Task;
 
@@ -349,15 +349,19 @@ impl Syscall for SchedSetattr {
         if attr.is_null() {
             return Err(Errno::EINVAL);
         }
-        let size = match t.mem.read(attr)? as usize {
-            0 => 48,
-            n if n > SCHED_ATTR_MAX => return Err(Errno::E2BIG),
-            n => n.max(4),
-        };
-        let mut bytes = t.mem.read_array(attr.cast::<u8>(), size)?;
-        // SAFETY: a structure with its size inside.
-        let r = unsafe { host::syscall(libc::SYS_sched_setattr, [pid as u64, bytes.as_mut_ptr() as u64, flags.into(), 0, 0, 0]) };
-        if r == Err(Errno::E2BIG) {
+        let mut bytes = t.mem.read(attr).and_then(|size| {
+            let size = match size as usize {
+                0 => 48,
+                // Too much, which the host's kernel says.
+                n if n > SCHED_ATTR_MAX => 4,
+                n => n.max(4),
+            };
+            t.mem.read_array(attr.cast::<u8>(), size)
+        });
+        let at = bytes.as_mut().map_or(BAD_ADDRESS, |b| b.as_mut_ptr() as u64);
+        // SAFETY: a structure with its size inside, which is written if that is wrong; or no address at all.
+        let r = unsafe { host::syscall(libc::SYS_sched_setattr, [pid as u64, at, flags.into(), 0, 0, 0]) };
+        if let (Err(Errno::E2BIG), Ok(bytes)) = (r, bytes) {
             t.mem.write_array(attr.cast::<u8>(), &bytes[..4])?;
         }
         r
@@ -461,7 +465,7 @@ impl Syscall for Getrandom {
     const SPEC: Spec = Spec { name: "getrandom", x64: Some(318), i386: Some(355), support: Full };
     type Args<A: Abi> = (Filled<A>, RandomFlags);
     fn call<A: Abi>(t: &mut Task, (Filled(buf, len), flags): Self::Args<A>) -> SysResult {
-        let b = t.mem.host_buf(buf.addr(), len, Access::Write)?;
+        let b = t.mem.host_buf(buf.addr(), len.min(MAX_RW_COUNT), Access::Write)?;
         // SAFETY: the guest's memory.
         unsafe { t.block(Restart::Sys, libc::SYS_getrandom, [b.ptr as u64, b.len as u64, flags.0.into(), 0, 0, 0]) }
     }

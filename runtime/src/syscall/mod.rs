@@ -31,6 +31,7 @@ mod futex;
 mod ids;
 mod ioctl;
 mod ipc;
+mod large;
 mod limits;
 mod link;
 mod memory;

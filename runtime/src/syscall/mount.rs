@@ -2,7 +2,7 @@
 
 use super::process::CloneWord;
 use super::show::{MountFlags, UmountFlags};
-use super::sys::{int, sys};
+use super::sys::{Text, int, sys};
 use super::{Fd, Hex, Spec, Str, Support::Full, Support::Partial, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
@@ -16,12 +16,12 @@ table![Mount, Umount, Umount2, PivotRoot, Unshare, Setns, Swapon, Swapoff, Acct,
 const OPTIONS: usize = 4096;
 
 /// A string that may be missing; longest as a path.
-fn optional(t: &Task, s: Str) -> SysResult<Option<std::ffi::CString>> {
-    if s.0.get() == 0 { Ok(None) } else { t.mem.read_path(s.0).map(Some) }
+fn optional(t: &Task, s: Str) -> SysResult<Option<Text>> {
+    if s.0.get() == 0 { Ok(None) } else { Text::new(t.mem.read_path(s.0)).map(Some) }
 }
 
-fn arg(s: Option<&std::ffi::CString>) -> u64 {
-    s.map_or(0, |s| s.as_ptr() as u64)
+fn arg(s: Option<&Text>) -> u64 {
+    s.map_or(0, Text::arg)
 }
 
 /// mount(2).
@@ -161,8 +161,7 @@ impl Syscall for Fsopen {
     const SPEC: Spec = Spec { name: "fsopen", x64: Some(430), i386: Some(430), support: Full };
     type Args<A: Abi> = (Str, Hex);
     fn call<A: Abi>(t: &mut Task, (kind, flags): Self::Args<A>) -> SysResult {
-        let kind = t.mem.read_path(kind.0)?;
-        sys(libc::SYS_fsopen, [kind.as_ptr() as u64, flags.0.into()])
+        sys(libc::SYS_fsopen, [Text::new(t.mem.read_path(kind.0))?.arg(), flags.0.into()])
     }
 }
 

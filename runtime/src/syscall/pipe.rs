@@ -1,6 +1,7 @@
 //! Pipes, and moving data between descriptors without copying it: splice, tee, vmsplice, sendfile, copy_file_range.
 
 use super::flags;
+use super::large::{self, MAX_NON_LFS};
 use super::show::{In, NewFdFlags, Out, SpliceFlags, Vectors};
 use super::sys::{int, opt_ptr_mut, ptr_mut, sys, wait};
 use super::{Fd, Hex, Restart, Spec, Support::Full, Syscall};
@@ -9,9 +10,6 @@ use crate::errno::SysResult;
 use crate::mem::{Access, BAD_ADDRESS};
 use crate::table;
 use crate::task::Task;
-
-/// Most that an i386 program's sendfile(2) reaches in a file. Unit: bytes.
-const MAX_NON_LFS: i64 = 0x7fff_ffff;
 
 table![Pipe, Pipe2, Splice, Tee, Vmsplice, Sendfile, Sendfile64, CopyFileRange];
 
@@ -84,6 +82,7 @@ impl Syscall for Splice {
     type Args<A: Abi> = (Fd, In<A, i64>, Fd, In<A, i64>, u64, SpliceFlags);
     fn call<A: Abi>(t: &mut Task, (from, In(from_at, _), to, In(to_at, _), len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
+        let len = large::room::<A>(to, t.mem.read_opt(to_at).ok().flatten(), len)?;
         let call = |t: &mut Task, [f, o]: [u64; 2]| wait(t, Restart::Sys, libc::SYS_splice, [int(from), f, int(to), o, len, flags.0.into()]);
         with_offsets(t, [from_at, to_at], |_| len > 0, call)
     }
@@ -119,6 +118,7 @@ fn sendfile<A: Abi, T: GuestWord>(t: &mut Task, to: Fd, from: Fd, at: GuestPtr<A
     let mut offset = t.mem.read_opt(at)?.map(GuestWord::signed);
     let count = offset.map_or(count, |o| count.min(most(o)));
     let (to, from) = (t.fd(to)?, t.fd(from)?);
+    let count = large::room::<A>(to, None, count)?;
     let result = wait(t, Restart::Sys, libc::SYS_sendfile, [int(to), int(from), opt_ptr_mut(offset.as_mut()), count]);
     if let Some(o) = offset {
         t.mem.write(at, T::from_u64(o as u64))?;
@@ -132,7 +132,7 @@ impl Syscall for Sendfile {
     const SPEC: Spec = Spec { name: "sendfile", x64: Some(40), i386: Some(187), support: Full };
     type Args<A: Abi> = (Fd, Fd, In<A, A::Word>, u64);
     fn call<A: Abi>(t: &mut Task, (to, from, In(at, _), count): Self::Args<A>) -> SysResult {
-        sendfile(t, to, from, at, count, |from| match u64::try_from(MAX_NON_LFS - from) {
+        sendfile(t, to, from, at, count, |from| match u64::try_from(MAX_NON_LFS as i64 - from) {
             // More than can be told is EOVERFLOW from the host, as is this.
             Ok(0) if A::IS_32 => u64::MAX,
             Ok(most) if A::IS_32 => most,
@@ -158,6 +158,7 @@ impl Syscall for CopyFileRange {
     type Args<A: Abi> = (Fd, In<A, i64>, Fd, In<A, i64>, u64, Hex);
     fn call<A: Abi>(t: &mut Task, (from, In(from_at, _), to, In(to_at, _), len, flags): Self::Args<A>) -> SysResult {
         let (from, to) = (t.fd(from)?, t.fd(to)?);
+        let len = large::room::<A>(to, t.mem.read_opt(to_at).ok().flatten(), len)?;
         let call = |t: &mut Task, [f, o]: [u64; 2]| wait(t, Restart::Sys, libc::SYS_copy_file_range, [int(from), f, int(to), o, len, flags.0.into()]);
         with_offsets(t, [from_at, to_at], |copied| copied > 0, call)
     }

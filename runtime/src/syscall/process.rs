@@ -86,6 +86,10 @@ impl Syscall for Clone3 {
         const V0: u64 = 64;
         const V2: u64 = 88;
         const INTO_CGROUP: u64 = 0x2_0000_0000;
+        const LEGACY: u64 = 0xffff_ffff;
+        const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+        const DETACHED: u64 = 0x40_0000;
+        const NEWTIME: u64 = 0x80;
         if size < V0 {
             return Err(Errno::EINVAL);
         }
@@ -105,6 +109,7 @@ impl Syscall for Clone3 {
         let (set_tid, set_tid_size, cgroup) = (word(0), word(1), word(2));
         if set_tid_size > MAX_PID_NS_LEVEL as u64
             || (set_tid == 0) != (set_tid_size == 0)
+            || exit_signal > 64
             || (flags & INTO_CGROUP != 0 && (cgroup > i32::MAX as u64 || size < V2))
         {
             return Err(Errno::EINVAL);
@@ -116,7 +121,8 @@ impl Syscall for Clone3 {
         if flags & INTO_CGROUP != 0 {
             t.fd(Fd(cgroup as i32))?;
         }
-        if flags & CSIGNAL != 0 || (stack == 0) != (stack_size == 0) {
+        let unknown = flags & !(LEGACY | CLEAR_SIGHAND | INTO_CGROUP) | flags & (DETACHED | CSIGNAL & !NEWTIME);
+        if unknown != 0 || (stack == 0) != (stack_size == 0) || !t.mem.is_address(GuestAddr::new(stack), stack_size) {
             return Err(Errno::EINVAL);
         }
         let a = GuestAddr::new;
@@ -208,12 +214,15 @@ impl Syscall for Execveat {
     type Args<A: Abi> = (Fd, Str, Strings<A>, Strings<A>, AtFlags);
     fn call<A: Abi>(t: &mut Task, (dir, path, Strings(argv), Strings(envp), flags): Self::Args<A>) -> SysResult {
         let flags = flags.0 as i32;
+        let mut path = t.mem.read_path(path.0)?;
+        if path.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
+            return Err(Errno::ENOENT);
+        }
         if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
             return Err(Errno::EINVAL);
         }
-        let path = t.mem.read_path(path.0)?;
-        if path.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
-            return Err(Errno::ENOENT);
+        if path.is_empty() && dir == Fd::CWD {
+            path = c".".to_owned();
         }
         let path = t.host_exec_path(dir, path, flags & libc::AT_SYMLINK_NOFOLLOW != 0)?;
         exec(t, path, argv, envp)

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::large;
 use super::show::{Bytes, Filled, FilledVectors, Out, RwFlags, Vectors, Whence};
 use super::sys::{int, sys, wait};
 use super::{Arg, Fd, Regs, Restart, Spec, Split64, Support::Full, Syscall, View};
@@ -51,6 +52,7 @@ impl Syscall for Pwrite64 {
     type Args<A: Abi> = (Fd, Bytes<A>, Split64);
     fn call<A: Abi>(t: &mut Task, (fd, Bytes(buf, count), pos): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
+        let count = large::room::<A>(fd, Some(pos.signed()), count)?;
         let b = t.mem.host_buf(buf.addr(), count, Access::Read)?;
         wait(t, Restart::Sys, libc::SYS_pwrite64, [int(fd), b.ptr as u64, b.len as u64, pos.0])
     }
@@ -59,7 +61,12 @@ impl Syscall for Pwrite64 {
 /// A call with vectors. The kernel takes an `unsigned long` for their number and looks at 32 bits of it.
 fn vectors<A: Abi>(t: &mut Task, nr: i64, fd: Fd, iov: GuestPtr<A, u8>, count: u64, access: Access, rest: [u64; 3]) -> SysResult {
     let fd = t.fd(fd)?;
-    let v = t.mem.host_iovecs::<A>(iov.cast(), u64::from(count as u32), access)?;
+    let mut v = t.mem.host_iovecs::<A>(iov.cast(), u64::from(count as u32), access)?;
+    if access == Access::Read && !v.is_bad() {
+        // pwritev2 with a position of -1 is writev.
+        let at = (nr != libc::SYS_writev && rest[0] != u64::MAX).then_some(rest[0] as i64);
+        v.cut(large::room::<A>(fd, at, v.total())?);
+    }
     wait(t, Restart::Sys, nr, [int(fd), v.addr(), v.count(), rest[0], rest[1], rest[2]])
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::show::{AtFlags, FileMode, StatxMask};
-use super::sys::{int, ptr_mut, sys};
+use super::sys::{PathArg, int, ptr_mut, sys};
 use super::{Arg, Fd, Regs, Spec, Str, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, Pod};
 use crate::errno::{Errno, SysResult};
@@ -24,6 +24,14 @@ pub(super) fn host_fstat(fd: i32) -> SysResult<libc::stat> {
     Ok(unsafe { st.assume_init() })
 }
 
+/// The host's stat of a path.
+pub(super) fn host_stat_at(p: &PathArg, flags: u32) -> SysResult<libc::stat> {
+    let mut st = core::mem::MaybeUninit::<libc::stat>::zeroed();
+    sys(libc::SYS_newfstatat, [p.dir_arg(), p.arg(), ptr_mut(&mut st), flags.into()])?;
+    // SAFETY: integers, all initialised.
+    Ok(unsafe { st.assume_init() })
+}
+
 /// The host's statfs of a descriptor.
 pub(super) fn host_fstatfs(fd: i32) -> SysResult<StatfsX64> {
     let mut st = StatfsX64::default();
@@ -37,10 +45,7 @@ fn stat_at(t: &Task, dir: Fd, path: Str, flags: u32) -> SysResult<libc::stat> {
         0 if flags & libc::AT_EMPTY_PATH as u32 != 0 => t.host_path(dir, c"")?.into(),
         _ => t.path_to(dir, path, Last::of_flags(flags))?,
     };
-    let mut st = core::mem::MaybeUninit::<libc::stat>::zeroed();
-    sys(libc::SYS_newfstatat, [p.dir_arg(), p.arg(), ptr_mut(&mut st), flags.into()])?;
-    // SAFETY: integers, all initialised.
-    Ok(unsafe { st.assume_init() })
+    host_stat_at(&p, flags)
 }
 
 fn stat_fd(t: &Task, fd: Fd) -> SysResult<libc::stat> {

@@ -68,29 +68,41 @@ pub(super) fn wait<const N: usize>(t: &mut Task, restart: Restart, nr: i64, args
     unsafe { t.block(restart, nr, six(args)) }
 }
 
-/// A string from the guest for a host call. One that can't be read becomes an address that the host can't read either, so that the
-/// kernel decides which of several errors it gives.
-pub(super) struct Text(Option<CString>);
+/// A string from the guest for a host call. One that can't be read becomes an address that the host can't read either, one that is too long a string that is too
+/// long for the host, so that the kernel decides which of several errors it gives.
+pub(super) enum Text {
+    Read(CString),
+    Unreadable,
+    TooLong,
+}
+
+/// As long as a path without a final zero gets, and longer than all other strings.
+static TOO_LONG: [u8; 4096] = [b'x'; 4096];
 
 impl Text {
     /// From what reading gave.
     ///
     /// # Errors
-    /// All but EFAULT.
+    /// All but EFAULT and ENAMETOOLONG.
     pub(super) fn new(read: SysResult<CString>) -> SysResult<Self> {
         match read {
-            Err(Errno::EFAULT) => Ok(Self(None)),
-            r => r.map(|s| Self(Some(s))),
+            Err(Errno::EFAULT) => Ok(Self::Unreadable),
+            Err(Errno::ENAMETOOLONG) => Ok(Self::TooLong),
+            r => r.map(Self::Read),
         }
     }
 
     /// The string as a register.
     pub(super) fn arg(&self) -> u64 {
-        self.0.as_ref().map_or(BAD_ADDRESS, |s| s.as_ptr() as u64)
+        match self {
+            Self::Read(s) => s.as_ptr() as u64,
+            Self::Unreadable => BAD_ADDRESS,
+            Self::TooLong => TOO_LONG.as_ptr() as u64,
+        }
     }
 }
 
-/// A path from the guest for one of the host's `*at` calls; unreadable ones as with [`Text`].
+/// A path from the guest for one of the host's `*at` calls; bad ones as with [`Text`].
 pub(super) struct PathArg {
     dir: i32,
     path: Text,
@@ -110,7 +122,7 @@ impl PathArg {
 
 impl From<HostPath> for PathArg {
     fn from(p: HostPath) -> Self {
-        Self { dir: p.dir, path: Text(Some(p.path)) }
+        Self { dir: p.dir, path: Text::Read(p.path) }
     }
 }
 
@@ -136,9 +148,9 @@ impl Task {
     /// # Errors
     /// ENAMETOOLONG, EBADF.
     pub(super) fn path_arg(&self, dir: Fd, read: SysResult<CString>, last: Last) -> SysResult<PathArg> {
-        match read {
-            Err(Errno::EFAULT) => Ok(PathArg { dir: self.fd(dir)?, path: Text(None) }),
-            r => Ok(self.host_path_to(dir, &r?, last)?.into()),
+        match Text::new(read)? {
+            Text::Read(path) => Ok(self.host_path_to(dir, &path, last)?.into()),
+            path => Ok(PathArg { dir: self.fd(dir)?, path }),
         }
     }
 }

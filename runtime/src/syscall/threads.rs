@@ -210,11 +210,14 @@ impl Syscall for ArchPrctl {
 /// prctl(2).
 pub struct Prctl;
 impl Syscall for Prctl {
-    const SPEC: Spec = Spec { name: "prctl", x64: Some(157), i386: Some(172), support: Support::Partial("no seccomp, no PR_SET_MM, no PR_SET_TSC") };
+    const SPEC: Spec =
+        Spec { name: "prctl", x64: Some(157), i386: Some(172), support: Support::Partial("no seccomp, no PR_SET_MM, RDTSC can't be turned off") };
     type Args<A: Abi> = (PrctlOp, u64, u64, u64, u64);
     fn call<A: Abi>(t: &mut Task, (PrctlOp(op), a, b, c, d): Self::Args<A>) -> SysResult {
         const SET_VMA: i32 = 0x5356_4d41;
         const SET_PTRACER: i32 = 0x5961_6d61;
+        const SET_IO_FLUSHER: i32 = 57;
+        const GET_IO_FLUSHER: i32 = 58;
         let pass = |args: [u64; 4]| {
             // SAFETY: pointers among the arguments are ours.
             unsafe { host::syscall(libc::SYS_prctl, [op as u64, args[0], args[1], args[2], args[3], 0]) }
@@ -241,9 +244,16 @@ impl Syscall for Prctl {
                 Ok(0)
             }
             libc::PR_GET_TID_ADDRESS => {
-                t.mem.write(GuestPtr::<A, A::Word>::new(GuestAddr::new(a)), A::Word::from_u64(t.clear_child_tid.get()))?;
+                // A 64-bit kernel writes its own pointer, whoever asks.
+                t.mem.write(GuestPtr::<A, u64>::new(GuestAddr::new(a)), t.clear_child_tid.get())?;
                 Ok(0)
             }
+            // RDTSC is for everybody.
+            libc::PR_GET_TSC => {
+                t.mem.write(GuestPtr::<A, i32>::new(GuestAddr::new(a)), libc::PR_TSC_ENABLE)?;
+                Ok(0)
+            }
+            libc::PR_SET_TSC if a == libc::PR_TSC_ENABLE as u64 => Ok(0),
             libc::PR_SET_CHILD_SUBREAPER => {
                 crate::engine::warm::forbid();
                 pass([a, b, c, d])
@@ -269,9 +279,11 @@ impl Syscall for Prctl {
             | libc::PR_MCE_KILL
             | libc::PR_MCE_KILL_GET
             | libc::PR_GET_SECCOMP
+            | SET_IO_FLUSHER
+            | GET_IO_FLUSHER
             | SET_PTRACER => pass([a, b, c, d]),
             // Naming anonymous memory is for whoever looks at the host's maps.
-            SET_VMA => Ok(0),
+            SET_VMA if a == 0 => Ok(0),
             _ => Err(Errno::EINVAL),
         }
     }
@@ -287,10 +299,8 @@ const ROBUST_LIMIT: usize = 2048;
 impl Task {
     /// Wakes waiters on a futex that other processes may share.
     fn wake_futex(&self, addr: GuestAddr, count: u64) {
-        if let Ok(p) = self.mem.host_futex(addr) {
-            // SAFETY: the kernel checks the address.
-            let _ = unsafe { host::syscall(libc::SYS_futex, [p as u64, libc::FUTEX_WAKE as u64, count, 0, 0, 0]) };
-        }
+        // SAFETY: the kernel checks the address.
+        let _ = unsafe { host::syscall(libc::SYS_futex, [self.mem.host_futex(addr), libc::FUTEX_WAKE as u64, count, 0, 0, 0]) };
     }
 
     /// Marks the robust futexes that this thread holds, which the host's kernel can't do for a 32-bit list.

@@ -69,9 +69,11 @@ fn ask_clock(nr: i64, clock: ClockId) -> SysResult<libc::timespec> {
     Ok(now)
 }
 
-fn set_clock(clock: ClockId, to: libc::timespec) -> SysResult {
-    // SAFETY: a timespec to read.
-    unsafe { host::syscall(libc::SYS_clock_settime, [clock.0 as u64, (&raw const to) as u64, 0, 0, 0, 0]) }
+/// Sets a clock to a time; `None` is one that can't be read, for the host's kernel to refuse when the clock is one that can be set.
+fn set_clock(clock: ClockId, to: Option<libc::timespec>) -> SysResult {
+    let at = to.as_ref().map_or(BAD_ADDRESS, |to| (&raw const *to) as u64);
+    // SAFETY: a timespec to read, or no address at all.
+    unsafe { host::syscall(libc::SYS_clock_settime, [clock.0 as u64, at, 0, 0, 0, 0]) }
 }
 
 macro_rules! clock_calls {
@@ -102,7 +104,7 @@ macro_rules! clock_calls {
             const SPEC: Spec = Spec { name: $s, x64: $sx, i386: Some($si), support: Full };
             type Args<A: Abi> = (ClockId, GuestPtr<A, $t>);
             fn call<A: Abi>(t: &mut Task, (clock, to): Self::Args<A>) -> SysResult {
-                set_clock(clock, t.mem.read(to)?.to_host())
+                set_clock(clock, t.mem.read(to).ok().map(TimePair::to_host))
             }
         }
     )* };
@@ -132,7 +134,7 @@ impl Syscall for Stime {
     const SPEC: Spec = Spec { name: "stime", x64: None, i386: Some(25), support: Full };
     type Args<A: Abi> = (In<A, i32>,);
     fn call<A: Abi>(t: &mut Task, (In(to, _),): Self::Args<A>) -> SysResult {
-        set_clock(ClockId(libc::CLOCK_REALTIME), libc::timespec { tv_sec: t.mem.read(to)?.into(), tv_nsec: 0 })
+        set_clock(ClockId(libc::CLOCK_REALTIME), Some(libc::timespec { tv_sec: t.mem.read(to)?.into(), tv_nsec: 0 }))
     }
 }
 
@@ -261,7 +263,11 @@ fn nanosleep<A, T: TimePair>(t: &mut Task, clock: ClockId, flags: i32, req: Gues
         // A relative sleep doesn't notice when the clock is set.
         clock = ClockId(libc::CLOCK_MONOTONIC);
     }
-    sleep_relative(t, clock, flags, deadline(clock, req)?, rem.addr(), size_of::<T>() == size_of::<KernelTimespec>())
+    let Ok(deadline) = deadline(clock, req) else {
+        // SAFETY: a timespec to read. It is refused: nobody can sleep by a clock that has no time.
+        return unsafe { host::syscall(libc::SYS_clock_nanosleep, [clock.0 as u64, flags as u64, (&raw const req) as u64, 0, 0, 0]) };
+    };
+    sleep_relative(t, clock, flags, deadline, rem.addr(), size_of::<T>() == size_of::<KernelTimespec>())
 }
 
 /// nanosleep(2).
@@ -419,13 +425,12 @@ impl Syscall for TimerCreate {
         let event = if event.get() == 0 { None } else { Some(read_sigevent::<A>(t, event)?) };
         let at = event.as_ref().map_or(0, |e| (&raw const *e) as u64);
         let mut id = 0i32;
+        // Where the id can't be written, the host's kernel says so, after what it checks before.
+        let writable = t.mem.read(out).and_then(|there| t.mem.write(out, there)).is_ok();
+        let id_at = if writable { (&raw mut id) as u64 } else { BAD_ADDRESS };
         // SAFETY: the host's structures; all hosts are 64-bit ones and share the layout.
-        unsafe { host::syscall(libc::SYS_timer_create, [clock.0 as u64, at, (&raw mut id) as u64, 0, 0, 0]) }?;
-        if let Err(e) = t.mem.write(out, id) {
-            // SAFETY: the timer just made.
-            let _ = unsafe { host::syscall(libc::SYS_timer_delete, [id as u64, 0, 0, 0, 0, 0]) };
-            return Err(e);
-        }
+        unsafe { host::syscall(libc::SYS_timer_create, [clock.0 as u64, at, id_at, 0, 0, 0]) }?;
+        t.mem.write(out, id)?;
         Ok(0)
     }
 }

@@ -4,7 +4,7 @@ use super::show::{Bytes, Filled, XattrFlags};
 use super::sys::{PathArg, Text, int, sys};
 use super::{Fd, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
-use crate::errno::{Errno, SysResult};
+use crate::errno::SysResult;
 use crate::mem::Access;
 use crate::table;
 use crate::task::Task;
@@ -38,7 +38,7 @@ fn of(t: &Task, fd: Fd) -> SysResult<Owner> {
 }
 
 fn name(t: &Task, p: Str) -> SysResult<Text> {
-    Text::new(t.mem.read_cstr(p.0, NAME_MAX).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::ERANGE } else { e }))
+    Text::new(t.mem.read_cstr(p.0, NAME_MAX))
 }
 
 /// XATTR_SIZE_MAX: the kernel cuts buffers that are to be filled to it. Unit: bytes.

@@ -2,15 +2,16 @@
 
 use super::{Call, Request, input, output, own, value};
 use crate::abi::{GuestPtr, I386};
-use crate::errno::SysResult;
+use crate::errno::{Errno, SysResult};
 use crate::mem::Access;
+use crate::syscall::large;
 use crate::syscall::sys::{int, sys};
 use crate::task::Task;
 
 pub(super) const REQUESTS: &[Request] = &[
     value(0x5450, "FIONCLEX"),
     value(0x5451, "FIOCLEX"),
-    input(0x5452, "FIOASYNC", 4),
+    own(0x5452, "FIOASYNC", asynchronous),
     output(0x5460, "FIOQSIZE", 8),
     output(0x2, "FIGETBSZ", 4),
     value(0x4004_9409, "FICLONE"),
@@ -44,6 +45,16 @@ pub(super) const REQUESTS: &[Request] = &[
     value(0xb703, "NS_GET_NSTYPE"),
     output(0xb704, "NS_GET_OWNER_UID", 4),
 ];
+
+/// FIOASYNC, which a file that isn't a large one can't be told: its flag is a mark of ours.
+fn asynchronous(t: &mut Task, c: Call) -> SysResult {
+    if large::is_marked(c.fd) {
+        let on = t.mem.read(GuestPtr::<I386, i32>::new(c.addr()))? != 0;
+        return if on { Err(Errno::ENOTTY) } else { Ok(0) };
+    }
+    let b = t.mem.host_buf(c.addr(), 4, Access::Read)?;
+    c.host(b.ptr as u64)
+}
 
 /// The 32-bit numbers, which only 32-bit programs use, as the host's 64-bit ones.
 fn flags32(t: &mut Task, c: Call) -> SysResult {
