@@ -1,10 +1,9 @@
 //! Builds the fuzzer and runs it.
 
+use crate::TaskResult;
 use crate::run::{cargo, run};
-use crate::{TaskResult, root};
 
 /// Passes `args` on to it.
 pub fn fuzz(args: &[&str]) -> TaskResult {
-    run(&mut cargo(&["build", "--quiet", "--release", "--package", "forklift-fuzz", "--bin", "forklift-fuzz"]))?;
-    run(std::process::Command::new(root().join("target/release/forklift-fuzz")).args(args))
+    run(cargo(&["run", "--quiet", "--release", "--package", "forklift-fuzz", "--bin", "forklift-fuzz", "--"]).args(args))
 }
