@@ -6,9 +6,9 @@ use cranelift_codegen::{CodegenError, isa};
 
 use crate::CompileError;
 
-/// Why these: blocks are small, so optimisation passes cost more than they bring; single-pass register allocation saves 30 % of compile time and costs up to
+/// The settings of Cranelift that shape the code. Why these: blocks are small, so optimisation passes cost more than they bring; single-pass register allocation saves 30 % of compile time and costs up to
 /// a factor of five at run time (docs/adr). Tail calls need frame pointers, which `strip` takes out again.
-const FLAGS: &[(&str, &str)] = &[
+pub const FLAGS: &[(&str, &str)] = &[
     ("opt_level", "none"),
     ("regalloc_algorithm", "backtracking"),
     ("preserve_frame_pointers", "true"),
@@ -16,13 +16,15 @@ const FLAGS: &[(&str, &str)] = &[
     ("enable_probestack", "false"),
     ("unwind_info", "false"),
     ("is_pic", "false"),
-    ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
 ];
+
+/// Whether Cranelift checks the IR: it changes no code, and takes time.
+const VERIFIER: &str = if cfg!(debug_assertions) { "true" } else { "false" };
 
 /// The back end for this host and all its features that matter.
 pub(crate) fn host() -> Result<OwnedTargetIsa, CompileError> {
     let mut flags = settings::builder();
-    for (name, value) in FLAGS {
+    for (name, value) in FLAGS.iter().chain(&[("enable_verifier", VERIFIER)]) {
         flags.set(name, value).map_err(|e| CompileError::Host(format!("{name}: {e}")))?;
     }
     let triple = std::env::consts::ARCH.parse().map_err(|e| CompileError::Host(format!("no target triple: {e}")))?;

@@ -43,7 +43,7 @@ mod tests;
 mod thread;
 
 pub use compile::CompileError;
-pub use isa::fingerprint;
+pub use isa::{FLAGS, fingerprint};
 pub use jit::{Config, ForkGuard, HostFault, Jit};
 pub use stats::Stats;
 pub use stored::{InstallEnv, Recorder, record_address};

@@ -15,6 +15,7 @@ use cranelift_codegen::ir::{ExternalName, Function, UserExternalName, UserFuncNa
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
+use forklift_jit::FLAGS;
 use forklift_lift::{BlockKey, EXIT_NAMESPACE, GUARD, HostCpu, LiftEnv, Lifted, LiftedExit, Lifter};
 use forklift_x86::{CcKind, CcOp, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::code_asm::CodeAssembler;
@@ -70,17 +71,6 @@ const AARCH64: Host = Host {
     patched: false,
     count: |code, wanted| (0..code.len()).step_by(4).filter(|at| wanted(*at)).count(),
 };
-
-/// As in `jit/src/isa.rs`.
-const FLAGS: &[(&str, &str)] = &[
-    ("opt_level", "none"),
-    ("regalloc_algorithm", "backtracking"),
-    ("preserve_frame_pointers", "true"),
-    ("enable_pinned_reg", "true"),
-    ("enable_probestack", "false"),
-    ("unwind_info", "false"),
-    ("is_pic", "false"),
-];
 
 struct Code(Vec<u8>);
 
