@@ -10,7 +10,7 @@
 
 use std::io;
 
-use crate::host::{self, LEAVE, STUB};
+use crate::host::{self, STUB, TRAMPOLINE, Way};
 use crate::region::Region;
 
 /// Reach of aarch64's `b`. Unit: bytes.
@@ -40,10 +40,14 @@ impl Arena {
 
     /// Prepares an arena without blocks.
     fn start(&self) -> Cursor {
-        // SAFETY: the first LEAVE bytes are nobody's, and nothing jumps there yet.
-        unsafe { host::write_leave(self.region.base()) };
-        host::sync_icache(self.region.base(), LEAVE);
-        Cursor { next: LEAVE }
+        let ways = [Way::Leave, Way::Lookup];
+        for way in ways {
+            // SAFETY: the first bytes are nobody's, and nothing jumps there yet.
+            unsafe { host::write_trampoline(self.trampoline(way), way) };
+        }
+        let len = ways.len() * TRAMPOLINE;
+        host::sync_icache(self.region.base(), len);
+        Cursor { next: len }
     }
 
     /// Address of offset `o`.
@@ -57,9 +61,9 @@ impl Arena {
         (o < self.region.len() as u64).then_some(o as u32)
     }
 
-    /// Where `leave` can be reached.
-    pub(crate) fn leave(&self) -> *const u8 {
-        self.region.base()
+    /// Where a way out of blocks can be reached.
+    pub(crate) fn trampoline(&self, way: Way) -> *mut u8 {
+        self.region.base().wrapping_add(way as usize * TRAMPOLINE)
     }
 
     /// The stub of exit `id`.
@@ -101,12 +105,12 @@ mod tests {
     #[test]
     fn both_ends_meet() {
         let (a, mut c) = Arena::new(1 << 16).unwrap();
-        assert_eq!(a.alloc(&mut c, 100, 0), Some(16));
-        assert_eq!(a.alloc(&mut c, 100, 0), Some(128));
-        assert_eq!(a.alloc(&mut c, 65536 - 240 - 16, 2), None);
-        assert_eq!(a.alloc(&mut c, 65536 - 240 - 32, 2), Some(240));
+        assert_eq!(a.alloc(&mut c, 100, 0), Some(32));
+        assert_eq!(a.alloc(&mut c, 100, 0), Some(144));
+        assert_eq!(a.alloc(&mut c, 65536 - 256 - 16, 2), None);
+        assert_eq!(a.alloc(&mut c, 65536 - 256 - 32, 2), Some(256));
         assert_eq!(a.offset(a.at(77) as u64), Some(77));
-        assert_eq!(a.offset(a.leave() as u64 + 65536), None);
+        assert_eq!(a.offset(a.at(0) as u64 + 65536), None);
         assert_eq!(a.stub(1), a.at(65536 - 32));
     }
 }

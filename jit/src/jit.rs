@@ -13,7 +13,7 @@ use crate::arena::{Arena, Cursor};
 use crate::blocks::{Block, Blocks, Exit, ExitKind, NONE, Trap};
 use crate::compile::{Compiled, Compiler};
 use crate::debug::{Dump, PerfMap};
-use crate::host::{self, Context};
+use crate::host::{self, Context, Way};
 use crate::invalidate::Pages;
 use crate::map::{self, Map};
 use crate::stats::{Counters, add};
@@ -284,10 +284,12 @@ impl Jit {
     }
 
     fn add_exit(&self, exit: Exit) -> Option<u32> {
+        let kind = exit.kind;
         let id = self.blocks.exits.push(exit)?;
         let stub = self.arena.stub(id);
+        let way = if kind == ExitKind::Indirect { Way::Lookup } else { Way::Leave };
         // SAFETY: `room` made sure of room for the stub, and nothing refers to it yet.
-        unsafe { host::write_stub(stub, id, self.arena.leave()) };
+        unsafe { host::write_stub(stub, id, self.arena.trampoline(way)) };
         host::sync_icache(stub, host::STUB);
         Some(id)
     }

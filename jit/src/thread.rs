@@ -199,7 +199,12 @@ impl Dispatch<'_> {
     /// Lets emitted code find `block`.
     fn fill(&self, block: &Block) {
         let code = self.jit.arena.at(block.entry);
-        self.shared.table.fill(block.pc, code, || block.is_dead() || self.jit.flushing.load(Ordering::SeqCst));
+        let jit = self.jit;
+        let living = |pc, code| {
+            let block = jit.map.get(&jit.blocks.blocks, pc);
+            !jit.flushing.load(Ordering::SeqCst) && block.is_some_and(|(_, b)| jit.arena.at(b.entry) as u64 == code)
+        };
+        self.shared.table.fill(block.pc, code, living);
     }
 
     /// Completes the state after emitted code was left.

@@ -8,7 +8,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use forklift_lift::{HELPERS, Helper, JitState, PARAM_REGS, offset};
 use libc::ucontext_t;
 
-use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB};
+use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB, TRAMPOLINE, Way};
+use crate::table::{HASH, HASH_SHIFT, SECOND};
 
 // Slots of the frame: x29 - 16 … x29 - 144 hold the callee-saved registers, x29 - 160 the host's FPCR.
 global_asm!(
@@ -79,6 +80,33 @@ global_asm!(
     "ldp x27, x28, [sp], #16",
     "ldp x29, x30, [sp], #16",
     "ret",
+    // w0, the exit's number, stays; so do the blocks' parameters.
+    ".p2align 4",
+    ".hidden forklift_jit_lookup",
+    ".globl forklift_jit_lookup",
+    "forklift_jit_lookup:",
+    "ldr x16, [x21, #{rip}]",
+    "ldr x17, 6f",
+    "mul x17, x17, x16",
+    "lsr x17, x17, #{hash_shift}",
+    "ldr x9, [x21, #{indirect}]",
+    "add x17, x9, x17, lsl #5",
+    "add x17, x17, #{second}, lsl #12",
+    "ldr x9, [x17]",
+    "cmp x9, x16",
+    "b.eq 5f",
+    "ldr x9, [x17, #16]!",
+    "cmp x9, x16",
+    "b.ne forklift_jit_leave",
+    "5:",
+    "ldr x1, [x17, #8]",
+    "br x1",
+    ".hidden forklift_jit_lookup_end",
+    ".globl forklift_jit_lookup_end",
+    "forklift_jit_lookup_end:",
+    ".p2align 3",
+    "6:",
+    ".xword {hash}",
     ".p2align 4",
     ".hidden forklift_jit_thunks",
     ".globl forklift_jit_thunks",
@@ -117,6 +145,11 @@ global_asm!(
     frame = const FRAME_ROOM,
     interrupt = const offset::INTERRUPT,
     helper_return = const offset::HELPER_RETURN,
+    rip = const offset::RIP,
+    indirect = const offset::INDIRECT,
+    second = const SECOND >> 12,
+    hash = const HASH,
+    hash_shift = const HASH_SHIFT,
     p0 = const offset::gpr(PARAM_REGS[0]),
     p1 = const offset::gpr(PARAM_REGS[1]),
     p2 = const offset::gpr(PARAM_REGS[2]),
@@ -134,6 +167,8 @@ unsafe extern "C" {
     static forklift_jit_armed: u8;
     static forklift_jit_gone: u8;
     static forklift_jit_leave: u8;
+    static forklift_jit_lookup: u8;
+    static forklift_jit_lookup_end: u8;
     static forklift_jit_thunks: u8;
     static forklift_jit_step: u8;
     static forklift_jit_status: u8;
@@ -190,8 +225,6 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
     table
 }
 
-/// Size of the trampoline that [`write_leave`] writes. Unit: bytes.
-pub(crate) const LEAVE: usize = 16;
 /// `br x1`.
 pub(crate) const BR_X1: u32 = 0xd61f_0020;
 
@@ -201,24 +234,28 @@ fn branch(at: *const u8, target: *const u8) -> u32 {
     0x1400_0000 | words as u32 & 0x03ff_ffff
 }
 
-/// Writes a jump to `leave` that stubs can reach.
+/// Writes a jump that stubs can reach.
 ///
 /// # Safety
-/// `at` is writable for [`LEAVE`] bytes that nobody executes.
-pub(crate) unsafe fn write_leave(at: *mut u8) {
-    let address = &raw const forklift_jit_leave as u64;
+/// `at` is writable for [`TRAMPOLINE`] bytes that nobody executes.
+pub(crate) unsafe fn write_trampoline(at: *mut u8, way: Way) {
+    let address = match way {
+        Way::Leave => &raw const forklift_jit_leave,
+        Way::Lookup => &raw const forklift_jit_lookup,
+    } as u64;
     // ldr x16, [pc + 8]; br x16; the address.
     let code = [0x5800_0050, 0xd61f_0200, address as u32, (address >> 32) as u32];
+    const { assert!(TRAMPOLINE == 16) };
     // SAFETY: the caller's promise.
     unsafe { at.cast::<[u32; 4]>().write_unaligned(code) };
 }
 
-/// Writes the stub of the exit `id`: movz w0, low; movk w0, high; b leave.
+/// Writes the stub of the exit `id`: movz w0, low; movk w0, high; b trampoline.
 ///
 /// # Safety
-/// `at` is writable for [`STUB`] bytes that nobody executes, within 128 MiB of `leave`, which [`write_leave`] wrote.
-pub(crate) unsafe fn write_stub(at: *mut u8, id: u32, leave: *const u8) {
-    let code = [0x5280_0000 | (id & 0xffff) << 5, 0x72a0_0000 | (id >> 16) << 5, branch(at.wrapping_add(8), leave), 0];
+/// `at` is writable for [`STUB`] bytes that nobody executes, within 128 MiB of `trampoline`, which [`write_trampoline`] wrote.
+pub(crate) unsafe fn write_stub(at: *mut u8, id: u32, trampoline: *const u8) {
+    let code = [0x5280_0000 | (id & 0xffff) << 5, 0x72a0_0000 | (id >> 16) << 5, branch(at.wrapping_add(8), trampoline), 0];
     const { assert!(STUB == 16) };
     // SAFETY: the caller's promise.
     unsafe { at.cast::<[u32; 4]>().write_unaligned(code) };
@@ -311,8 +348,13 @@ impl<'a> Context<'a> {
         self.set_pc(&raw const forklift_jit_leave as u64);
     }
 
-    /// If the pc is between the look at `interrupt` and the block, makes the thread leave as if the look had seen the kick.
+    /// If the pc is between the look at `interrupt` and the block, makes the thread leave as if the look had seen the kick; if it is in `lookup`, as if
+    /// that had found nothing.
     pub(crate) fn cancel_entry(&mut self) {
+        let (lookup, end) = (&raw const forklift_jit_lookup as u64, &raw const forklift_jit_lookup_end as u64);
+        if (lookup..end).contains(&self.pc()) {
+            self.set_pc(&raw const forklift_jit_leave as u64);
+        }
         let (armed, gone) = (&raw const forklift_jit_armed as u64, &raw const forklift_jit_gone as u64);
         if (armed..gone).contains(&self.pc()) {
             self.leave_with(LEFT_INTERRUPTED);

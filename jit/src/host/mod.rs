@@ -12,7 +12,8 @@
 //!
 //! # Leaving
 //! Every exit has a stub of [`STUB`] bytes: load the number of the exit, jump to `leave`. `leave` returns it as the result of `enter`, together with the
-//! target register of indirect jumps ([`Left::target`]), for exits of kind `Tail`.
+//! target register of indirect jumps ([`Left::target`]), for exits of kind `Tail`. The stubs of indirect branches that missed jump to `lookup`, which
+//! looks into the second table for `cpu.rip` and goes to the block that it finds; else it is as `leave`. A kick that comes in between makes it leave.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -34,6 +35,18 @@ use forklift_x86::Cond;
 
 /// Stack that blocks may use for spills. Unit: bytes. Straight ways use up to about 300.
 pub(crate) const FRAME_ROOM: u32 = 3840;
+
+/// Where an exit's stub goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// Out of emitted code.
+    Leave = 0,
+    /// To the block at `cpu.rip`, if the second table of indirect branches has it.
+    Lookup = 1,
+}
+
+/// Size of a trampoline, by which stubs reach a [`Way`]. Unit: bytes.
+pub(crate) const TRAMPOLINE: usize = 16;
 
 /// Room for an exit's stub. Unit: bytes.
 pub(crate) const STUB: usize = 16;

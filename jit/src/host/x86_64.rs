@@ -12,7 +12,8 @@ use libc::{REG_RAX, REG_RIP, REG_RSP, ucontext_t};
 
 pub(crate) use x87::{X87_STUBS, in_x87_stub, x87_take};
 
-use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB};
+use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB, TRAMPOLINE, Way};
+use crate::table::{HASH, HASH_SHIFT, SECOND};
 
 // Slots of the frame: rbp - 8 … rbp - 40 hold the callee-saved registers, rbp - 48 the host's MXCSR.
 global_asm!(
@@ -65,6 +66,29 @@ global_asm!(
     "pop rbx",
     "pop rbp",
     "ret",
+    // eax, the exit's number, stays; so do the blocks' parameters.
+    ".p2align 4",
+    ".hidden forklift_jit_lookup",
+    ".globl forklift_jit_lookup",
+    "forklift_jit_lookup:",
+    "mov r10, [r15 + {rip}]",
+    "movabs r11, {hash}",
+    "imul r11, r10",
+    "shr r11, {hash_shift}",
+    "shl r11, 5",
+    "add r11, [r15 + {indirect}]",
+    "add r11, {second}",
+    "cmp [r11], r10",
+    "je 4f",
+    "add r11, 16",
+    "cmp [r11], r10",
+    "jne forklift_jit_leave",
+    "4:",
+    "mov r10, [r11 + 8]",
+    "jmp r10",
+    ".hidden forklift_jit_lookup_end",
+    ".globl forklift_jit_lookup_end",
+    "forklift_jit_lookup_end:",
     ".p2align 4",
     // Thunks of the helpers. rax is free: emitted code expects the result there.
     ".hidden forklift_jit_thunks",
@@ -182,6 +206,11 @@ global_asm!(
     mxcsr = const offset::MXCSR,
     interrupt = const offset::INTERRUPT,
     helper_return = const offset::HELPER_RETURN,
+    rip = const offset::RIP,
+    indirect = const offset::INDIRECT,
+    second = const SECOND,
+    hash = const HASH,
+    hash_shift = const HASH_SHIFT,
     step = const offset::STEP,
     x87_live = const offset::X87_LIVE,
     p0 = const offset::gpr(PARAM_REGS[0]),
@@ -200,6 +229,8 @@ unsafe extern "C" {
     static forklift_jit_armed: u8;
     static forklift_jit_gone: u8;
     static forklift_jit_leave: u8;
+    static forklift_jit_lookup: u8;
+    static forklift_jit_lookup_end: u8;
     static forklift_jit_thunks: u8;
     static forklift_jit_step: u8;
     static forklift_jit_status: u8;
@@ -230,29 +261,30 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
     table
 }
 
-/// Size of the trampoline that [`write_leave`] writes. Unit: bytes.
-pub(crate) const LEAVE: usize = 16;
-
-/// Writes a jump to `leave` that stubs can reach.
+/// Writes a jump that stubs can reach.
 ///
 /// # Safety
-/// `at` is writable for [`LEAVE`] bytes that nobody executes.
-pub(crate) unsafe fn write_leave(at: *mut u8) {
+/// `at` is writable for [`TRAMPOLINE`] bytes that nobody executes.
+pub(crate) unsafe fn write_trampoline(at: *mut u8, way: Way) {
+    let address = match way {
+        Way::Leave => &raw const forklift_jit_leave,
+        Way::Lookup => &raw const forklift_jit_lookup,
+    };
     // jmp [rip + 0]; the address.
     let mut code = [0xff, 0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xcc, 0xcc];
-    code[6..14].copy_from_slice(&(&raw const forklift_jit_leave as u64).to_le_bytes());
+    code[6..14].copy_from_slice(&(address as u64).to_le_bytes());
     // SAFETY: the caller's promise.
-    unsafe { at.cast::<[u8; LEAVE]>().write_unaligned(code) };
+    unsafe { at.cast::<[u8; TRAMPOLINE]>().write_unaligned(code) };
 }
 
-/// Writes the stub of the exit `id`: mov eax, id; jmp leave.
+/// Writes the stub of the exit `id`: mov eax, id; jmp trampoline.
 ///
 /// # Safety
-/// `at` is writable for [`STUB`] bytes that nobody executes, within 2 GiB of `leave`, which [`write_leave`] wrote.
-pub(crate) unsafe fn write_stub(at: *mut u8, id: u32, leave: *const u8) {
+/// `at` is writable for [`STUB`] bytes that nobody executes, within 2 GiB of `trampoline`, which [`write_trampoline`] wrote.
+pub(crate) unsafe fn write_stub(at: *mut u8, id: u32, trampoline: *const u8) {
     let mut code = [0xb8, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc];
     code[1..5].copy_from_slice(&id.to_le_bytes());
-    let rel = (leave as usize).wrapping_sub(at as usize + 10) as u32;
+    let rel = (trampoline as usize).wrapping_sub(at as usize + 10) as u32;
     code[6..10].copy_from_slice(&rel.to_le_bytes());
     // SAFETY: the caller's promise.
     unsafe { at.cast::<[u8; STUB]>().write_unaligned(code) };
@@ -326,8 +358,13 @@ impl<'a> Context<'a> {
         self.set_pc(&raw const forklift_jit_leave as u64);
     }
 
-    /// If the pc is between the look at `interrupt` and the block, makes the thread leave as if the look had seen the kick.
+    /// If the pc is between the look at `interrupt` and the block, makes the thread leave as if the look had seen the kick; if it is in `lookup`, as if
+    /// that had found nothing.
     pub(crate) fn cancel_entry(&mut self) {
+        let (lookup, end) = (&raw const forklift_jit_lookup as u64, &raw const forklift_jit_lookup_end as u64);
+        if (lookup..end).contains(&self.pc()) {
+            self.set_pc(&raw const forklift_jit_leave as u64);
+        }
         let (armed, gone) = (&raw const forklift_jit_armed as u64, &raw const forklift_jit_gone as u64);
         if (armed..gone).contains(&self.pc()) {
             self.leave_with(LEFT_INTERRUPTED);
