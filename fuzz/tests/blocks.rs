@@ -128,7 +128,7 @@ fn compare(s: &Sample, left: &mut dyn Oracle, right: &mut dyn Oracle) -> Option<
     if got.end == unknown || want.end == unknown {
         return None;
     }
-    let flags = s.flags_at(want.cpu.rip);
+    let flags = s.flags_at(want.end, want.cpu.rip);
     let text = different(&want, &got, flags, false);
     (!text.is_empty()).then(|| format!("{} differs from {}:\n{text}", right.name(), left.name()))
 }

@@ -1,9 +1,12 @@
 //! Builds the fuzzer and runs it.
 
-use crate::TaskResult;
-use crate::run::{cargo, run};
+use crate::run::{cargo, command, run};
+use crate::{TaskResult, root};
 
 /// Passes `args` on to it.
 pub fn fuzz(args: &[&str]) -> TaskResult {
-    run(cargo(&["run", "--quiet", "--release", "--package", "forklift-fuzz", "--bin", "forklift-fuzz", "--"]).args(args))
+    // Built for the whole workspace, whose choice of features all builds share.
+    run(&mut cargo(&["build", "--quiet", "--release", "--workspace", "--bin", "forklift-fuzz"]))?;
+    let fuzzer = root().join("target/release/forklift-fuzz").display().to_string();
+    run(&mut command(&fuzzer, args))
 }

@@ -108,7 +108,8 @@ pub(crate) fn may_be_null(i: &Instruction, mode: Mode) -> bool {
 
 fn compile_permitted<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
     if mode == Mode::Bits32 && writes_through_cs(i) {
-        return operands(i, mode, ops::refuse::<M>, None);
+        let refuse: RunFn<M> = if waits_for_x87(i) { ops::refuse_waiting } else { ops::refuse };
+        return operands(i, mode, refuse, None);
     }
     let ext = |parts| Some(Box::new(Ext { insn: *i, parts, vector_bytes: vex::vector_bytes(i) }));
     if let Some(a) = vex::analogue(i) {
@@ -131,6 +132,14 @@ fn compile_permitted<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
 fn writes_through_cs(i: &Instruction) -> bool {
     let writes = |access| !matches!(access, OpAccess::None | OpAccess::NoMemAccess | OpAccess::Read | OpAccess::CondRead);
     i.segment_prefix() == Register::CS && InstructionInfoFactory::new().info(i).used_memory().iter().any(|m| m.segment() == Register::CS && writes(m.access()))
+}
+
+/// Whether a store raises what is pending in the x87.
+fn waits_for_x87(i: &Instruction) -> bool {
+    use Mnemonic as M;
+    let is_x87 = (M::F2xm1..=M::Fyl2xp1).contains(&i.mnemonic());
+    let has_mmx = (0..i.op_count()).any(|k| i.op_register(k).is_mm());
+    has_mmx || is_x87 && !matches!(i.mnemonic(), M::Fnsave | M::Fnstcw | M::Fnstenv | M::Fnstsw)
 }
 
 /// An operation with the operands of `i`.

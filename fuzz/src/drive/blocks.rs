@@ -18,21 +18,27 @@ const ROUND: usize = 64;
 /// The exception flags of MXCSR.
 const STICKY: u32 = 0x3f;
 
+/// What came of a block.
+enum Verdict {
+    Agree,
+    Differ(Vec<Difference>),
+    /// A difference that is no error.
+    Known(Known),
+    /// It doesn't end, or tells nothing.
+    Open,
+}
+
 struct Trio {
     interp: Box<dyn Oracle + Send>,
     jit: Box<dyn Oracle + Send>,
     /// `None`: the interpreter stands for it.
     real: Option<Box<dyn Oracle + Send>>,
-    /// How often exception flags differed.
-    sticky: u64,
-    /// How often transcendentals did.
-    transcendental: u64,
 }
 
 /// Makes blocks until the run ends.
 pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
     let (interp, jit) = (interpreter().ok_or("no interpreter")?, jit().ok_or("no JIT")?);
-    let mut trio = Trio { interp, jit, real: real_cpu(), sticky: 0, transcendental: 0 };
+    let mut trio = Trio { interp, jit, real: real_cpu() };
     let filter = &run.options.filter;
     let mnemonics: Vec<Mnemonic> = forklift_lift::lifted_mnemonics().filter(|m| format!("{m:?}").to_lowercase().contains(filter)).collect();
     let host = Host::new();
@@ -50,8 +56,6 @@ pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
             };
             trio.compare(&sample, &mut tally);
         }
-        tally.known.insert(Known::StickyFlags, std::mem::take(&mut trio.sticky));
-        tally.known.insert(Known::Transcendental, std::mem::take(&mut trio.transcendental));
         if !run.note(&mut tally) {
             break;
         }
@@ -66,12 +70,16 @@ impl Trio {
         if s.insns.iter().any(is_sha_of_memory) {
             return;
         }
-        match self.differences(s, &s.input) {
-            None => tally.endless += 1,
-            Some(d) if d.is_empty() => tally.blocks += 1,
-            Some(_) => {
-                let input = shrink(s.input.clone(), &mut |i| self.differences(s, i).is_some_and(|d| !d.is_empty()));
-                let all = self.differences(s, &input).unwrap_or_default();
+        match self.judge(s, &s.input) {
+            Verdict::Open => tally.endless += 1,
+            Verdict::Agree => tally.blocks += 1,
+            Verdict::Known(k) => {
+                tally.blocks += 1;
+                *tally.known.entry(k).or_default() += 1;
+            }
+            Verdict::Differ(found) => {
+                let input = shrink(s.input.clone(), &mut |i| matches!(self.judge(s, i), Verdict::Differ(_)));
+                let all = if let Verdict::Differ(all) = self.judge(s, &input) { all } else { found };
                 let mut matters = super::mismatch::instructions(&input).into_iter().filter(|i| i.mnemonic() != Mnemonic::Nop);
                 let key = format!("block: {:?}", matters.next_back().map(|i| i.code()));
                 let who = if self.real.is_some() { "the real CPU" } else { "the interpreter" };
@@ -83,8 +91,28 @@ impl Trio {
         }
     }
 
-    /// How the JIT differs; `None` if the code doesn't end, or one of them has no answer.
-    fn differences(&mut self, s: &Sample, input: &Input) -> Option<Vec<Difference>> {
+    /// Whether JIT and CPU agree over `input`, which is `s` or a part of it.
+    fn judge(&mut self, s: &Sample, input: &Input) -> Verdict {
+        let Some((want, mut got)) = self.run(input) else { return Verdict::Open };
+        // What isn't there tells nothing about the JIT.
+        let unknown = End::Exit(Exit::Fault(Fault::InvalidOpcode));
+        if want.end == End::Endless || want.end == unknown || got.end == unknown {
+            return Verdict::Open;
+        }
+        let flags = s.flags_at(want.end, want.cpu.rip);
+        let sticky = (want.cpu.mxcsr ^ got.cpu.mxcsr) & STICKY != 0;
+        got.cpu.mxcsr = got.cpu.mxcsr & !STICKY | want.cpu.mxcsr & STICKY;
+        let all = differences(&want, &got, flags);
+        if all.is_empty() {
+            return if sticky { Verdict::Known(Known::StickyFlags) } else { Verdict::Agree };
+        }
+        // Where an exception is unmasked the interpreter runs them.
+        let transcendental = s.insns.iter().any(is_transcendental) && all.iter().all(|d| d.field.starts_with("x87") || d.field == "fsw");
+        if transcendental { Verdict::Known(Known::Transcendental) } else { Verdict::Differ(all) }
+    }
+
+    /// What the CPU (or who stands for it) and the JIT make of it; `None` if it doesn't end, or one of them has no answer.
+    fn run(&mut self, input: &Input) -> Option<(Outcome, Outcome)> {
         let interpreted = self.interp.run(input).ok()?;
         if interpreted.end == End::Endless {
             return None;
@@ -94,24 +122,6 @@ impl Trio {
             None => interpreted,
         };
         let got = self.jit.run(input).ok()?;
-        // What isn't there tells nothing about the JIT.
-        let unknown = End::Exit(Exit::Fault(Fault::InvalidOpcode));
-        if want.end == End::Endless || want.end == unknown || got.end == unknown {
-            return None;
-        }
-        let flags = s.flags_at(want.cpu.rip);
-        let (want, mut got) = (Outcome::new(want, &input.data), Outcome::new(got, &input.data));
-        if (want.cpu.mxcsr ^ got.cpu.mxcsr) & STICKY != 0 {
-            self.sticky += 1;
-            got.cpu.mxcsr = got.cpu.mxcsr & !STICKY | want.cpu.mxcsr & STICKY;
-        }
-        let all = differences(&want, &got, flags);
-        // Where an exception is unmasked the interpreter runs them.
-        let transcendental = s.insns.iter().any(is_transcendental) && all.iter().all(|d| d.field.starts_with("x87") || d.field == "fsw");
-        if transcendental && !all.is_empty() {
-            self.transcendental += 1;
-            return None;
-        }
-        Some(all)
+        Some((Outcome::new(want, &input.data), Outcome::new(got, &input.data)))
     }
 }

@@ -72,25 +72,28 @@ impl Pair {
             match judge(case, i, real, ours) {
                 Err(known) => *tally.known.entry(known).or_default() += 1,
                 Ok(d) if d.is_empty() => *tally.forms.entry((case.cpu.mode.bitness(), i.code())).or_default() += 1,
-                Ok(_) => {
+                Ok(found) => {
                     let key = format!("{:?} ({} bits)", i.code(), case.cpu.mode.bitness());
                     if tally.mismatches.iter().any(|m| m.key == key) {
                         tally.more += 1;
                         continue;
                     }
-                    tally.mismatches.extend(self.explain(key, i, case.with_data(&batch.image)));
+                    tally.mismatches.push(self.explain(key, i, case.with_data(&batch.image), &found));
                 }
             }
         }
         Ok(())
     }
 
-    /// The mismatch that `input` is, made small. `None` if it isn't one the second time.
-    fn explain(&mut self, key: String, i: &Instruction, input: Input) -> Option<Mismatch> {
-        self.differences(i, &input)?;
+    /// The mismatch that `input` is, which has been `found` among others: made small if it shows when it runs alone.
+    fn explain(&mut self, key: String, i: &Instruction, input: Input, found: &[Difference]) -> Mismatch {
+        let who = ["the real CPU", "the interpreter"];
+        if self.differences(i, &input).is_none() {
+            return Mismatch::new(key + ", but not when it runs alone", who, input, found);
+        }
         let small = shrink(input, &mut |input| self.differences(i, input).is_some());
-        let differences = self.differences(i, &small)?;
-        Some(Mismatch::new(key, ["the real CPU", "the interpreter"], small, &differences))
+        let differences = self.differences(i, &small).unwrap_or_default();
+        Mismatch::new(key, who, small, &differences)
     }
 
     /// How they differ over `input`, if they do.

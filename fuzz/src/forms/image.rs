@@ -1,7 +1,7 @@
 //! What the data area holds: numbers of all kinds, by lines.
 
-use super::number::{extended, integer, lane};
 use crate::generate::Rng;
+use crate::generate::number::{extended, integer, lane};
 use crate::machine::{CODE, CODE_SIZE, DATA, DATA_SIZE};
 
 /// A data area.

@@ -5,7 +5,6 @@
 
 pub mod encode;
 pub mod image;
-mod number;
 pub mod state;
 
 use forklift_x86::{CpuModel, Feature, Mode};

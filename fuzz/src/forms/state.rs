@@ -4,9 +4,9 @@ use forklift_x86::{CpuState, Gpr, Mode, Seg, SegCache, bits};
 use iced_x86::{Instruction, Mnemonic as M, OpKind, Register};
 
 use super::encode::has_memory;
-use super::number::{extended, integer, lane};
 use crate::batch::Case;
 use crate::generate::Rng;
+use crate::generate::number::{double, extended, integer, lane};
 use crate::machine::{CODE, CODE_SIZE, DATA, DATA_SIZE, RODATA, RODATA_SIZE, TLS_SELECTORS};
 
 /// A case of `code`, which is `i`, over the data of `image`.
@@ -59,7 +59,7 @@ fn general(cpu: &mut CpuState, rng: &mut Rng) {
     for &r in &Gpr::ALL[..count] {
         let v = match rng.below(8) {
             0 => DATA + rng.below(DATA_SIZE as u64),
-            1 => super::number::double(rng),
+            1 => double(rng),
             _ => integer(rng),
         };
         cpu.set(r, v & cpu.mode.addr_mask());

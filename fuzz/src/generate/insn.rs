@@ -4,7 +4,7 @@ use forklift_x86::{Gpr, Mode};
 use iced_x86::{Code, Instruction, MemoryOperand, Mnemonic, OpCodeOperandKind as K, OpKind, Register};
 
 use super::Rng;
-use super::values::integer;
+use super::number::integer;
 
 /// The register that holds a small number, for use as an index.
 pub(super) fn index(mode: Mode) -> Gpr {

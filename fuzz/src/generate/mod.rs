@@ -5,16 +5,17 @@
 //! and masked in the result.
 
 mod insn;
+pub mod number;
 mod program;
 mod rng;
 mod values;
 
-use forklift_x86::{Cond, Gpr, GuestAddr, Mode, bits};
+use forklift_x86::{Cond, Exit, Gpr, GuestAddr, Mode, bits};
 use iced_x86::{Code, CpuidFeature, Encoder, EncodingKind, Instruction, Mnemonic, RflagsBits};
 
 pub use rng::Rng;
 
-use crate::machine::{CODE, DATA, Input, RODATA, RODATA_SIZE, STACK};
+use crate::machine::{CODE, DATA, End, Input, RODATA, RODATA_SIZE, STACK};
 
 /// Code, and which flags of its result mean something.
 pub struct Sample {
@@ -29,11 +30,12 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Bits of RFLAGS that are defined when a run stops before the instruction at `rip`, or behind the last; elsewhere none is known to be.
-    pub fn flags_at(&self, rip: u64) -> u32 {
+    /// Bits of RFLAGS that are defined where a run ended so, at `rip`: before an instruction, or behind the last; elsewhere none is known to be.
+    pub fn flags_at(&self, end: End, rip: u64) -> u32 {
         let at_end = rip == self.input.cpu.rip + self.input.code.len() as u64;
-        let known = self.insns.iter().position(|i| i.ip() == rip).map(|n| self.before[n]);
-        known.unwrap_or(if at_end { self.flags } else { 0 })
+        let Some(n) = self.insns.iter().position(|i| i.ip() == rip) else { return if at_end { self.flags } else { 0 } };
+        let cut_off = matches!(end, End::Exit(Exit::Fault(_))) && is_repeated_comparison(&self.insns[n]);
+        if cut_off { self.before[n] & !bits::STATUS } else { self.before[n] }
     }
 }
 
@@ -262,6 +264,11 @@ fn encode(mode: Mode, i: &Instruction, ip: u64) -> Option<Vec<u8>> {
     let mut e = Encoder::new(mode.bitness());
     e.encode(i, ip).ok()?;
     Some(e.take_buffer())
+}
+
+/// Whether a fault in its middle leaves flags undefined: Intel's CPUs put back the old ones, AMD's don't.
+pub fn is_repeated_comparison(i: &Instruction) -> bool {
+    i.is_string_instruction() && (i.has_rep_prefix() || i.has_repne_prefix()) && i.rflags_modified() != RflagsBits::NONE
 }
 
 /// Flags that `i` gives a defined value whatever its operands: not those of a shift whose count may be 0.

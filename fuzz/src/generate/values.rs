@@ -1,66 +1,10 @@
-//! What registers and data start with: numbers at which things change.
+//! What registers and data of a block start with.
 
 use forklift_x86::{Gpr, Mode, bits};
 
 use super::Rng;
+use super::number::{integer, lane};
 use crate::machine::Input;
-
-/// An integer: often small, or next to a power of two.
-pub(super) fn integer(rng: &mut Rng) -> u64 {
-    match rng.below(6) {
-        0 => rng.below(4),
-        1 => (rng.below(5) as i64 - 2) as u64,
-        2 => (1u64 << rng.below(64)).wrapping_add(rng.below(3)).wrapping_sub(1),
-        3 => rng.next() & 0xffff_ffff,
-        4 => (rng.next() as i32) as i64 as u64,
-        _ => rng.next(),
-    }
-}
-
-fn double(rng: &mut Rng) -> u64 {
-    const SPECIAL: [u64; 16] = [
-        0,
-        1 << 63,
-        0x3ff0_0000_0000_0000,
-        0xbff0_0000_0000_0000,
-        0x7ff0_0000_0000_0000,
-        0xfff0_0000_0000_0000,
-        0x7ff8_0000_0000_0001,
-        0xfff8_0000_0000_0002,
-        0x7ff4_0000_0000_0003,
-        0x0000_0000_0000_0001,
-        0x0010_0000_0000_0000,
-        0x7fef_ffff_ffff_ffff,
-        0x41e0_0000_0000_0000,
-        0xc1e0_0000_0020_0000,
-        0x43e0_0000_0000_0000,
-        0x4008_0000_0000_0000,
-    ];
-    match rng.below(3) {
-        0 => *rng.pick(&SPECIAL),
-        1 => (rng.below(20001) as f64 / 16.0 - 600.0).to_bits(),
-        _ => rng.next(),
-    }
-}
-
-fn single(rng: &mut Rng) -> u32 {
-    const SPECIAL: [u32; 12] =
-        [0, 1 << 31, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0001, 0xffc0_0002, 0x7fa0_0003, 0x0000_0001, 0x7f7f_ffff, 0x4f00_0000];
-    match rng.below(3) {
-        0 => *rng.pick(&SPECIAL),
-        1 => (rng.below(20001) as f32 / 16.0 - 600.0).to_bits(),
-        _ => rng.next() as u32,
-    }
-}
-
-/// 64 bits of a vector.
-fn lane(rng: &mut Rng) -> u64 {
-    match rng.below(3) {
-        0 => double(rng),
-        1 => u64::from(single(rng)) | u64::from(single(rng)) << 32,
-        _ => integer(rng),
-    }
-}
 
 /// Fills registers, flags and data.
 pub(super) fn fill(input: &mut Input, rng: &mut Rng) {

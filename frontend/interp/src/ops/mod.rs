@@ -148,3 +148,8 @@ pub(crate) fn through_segment<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> St
 pub(crate) fn refuse<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
     Err(cx.general_protection(0))
 }
+
+/// The same of an instruction that waits for the x87: what is pending comes first.
+pub(crate) fn refuse_waiting<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
+    if cx.cpu.x87.is_pending() { Err(Exit::Fault(Fault::X87)) } else { Err(cx.general_protection(0)) }
+}

@@ -2,7 +2,7 @@
 
 use forklift_x86::X87Reg;
 
-use crate::generate::Rng;
+use super::Rng;
 
 /// An integer: often small, or next to a power of two.
 pub fn integer(rng: &mut Rng) -> u64 {
@@ -17,6 +17,12 @@ pub fn integer(rng: &mut Rng) -> u64 {
         6 => *rng.pick(&[0x0101_0101_0101_0101, 0x0001_0001_0001_0001, 0x1_0000_0001]) * rng.below(256),
         _ => rng.next(),
     }
+}
+
+/// A number of sixteenths, of any size up to some thousands.
+fn sixteenths(rng: &mut Rng) -> u64 {
+    let most = 2 << rng.below(16);
+    rng.below(most)
 }
 
 /// A binary32 number.
@@ -45,7 +51,7 @@ pub fn single(rng: &mut Rng) -> u32 {
     ];
     let v = match rng.below(8) {
         0..=2 => *rng.pick(&EDGES),
-        3 => (rng.below(40) as f32 / 4.0).to_bits(),
+        3 => (sixteenths(rng) as f32 / 16.0).to_bits(),
         4 => 0x3f80_0000 + (rng.below(0x40_0000) as u32) - 0x20_0000,
         5 => rng.below(0x0180_0000) as u32,
         6 => (0x3f80_0000 + (rng.below(64) as u32) * 0x80_0000) | rng.below(0x80_0000) as u32,
@@ -80,7 +86,7 @@ pub fn double(rng: &mut Rng) -> u64 {
     ];
     let v = match rng.below(8) {
         0..=2 => *rng.pick(&EDGES),
-        3 => (rng.below(40) as f64 / 4.0).to_bits(),
+        3 => (sixteenths(rng) as f64 / 16.0).to_bits(),
         4 => 0x3ff0_0000_0000_0000 + (rng.next() >> 10) - (1 << 53),
         5 => rng.next() >> 10,
         6 => (0x3680_0000_0000_0000 + (rng.below(0x120) << 52)) | rng.next() >> 12,
