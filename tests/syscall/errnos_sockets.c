@@ -36,10 +36,7 @@ static void refill(long r) {
     while (recv(STREAM, b, sizeof b, MSG_DONTWAIT) > 0) {}
     send(PEER, "some text in a socket", 21, MSG_DONTWAIT);
 }
-// A new pair and new sockets without a name.
 static void renew(long r) {
-    int p[2];
-    struct sockaddr_un name = {AF_UNIX, "listening"};
     len16 = 16, len0 = 0, len_minus = -1, len2 = 2, len128 = 128;
     unlink("nobody");
     unlink("listenin");
@@ -47,14 +44,7 @@ static void renew(long r) {
     unlink("no");
     unlink("n");
     unlink("l");
-    OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p));
-    place(p[0], STREAM);
-    place(p[1], PEER);
-    place(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), DGRAM);
-    place(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), TCP);
-    place(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), LISTENING);
-    OK(bind(LISTENING, (void *)&name, sizeof name));
-    OK(listen(LISTENING, 5));
+    sockets();
     refill(0);
 }
 static void close_both(long r) {

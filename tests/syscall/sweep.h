@@ -135,10 +135,23 @@ static void pages(long at, long size, int prot) {
     EQ(P(mmap((void *)at, size, prot, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)), at);
 }
 
+// A new pair and new sockets without a name, and a listening one.
+static void sockets(void) {
+    int p[2];
+    struct sockaddr_un name = {AF_UNIX, "listening"};
+    OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p));
+    place(p[0], STREAM);
+    place(p[1], PEER);
+    place(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), DGRAM);
+    place(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), TCP);
+    place(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), LISTENING);
+    OK(bind(LISTENING, (void *)&name, sizeof name));
+    OK(listen(LISTENING, 5));
+}
+
 // The descriptors and pages, in a directory of their own.
 __attribute__((unused)) static void setup(void) {
     int p[2];
-    struct sockaddr_un name = {AF_UNIX, "listening"};
     sigset_t none;
     alarm(200);
     signal(SIGPIPE, SIG_IGN);
@@ -157,14 +170,7 @@ __attribute__((unused)) static void setup(void) {
     OK(pipe2(p, O_NONBLOCK));
     place(p[0], PIPE_R);
     place(p[1], PIPE_W);
-    OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p));
-    place(p[0], STREAM);
-    place(p[1], PEER);
-    place(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), DGRAM);
-    place(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), TCP);
-    place(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), LISTENING);
-    OK(bind(LISTENING, (void *)&name, sizeof name));
-    OK(listen(LISTENING, 5));
+    sockets();
     place(epoll_create1(0), EPOLL);
     place(eventfd(0, EFD_NONBLOCK), EVENT);
     place(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), TIMER);

@@ -440,8 +440,11 @@ impl AddressSpace {
     pub fn mremap(&self, addr: u64, old_len: u64, new_len: u64, flags: RemapFlags, new_addr: u64) -> SysResult<GuestAddr> {
         const KNOWN: i32 = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
         let (mut old, new) = (page_round(old_len), page_round(new_len));
-        if flags.0 & !KNOWN != 0 || !addr.is_multiple_of(PAGE) || new == 0 || new > self.map_limit() {
+        if flags.0 & !KNOWN != 0 || !addr.is_multiple_of(PAGE) || new == 0 {
             return Err(Errno::EINVAL);
+        }
+        if new > self.map_limit() {
+            return self.mremap_too_long(addr, old, new, flags);
         }
         if flags.has_target() {
             self.check_target(addr, old, new, flags, new_addr)?;
@@ -477,6 +480,19 @@ impl AddressSpace {
         let wanted = if flags.has_target() { new_addr } else { 0 };
         let to = if flags.fixed() { new_addr } else { self.place(&map, &MapRequest { addr: wanted, ..MapRequest::anonymous(new, area.prot) }, new)? };
         self.relocate(&mut map, Move { from: addr, old, to, new, keep_old: flags.keep_old() }, Area { file_offset: area.file_offset + (addr - start), ..area })
+    }
+
+    /// mremap to more than there can be: the host says what is wrong with it, as kernels before 6.17 look at the old mapping first and
+    /// then answer ENOMEM.
+    fn mremap_too_long(&self, addr: u64, old: u64, new: u64, flags: RemapFlags) -> SysResult<GuestAddr> {
+        const TOO_LONG: u64 = 1 << 62;
+        if flags.has_target() {
+            return Err(Errno::EINVAL);
+        }
+        let length = if self.mode() == Mode::Bits32 { new + TOO_LONG } else { new };
+        // SAFETY: longer than the host's address space, so nothing is moved.
+        let p = unsafe { libc::mremap(self.host(addr).cast(), old as usize, length as usize, flags.0) };
+        if p == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(GuestAddr::new(addr)) }
     }
 
     /// The checks of a new address.
