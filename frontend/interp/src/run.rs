@@ -40,6 +40,8 @@ struct Cached<M: Memory> {
     key: u64,
     end: u64,
     runs: u32,
+    /// The number of runs that makes it hot.
+    hot: u32,
     /// Number of instructions; there are fewer operations if some are pairs.
     insns: u32,
     /// The block behind this one's end, and the one that was found elsewhere last.
@@ -65,12 +67,12 @@ const fn key_of(rip: u64, mode: Mode) -> u64 {
 }
 
 /// Size of the table of recent blocks, a power of two.
-const RECENT: usize = 1024;
+const RECENT: usize = 1 << 14;
 
 /// Index in the table of recent blocks.
 #[inline(always)]
 const fn recent_slot(key: u64) -> usize {
-    (key ^ key >> 10) as usize % RECENT
+    (key ^ key >> 14) as usize % RECENT
 }
 
 /// The interpreter of one thread.
@@ -80,8 +82,8 @@ pub struct Interp<M: Memory> {
     asking: bool,
     blocks: Vec<Cached<M>>,
     by_start: HashMap<(u64, Mode), u32, BuildHasherDefault<StartHash>>,
-    /// Blocks by a hash of their key, for targets of indirect branches.
-    recent: Box<[u32; RECENT]>,
+    /// Blocks by a hash of their key, for targets of indirect branches; one more than the index, so that nothing is written to begin with.
+    recent: Box<[u32]>,
     free: Vec<u32>,
     executed: u64,
 }
@@ -89,7 +91,7 @@ pub struct Interp<M: Memory> {
 const NONE: u32 = u32::MAX;
 
 /// As how many runs one counts with which the caller enters, mostly from translated code: going from there to here and back costs that much more.
-const ENTRY: u32 = 4;
+const ENTRY: u32 = 8;
 /// The number of runs that makes no block hot.
 const NEVER: u32 = u32::MAX;
 
@@ -122,7 +124,7 @@ impl Hasher for StartHash {
 impl<M: Memory> Interp<M> {
     /// An interpreter for this CPU model. A block that is run for the `hot`-th time makes `run` return; `u32::MAX` means never.
     pub fn new(model: CpuModel, hot: u32) -> Self {
-        Self { model, hot, asking: false, blocks: Vec::new(), by_start: HashMap::default(), recent: Box::new([NONE; RECENT]), free: Vec::new(), executed: 0 }
+        Self { model, hot, asking: false, blocks: Vec::new(), by_start: HashMap::default(), recent: vec![0; RECENT].into(), free: Vec::new(), executed: 0 }
     }
 
     /// Makes the block at `rip` count from nothing, if it is kept: it could not be compiled.
@@ -132,7 +134,7 @@ impl<M: Memory> Interp<M> {
         }
     }
 
-    /// Sets the number of runs that makes a block hot.
+    /// Sets the number of runs that makes a block hot, for those that are decoded from now on.
     pub fn set_hot(&mut self, hot: u32) {
         self.hot = hot.max(1);
     }
@@ -195,10 +197,10 @@ impl<M: Memory> Interp<M> {
             let Some(block) = self.blocks.get_mut(at as usize) else { continue };
             block.runs = block.runs.saturating_add(weight);
             weight = 1;
-            if block.runs >= self.hot {
+            if block.runs >= block.hot {
                 // Hot it stays: whoever compiles it wants to know when it is reached again.
-                block.runs = self.hot - 1;
-                if self.hot != NEVER && !force {
+                block.runs = block.hot - 1;
+                if block.hot != NEVER && !force {
                     return Stop::Hot;
                 }
             }
@@ -273,10 +275,10 @@ impl<M: Memory> Interp<M> {
     /// The block at `rip` for which there is no link yet, or another one.
     #[inline(never)]
     fn relink(&mut self, from: u32, key: u64, cpu: &mut CpuState, mem: &mut M, force: bool) -> Result<u32, Stop> {
-        let mut found = self.recent[recent_slot(key)];
+        let mut found = self.recent[recent_slot(key)].wrapping_sub(1);
         if !self.is_at(found, key) {
             found = self.find(cpu, mem, force)?;
-            self.recent[recent_slot(key)] = found;
+            self.recent[recent_slot(key)] = found + 1;
         }
         if let Some(f) = self.blocks.get_mut(from as usize) {
             f.next[usize::from(cpu.rip != f.end)] = found;
@@ -317,6 +319,7 @@ impl<M: Memory> Interp<M> {
             key: if source.is_some() { NO_LINK } else { key_of(start, block.mode) },
             end: block.end.get(),
             runs: 0,
+            hot: self.hot,
             insns: block.insns.len() as u32,
             next: [NONE; 2],
             ops: compile_block(&block, self.model),

@@ -171,6 +171,11 @@ impl Cache {
         record
     }
 
+    /// Whether an earlier run has left blocks of the file that the code at `pc` is in.
+    pub fn knows(&mut self, mem: &GuestMem, pc: GuestAddr) -> bool {
+        self.file_of(mem, pc).is_some_and(|f| self.files[f].map.is_some())
+    }
+
     /// The record that was found last was of no use.
     pub fn was_stale(&mut self) {
         self.counts.stale += 1;

@@ -20,6 +20,8 @@ use crate::task::Task;
 /// Unit: executions. A block is compiled when it's about to run for the n-th time. Measured, in seconds of processor time with 500, 1500, 4000 and never:
 /// `python3 -c pass` 0.33, 0.26, 0.24, 0.19; a loop of 30,000 in bash 0.22, 0.26, 0.37, 3.6; cc1 -O2 on a small file 2.2, 1.8, 1.9, 1.6.
 const THRESHOLD: u32 = 1500;
+/// The same for code of files that the cache has blocks of: they are run again and again, and what is compiled now serves them all.
+const THRESHOLD_OF_KNOWN: u32 = 500;
 /// Longest block that the lifter makes. Unit: guest instructions.
 const MAX_INSNS: usize = 32;
 
@@ -35,11 +37,13 @@ pub(crate) struct ProcessJit {
 pub(super) struct Kept {
     pub cache: Cache,
     watched: Watched,
+    /// How many runs make a block hot, if that was told.
+    threshold: Option<u32>,
 }
 
 impl Kept {
     fn new(cache: Cache) -> Self {
-        Self { cache, watched: Watched::default() }
+        Self { cache, watched: Watched::default(), threshold: chosen_threshold() }
     }
 }
 
@@ -109,7 +113,11 @@ fn config(mode: Mode, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Confi
 
 /// How many runs make a block hot.
 pub(super) fn threshold() -> u32 {
-    option("hot=").and_then(|n| n.parse().ok()).unwrap_or(THRESHOLD)
+    chosen_threshold().unwrap_or(THRESHOLD)
+}
+
+fn chosen_threshold() -> Option<u32> {
+    option("hot=").and_then(|n| n.parse().ok())
 }
 
 /// One thread's part.
@@ -191,8 +199,12 @@ impl Task {
             return self.jit.is_some() || self.enter_jit(&p);
         }
         let mut kept = lock(kept);
-        let Kept { cache, watched } = &mut *kept;
-        let Some(record) = cache.find(&self.mem, self.cpu.pc()) else { return false };
+        let Kept { cache, watched, threshold } = &mut *kept;
+        let known = cache.knows(&self.mem, self.cpu.pc());
+        let Some(record) = cache.find(&self.mem, self.cpu.pc()) else {
+            self.interp.set_hot(threshold.unwrap_or(if known { THRESHOLD_OF_KNOWN } else { THRESHOLD }));
+            return false;
+        };
         let mut env = InstallEnv { mem: &self.mem, mode: self.cpu.mode, model: self.process.config.model, watched, steps: Ops::new() };
         let done = p.jit.install(record, &mut env);
         let steps = env.steps;
