@@ -25,7 +25,7 @@ fn the_interpreter_does_as_the_cpu() {
 /// Compiling takes long: a part of them. `cargo xtask fuzz --replay tests/vectors/x86.bin --oracle jit` has all.
 #[test]
 fn the_jit_does_as_the_cpu() {
-    play(&mut Player::Jit(oracle::jit().expect("the JIT")), 61);
+    play(&mut Player::Jit(oracle::jit().expect("the JIT")), 13);
 }
 
 #[test]

@@ -130,8 +130,16 @@ fn compile_permitted<M: Memory>(i: &Instruction, mode: Mode) -> Op<M> {
 
 /// Whether it writes to memory in CS, which no code segment allows.
 fn writes_through_cs(i: &Instruction) -> bool {
-    let writes = |access| !matches!(access, OpAccess::None | OpAccess::NoMemAccess | OpAccess::Read | OpAccess::CondRead);
-    i.segment_prefix() == Register::CS && InstructionInfoFactory::new().info(i).used_memory().iter().any(|m| m.segment() == Register::CS && writes(m.access()))
+    i.segment_prefix() == Register::CS && InstructionInfoFactory::new().info(i).used_memory().iter().any(|m| m.segment() == Register::CS && is_written(m))
+}
+
+/// Whether it may write to memory.
+pub(crate) fn writes_memory(i: &Instruction) -> bool {
+    InstructionInfoFactory::new().info(i).used_memory().iter().any(is_written)
+}
+
+fn is_written(m: &UsedMemory) -> bool {
+    !matches!(m.access(), OpAccess::None | OpAccess::NoMemAccess | OpAccess::Read | OpAccess::CondRead)
 }
 
 /// Whether a store raises what is pending in the x87.

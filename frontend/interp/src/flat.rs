@@ -223,8 +223,9 @@ impl Memory for FlatMemory {
         false
     }
 
-    fn watch_code(&mut self, _: GuestAddr, _: GuestAddr) -> bool {
-        false
+    /// Nothing is watched: what can be written must be compared.
+    fn watch_code(&mut self, start: GuestAddr, end: GuestAddr) -> bool {
+        self.ranges.iter().any(|r| r.perm.write && r.start < end.get() && start.get() < r.start + r.bytes.len() as u64)
     }
 }
 

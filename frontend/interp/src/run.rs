@@ -12,6 +12,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, Gpr, GuestAddr, Mode, bits, decode_block};
 use iced_x86::{Mnemonic, Register};
 
+use crate::build::writes_memory;
 use crate::exec::NOT_CANONICAL;
 use crate::fuse::fuse;
 use crate::{Exec, Memory, Op, compile_op, segmented};
@@ -312,8 +313,12 @@ impl<M: Memory> Interp<M> {
     fn decode(&mut self, cpu: &mut CpuState, mem: &mut M) -> Result<u32, Exit> {
         // Watched before it is read, so that no write falls between.
         let checked = mem.watch_code(cpu.pc(), cpu.pc().wrapping_add(1));
-        let block = fetch_block(cpu, mem, MAX_BLOCK)?;
-        let source = if mem.watch_code(block.start, block.end) || checked { Some(source_bytes(&block, mem)) } else { None };
+        let mut block = fetch_block(cpu, mem, MAX_BLOCK)?;
+        let checked = mem.watch_code(block.start, block.end) || checked;
+        if checked {
+            end_behind_store(&mut block);
+        }
+        let source = checked.then(|| source_bytes(&block, mem));
         let start = block.start.get();
         let cached = Cached {
             key: if source.is_some() { NO_LINK } else { key_of(start, block.mode) },
@@ -341,6 +346,15 @@ impl<M: Memory> Interp<M> {
         };
         self.by_start.insert(key, i);
         Ok(i)
+    }
+}
+
+/// Ends a block that is compared at its entry behind its first store, which may change what follows.
+fn end_behind_store(block: &mut Block) {
+    let store = block.insns.iter().position(writes_memory);
+    if let Some(n) = store.filter(|n| n + 1 < block.insns.len()) {
+        block.end = GuestAddr::new(block.insns[n].next_ip());
+        block.insns.truncate(n + 1);
     }
 }
 
@@ -411,4 +425,27 @@ fn leave<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, exit: Exit) -> Exit {
     cx.cpu.error_code = 0;
     let of_stack = [Gpr::Rsp as u8, Gpr::Rbp as u8].contains(&op.base) && usize::from(op.seg) == CpuState::FLAT;
     if of_stack { Exit::Fault(Fault::Stack) } else { exit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FlatMemory, Perm};
+
+    /// Each round adds what the round has just written into the instruction behind the store.
+    #[test]
+    fn a_block_sees_what_it_writes_ahead_of_itself() {
+        // L: mov [rdi], dl; add al, 0 (rdi points to the 0); sub edx, 1; jnz L; int3
+        let code = vec![0x88, 0x17, 0x04, 0x00, 0x83, 0xea, 0x01, 0x75, 0xf7, 0xcc];
+        let mut mem = FlatMemory::new();
+        mem.map(0x1000, code, Perm::RWX);
+        let mut cpu = CpuState::new(Mode::Bits64);
+        cpu.rip = 0x1000;
+        cpu.set(Gpr::Rdi, 0x1003);
+        cpu.set(Gpr::Rdx, 20);
+        let model = CpuModel::ALL[CpuModel::ALL.len() - 1];
+        let stop = Interp::new(model, u32::MAX).run(&mut cpu, &mut mem, 1000);
+        assert_eq!(stop, Stop::Exit(Exit::Fault(Fault::Breakpoint)));
+        assert_eq!(cpu.get(Gpr::Rax), (1..=20).sum::<u64>());
+    }
 }

@@ -8,15 +8,12 @@ use super::{Mismatch, Run, Tally};
 use crate::batch::Outcome;
 use crate::forms::Host;
 use crate::generate::{Generator, Rng, Sample};
-use crate::judge::{Difference, Known, differences, is_transcendental};
+use crate::judge::{Difference, Known, differences, is_transcendental, sticky};
 use crate::machine::{End, Input, Oracle};
 use crate::oracle::{interpreter, jit, listing, real_cpu};
 
 /// Blocks between looks at the clock.
 const ROUND: usize = 64;
-
-/// The exception flags of MXCSR.
-const STICKY: u32 = 0x3f;
 
 /// What came of a block.
 enum Verdict {
@@ -100,8 +97,7 @@ impl Trio {
             return Verdict::Open;
         }
         let flags = s.flags_at(want.end, want.cpu.rip);
-        let sticky = (want.cpu.mxcsr ^ got.cpu.mxcsr) & STICKY != 0;
-        got.cpu.mxcsr = got.cpu.mxcsr & !STICKY | want.cpu.mxcsr & STICKY;
+        let sticky = sticky::forgive(&s.insns, &want, &mut got);
         let all = differences(&want, &got, flags);
         if all.is_empty() {
             return if sticky { Verdict::Known(Known::StickyFlags) } else { Verdict::Agree };

@@ -1,12 +1,14 @@
 //! Single instructions of every form, in the interpreter and on the real CPU.
 
+use std::collections::HashMap;
+
 use forklift_x86::{Mode, decode_one};
 use iced_x86::{Code, Instruction};
 
 use super::shrink::shrink;
 use super::{Mismatch, Run, Tally};
 use crate::NoAnswer;
-use crate::batch::{Batch, BatchOracle, Case, Outcome};
+use crate::batch::{Batch, BatchOracle};
 use crate::forms::{Host, encode, exempt, image, state};
 use crate::generate::Rng;
 use crate::judge::{Difference, judge};
@@ -26,28 +28,14 @@ struct Pair {
 pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
     let mut pair = Pair { ours: interpreter_batches(), real: real_batches().ok_or("this machine's CPU can't be asked")? };
     let host = Host::new();
-    let mut forms: Vec<Code> = run.options.forms(mode).into_iter().filter(|&c| host.has(c) && exempt(c).is_none()).collect();
+    let codes: Vec<Code> = run.options.forms(mode).into_iter().filter(|&c| host.has(c) && exempt(c).is_none()).collect();
+    let mut turns = Turns { mode, codes, next: 0, counts: HashMap::new(), total: 0 };
     let mut rng = Rng::new(seed);
-    let mut next = 0;
-    while !forms.is_empty() {
-        let image = image::image(&mut rng);
-        let (mut cases, mut insns) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-        while cases.len() < BATCH && !forms.is_empty() {
-            next %= forms.len();
-            let Some((i, code)) = encode::find(forms[next], mode, &mut rng) else {
-                forms.remove(next);
-                continue;
-            };
-            next += 1;
-            for _ in 0..PER_ENCODING {
-                let case = state::case(mode, &i, &code, &image, &mut rng);
-                // Its displacement may be another now.
-                insns.push(decode_one(mode, case.cpu.pc(), &case.code).unwrap_or(i));
-                cases.push(case);
-            }
-        }
+    while !turns.codes.is_empty() {
+        let (batch, insns) = turns.batch(&mut rng);
         let mut tally = Tally::default();
-        pair.compare(Batch { image, cases }, insns, &mut tally).map_err(|e| e.to_string())?;
+        pair.compare(batch, insns, &mut tally).map_err(|e| e.to_string())?;
+        turns.note(&tally);
         if !run.note(&mut tally) {
             break;
         }
@@ -55,18 +43,70 @@ pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// Whose turn it is, and how many cases each form has survived.
+struct Turns {
+    mode: Mode,
+    codes: Vec<Code>,
+    next: usize,
+    counts: HashMap<Code, u64>,
+    total: u64,
+}
+
+impl Turns {
+    /// Cases of the next forms, and their instructions.
+    fn batch(&mut self, rng: &mut Rng) -> (Batch, Vec<Instruction>) {
+        let image = image::image(rng);
+        let (mut cases, mut insns) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        while cases.len() < BATCH && !self.codes.is_empty() {
+            self.next %= self.codes.len();
+            let Some((i, code)) = encode::find(self.codes[self.next], self.mode, rng) else {
+                self.codes.remove(self.next);
+                continue;
+            };
+            let wanted = self.wanted(self.codes[self.next]).min(BATCH - cases.len());
+            self.next += 1;
+            for _ in 0..wanted {
+                let case = state::case(self.mode, &i, &code, &image, rng);
+                // Its displacement may be another now.
+                insns.push(decode_one(self.mode, case.cpu.pc(), &case.code).unwrap_or(i));
+                cases.push(case);
+            }
+        }
+        (Batch { image, cases }, insns)
+    }
+
+    /// How many cases a form gets in its turn: more if fewer than usual came to an end and could be compared.
+    fn wanted(&self, form: Code) -> usize {
+        let own = self.counts.get(&form).copied().unwrap_or(0);
+        let behind = self.total / self.codes.len() as u64 / own.max(1);
+        PER_ENCODING * behind.clamp(1, 4) as usize
+    }
+
+    fn note(&mut self, tally: &Tally) {
+        for ((_, form), n) in &tally.forms {
+            *self.counts.entry(*form).or_default() += n;
+            self.total += n;
+        }
+    }
+}
+
+/// Drops what isn't `wanted`; returns how many that were.
+fn keep<T>(all: &mut Vec<T>, wanted: &[bool]) -> usize {
+    let before = all.len();
+    let mut wanted = wanted.iter();
+    all.retain(|_| wanted.next().is_none_or(|w| *w));
+    before - all.len()
+}
+
 impl Pair {
     /// Runs a batch, whose cases are `insns`.
-    fn compare(&mut self, batch: Batch, insns: Vec<Instruction>, tally: &mut Tally) -> Result<(), NoAnswer> {
-        let ours = self.ours.run_batch(&batch)?;
-        let Batch { image, cases } = batch;
-        let all = cases.into_iter().zip(ours).zip(insns);
+    fn compare(&mut self, mut batch: Batch, mut insns: Vec<Instruction>, tally: &mut Tally) -> Result<(), NoAnswer> {
+        let mut ours = self.ours.run_batch(&batch)?;
         // On the CPU, a case that doesn't end takes as long as the oracle lets it.
-        let (endless, ending): (Vec<_>, Vec<_>) = all.partition(|((_, o), _)| o.end == End::Endless);
-        tally.endless += endless.len() as u64;
-        let (both, insns): (Vec<(Case, Outcome)>, Vec<Instruction>) = ending.into_iter().unzip();
-        let (cases, ours): (Vec<Case>, Vec<Outcome>) = both.into_iter().unzip();
-        let batch = Batch { image, cases };
+        let ends: Vec<bool> = ours.iter().map(|o| o.end != End::Endless).collect();
+        tally.endless += keep(&mut batch.cases, &ends) as u64;
+        keep(&mut insns, &ends);
+        keep(&mut ours, &ends);
         let real = self.real.run_batch(&batch)?;
         for (((case, i), real), ours) in batch.cases.iter().zip(&insns).zip(&real).zip(&ours) {
             match judge(case, i, real, ours) {

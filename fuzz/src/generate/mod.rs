@@ -8,6 +8,7 @@ mod insn;
 pub mod number;
 mod program;
 mod rng;
+pub mod selfmod;
 mod values;
 
 use forklift_x86::{Cond, Exit, Gpr, GuestAddr, Mode, bits};
@@ -148,6 +149,7 @@ impl Generator {
     fn finish(&self, code: Program, rng: &mut Rng) -> Sample {
         let mut input = Input::new(self.mode, &code.bytes);
         values::fill(&mut input, rng);
+        values::fill_control(&mut input, rng);
         if self.uppers {
             values::fill_uppers(&mut input, rng);
         }

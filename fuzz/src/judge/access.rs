@@ -35,7 +35,8 @@ pub fn accesses(i: &Instruction, cpu: &CpuState) -> Vec<Access> {
 
 /// One, or as many as a gather has left to do.
 fn of_operand(i: &Instruction, m: &UsedMemory, cpu: &CpuState) -> Vec<Access> {
-    let size = m.memory_size().size() as u64;
+    // How much a repeated instruction accesses isn't said.
+    let size = if i.is_string_instruction() { i.memory_size() } else { m.memory_size() }.size() as u64;
     let access = |element: usize| {
         let offset = m.virtual_address(element, |r, n, bytes| Some(value(r, n, bytes, cpu))).unwrap_or(0);
         Access { offset: offset.wrapping_add(bit_offset(i, cpu)), base: base(m.segment(), cpu), size }

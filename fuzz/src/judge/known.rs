@@ -79,7 +79,7 @@ impl Known {
             Self::UndefinedEnd => "UD0 and UD1 raise #UD before their ModRM byte is fetched on AMD's CPUs; Intel's manual gives them one.",
             Self::MovsxdWidth => "MOVSXD with 16 bits reads 32 bits of memory on AMD's CPUs, 16 in Intel's manual.",
             Self::StickyFlags => {
-                "Translated code doesn't keep MXCSR's exception flags exactly: results that nothing uses raise none, conversions may raise others."
+                "Of MXCSR's exception flags, translated code raises none for results that nothing uses, no IE for quiet NaNs in COMISx; it may raise DE in CVTTSx2SI, PE beside IE in CVTPD2DQ, PE in ROUNDxx that suppresses it, those of both operations in ADDSUBxx and FMADDSUB, and those of half an instruction that a page fault ends. Hosts without an x86 CPU keep none."
             }
             Self::DotProduct => "(V)DPPS and (V)DPPD that raise an unmasked exception leave the flags of other steps in MXCSR.",
             Self::Canonical => "AMD's CPUs check the offset, too, where a base of FS or GS makes a canonical address of one that isn't.",
@@ -162,8 +162,8 @@ fn sha_alignment(d: &Differing<'_>) -> bool {
 /// Of faults that an instruction may raise, vendors raise different ones.
 fn order(d: &Differing<'_>) -> bool {
     let open = match d.i.mnemonic() {
-        M::Cmpsb | M::Cmpsw | M::Cmpsd | M::Cmpsq => true,
-        M::Call | M::Pop => d.i.op0_kind() == OpKind::Memory,
+        M::Cmpsb | M::Cmpsw | M::Cmpsd | M::Cmpsq | M::Call => true,
+        M::Pop => d.i.op0_kind() == OpKind::Memory,
         // In CS.
         M::Arpl => return d.i.memory_segment() == Register::CS && d.got.faults(&[Fault::GeneralProtection]),
         _ => false,

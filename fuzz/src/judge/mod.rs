@@ -5,6 +5,7 @@
 
 mod access;
 mod known;
+pub mod sticky;
 
 use forklift_x86::{CpuState, Exit, Fault, Gpr, Seg, bits};
 use iced_x86::{Instruction, Mnemonic as M, OpKind, RflagsBits};

@@ -1,10 +1,11 @@
 //! Replaying vectors through interpreter and JIT, on any host.
 
 use forklift_x86::decode_one;
+use iced_x86::Instruction;
 
 use super::Vectors;
 use crate::batch::{Batch, BatchOracle, Case, Outcome};
-use crate::judge::{Known, judge};
+use crate::judge::{Known, judge, sticky};
 use crate::machine::{End, Oracle};
 
 /// What came of it.
@@ -44,15 +45,19 @@ pub fn replay(set: &Vectors, player: &mut Player, every: usize) -> Replayed {
     done
 }
 
-/// The outcome on the JIT, with the real CPU's exception flags: [`Known::StickyFlags`].
+/// The outcome on the JIT, but for what is excused of exception flags: [`Known::StickyFlags`].
 fn run_one(o: &mut dyn Oracle, case: &Case, image: &[u8], want: &Outcome) -> Option<Outcome> {
     let mut got = Outcome::new(o.run(&case.with_data(image)).ok()?, image);
-    got.cpu.mxcsr = got.cpu.mxcsr & !0x3f | want.cpu.mxcsr & 0x3f;
+    sticky::forgive(&[instruction(case)?], want, &mut got);
     Some(got)
 }
 
+fn instruction(case: &Case) -> Option<Instruction> {
+    decode_one(case.cpu.mode, case.cpu.pc(), &case.code)
+}
+
 fn complaint(case: &Case, want: &Outcome, got: Option<Outcome>) -> Option<String> {
-    let i = decode_one(case.cpu.mode, case.cpu.pc(), &case.code)?;
+    let i = instruction(case)?;
     let Some(got) = got else { return Some(format!("{i}: no answer")) };
     if got.end == End::Endless {
         return Some(format!("{i}: no end"));

@@ -69,7 +69,7 @@ pub unsafe fn child_main(shared: *mut Shared, ask: c_int, answer: c_int) -> ! {
             ptr::copy_nonoverlapping((&raw const (*shared).image).cast(), DATA as *mut u8, DATA_SIZE);
             ptr::copy_nonoverlapping((&raw const (*shared).image).cast(), STATE.rodata, RODATA_SIZE);
             if (*shared).count != 0 {
-                STATE.at = 0;
+                (STATE.at, STATE.at_tick) = (0, u32::MAX);
                 libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::getpid(), libc::SIGUSR1);
             }
             // Here the cases have run.
