@@ -45,6 +45,7 @@ mod naming;
 pub mod paths;
 pub mod process;
 pub mod procfs;
+pub mod root;
 pub mod segments;
 pub mod signal;
 pub mod stats;

@@ -1,10 +1,11 @@
-//! Paths of the guest: `--root` is looked up first, and what /proc says about the process is the guest's.
+//! Paths of the guest: where they are on the host (with `--root`: [`crate::root`]), and /proc/self/exe, which is the guest's.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::errno::{Errno, SysResult};
+use crate::root::in_root_at;
 use crate::syscall::Fd;
 use crate::task::Task;
 
@@ -36,81 +37,20 @@ pub enum Last {
     Link,
     /// What it leads to is meant.
     Target,
+    /// A name is meant that the call makes, whatever the host has under it.
+    New,
 }
 
 impl Last {
     /// As the flags of an `*at` call have it.
     pub const fn of_flags(flags: u32) -> Self {
-        if flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0 { Self::Link } else { Self::Target }
+        Self::target_unless(flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0)
     }
-}
 
-/// The kernel follows no more in one path.
-const MAX_LINKS: u32 = 40;
-
-/// Where an absolute path of the guest is: in `root` if there is something, else as the host has it. Links in `root` lead to where they lead for the guest, and
-/// there is nothing above it. Relative paths stay: the current directory is the host's.
-///
-/// # Errors
-/// ELOOP.
-pub fn in_root(root: Option<&Path>, path: &CStr, last: Last) -> SysResult<CString> {
-    let Some(root) = root.filter(|_| path.to_bytes().first() == Some(&b'/')) else { return Ok(path.to_owned()) };
-    match look_up(root, path.to_bytes(), last)? {
-        Some(found) => CString::new(found).map_err(|_| Errno::ENOENT),
-        None => Ok(path.to_owned()),
+    /// Of a call that follows a link but for a flag.
+    pub const fn target_unless(no_follow: bool) -> Self {
+        if no_follow { Self::Link } else { Self::Target }
     }
-}
-
-/// Goes through `path` from `root` on, name by name. `None`: as it is, on the host.
-fn look_up(root: &Path, path: &[u8], last: Last) -> SysResult<Option<Vec<u8>>> {
-    let names = |p: &[u8]| p.split(|&b| b == b'/').rev().map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let on_host = |at: &[u8]| PathBuf::from(OsString::from_vec([root.as_os_str().as_bytes(), at].concat()));
-    let (mut todo, mut at, mut links) = (names(path), Vec::new(), 0);
-    while let Some(name) = todo.pop() {
-        let end = at.len();
-        match &name[..] {
-            b"" | b"." => continue,
-            b".." if on_host(&at).is_dir() => {
-                at.truncate(at.iter().rposition(|&b| b == b'/').unwrap_or(0));
-                continue;
-            }
-            _ => at.extend([b"/", &name[..]].concat()),
-        }
-        match std::fs::read_link(on_host(&at)) {
-            Ok(target) if last == Last::Target || !todo.is_empty() => {
-                links += 1;
-                if links > MAX_LINKS {
-                    return Err(Errno::ELOOP);
-                }
-                let target = target.into_os_string().into_vec();
-                at.truncate(if target.first() == Some(&b'/') { 0 } else { end });
-                todo.extend(names(&target));
-            }
-            // There, and no link.
-            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {}
-            Ok(_) => {}
-            // Through a file: the kernel has the error.
-            Err(e) if e.raw_os_error() == Some(libc::ENOTDIR) => {
-                return Ok(Some(rest_of(on_host(&at).into_os_string().into_vec(), &todo)));
-            }
-            // Not in the root. What the links have led to may be on the host.
-            Err(_) => return Ok((links > 0).then(|| rest_of(at, &todo))),
-        }
-    }
-    let mut host = on_host(&at).into_os_string().into_vec();
-    if path.ends_with(b"/") && !host.ends_with(b"/") {
-        host.push(b'/');
-    }
-    Ok(Some(host))
-}
-
-/// `at`, and what was to follow.
-fn rest_of(mut at: Vec<u8>, todo: &[Vec<u8>]) -> Vec<u8> {
-    for name in todo.iter().rev() {
-        at.push(b'/');
-        at.extend(name);
-    }
-    at
 }
 
 impl Task {
@@ -128,14 +68,12 @@ impl Task {
     /// EBADF if `dir` is forklift's own descriptor; ELOOP.
     pub fn host_path_to(&self, dir: Fd, path: &CStr, last: Last) -> SysResult<HostPath> {
         let dir = if path.to_bytes().first() == Some(&b'/') { libc::AT_FDCWD } else { self.fd(dir)? };
-        let path = match self.own_proc_entry(path) {
-            Some(b"exe") if last == Last::Target => {
-                let exe = CString::new(self.process.program().exe.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT)?;
-                in_root(self.process.config.root.as_deref(), &exe, last)?
-            }
-            _ => in_root(self.process.config.root.as_deref(), path, last)?,
-        };
-        Ok(HostPath { dir, path })
+        let root = self.process.config.root.as_deref();
+        if last == Last::Target && self.own_proc_entry(path) == Some(b"exe") {
+            let exe = CString::new(self.process.program().exe.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT)?;
+            return in_root_at(root, dir, &exe, last);
+        }
+        in_root_at(root, dir, path, last)
     }
 
     /// The path that execve(2) or execveat(2) names, as the guest would write it: relative to the current directory or absolute.

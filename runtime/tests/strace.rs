@@ -1,5 +1,5 @@
 //! `--strace`: the lines for a program that makes calls of all kinds, of both ABIs, are those of tests/strace/calls.txt. A line there that begins with `32 ` or `64 `
-//! is for that ABI only; an address of the program is written `ADDR`.
+//! is for that ABI only; an address of the program is written `ADDR`, the number of a process or user `ID`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ fn trace(abi: &str) -> Vec<String> {
     let ran = c.args(["run", "--no-cache"]).arg(format!("--strace={}", log.display())).arg(&program).status().expect("forklift");
     assert!(ran.success(), "{ran}");
     let text = std::fs::read_to_string(log).expect("the trace");
-    let lines = text.lines().map(|l| without_addresses(l.split_once(' ').map_or(l, |p| p.1)));
+    let lines = text.lines().map(|l| without_ids(&without_addresses(l.split_once(' ').map_or(l, |p| p.1))));
     lines.skip_while(|l| !l.starts_with("close(-7)")).skip(1).take_while(|l| !l.starts_with("close(-7)")).collect()
 }
 
@@ -36,6 +36,15 @@ fn without_addresses(line: &str) -> String {
         rest = &rest[end..];
     }
     out + rest
+}
+
+/// Replaces the numbers of processes and users in a siginfo.
+fn without_ids(line: &str) -> String {
+    let without = |line: &str, name: &str| match line.split_once(name) {
+        Some((before, after)) => format!("{before}{name}ID{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => line.to_owned(),
+    };
+    without(&without(line, "si_pid="), "si_uid=")
 }
 
 fn expected(abi: &str) -> Vec<String> {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DIRECTORY "/tmp/forklift-strace-empty"
 static char buf[4096] = "forty-three bytes, of which 32 can be shown";
 
 static void files(void) {
@@ -46,7 +49,28 @@ static void files(void) {
     syscall(SYS_umask, 022);
     syscall(SYS_umask, 022);
     syscall(SYS_close, 3);
-    syscall(SYS_ioctl, 999, 0x5401, 0);
+    syscall(SYS_ioctl, 999, TCGETS, 0);
+    int on = 1, pipe_fds[2];
+    syscall(SYS_ioctl, 999, FIONBIO, &on);
+    syscall(SYS_ioctl, 999, TIOCGWINSZ, buf);
+    struct winsize size = {24, 80};
+    syscall(SYS_ioctl, 999, TIOCSWINSZ, &size);
+    syscall(SYS_pipe2, pipe_fds, 0);
+    syscall(SYS_ioctl, pipe_fds[0], FIONREAD, &on);
+    unsigned long set[1024 / 8 / sizeof(long)] = {1 << 3 | 1 << 4};
+#ifdef __i386__
+    syscall(SYS__newselect, 5, set, set, 0L, 0L);
+#else
+    syscall(SYS_select, 5, set, set, 0L, 0L);
+#endif
+    syscall(SYS_close, pipe_fds[0]);
+    syscall(SYS_close, pipe_fds[1]);
+    syscall(SYS_open, DIRECTORY, O_RDONLY);
+    syscall(SYS_getdents64, 3, buf + 1024, 1024);
+    syscall(SYS_getdents64, 3, buf + 1024, 1024);
+    syscall(SYS_lseek, 3, 0L, SEEK_SET);
+    syscall(SYS_getdents, 3, buf + 1024, 1024);
+    syscall(SYS_close, 3);
     syscall(SYS_dup3, 999, 0, O_CLOEXEC);
 }
 
@@ -110,9 +134,19 @@ static void sockets(void) {
 
 static void processes(void) {
     int status;
+    long usage[18];
+    siginfo_t info;
+    syscall(SYS_getrusage, RUSAGE_CHILDREN, usage);
+    syscall(SYS_waitid, P_ALL, 0, &info, WEXITED, 0L);
     syscall(SYS_clone, CLONE_VM | CLONE_THREAD | SIGCHLD, 0L, 0L, 0L, 0L);
     syscall(SYS_wait4, -1, &status, WNOHANG | WUNTRACED, 0L);
     syscall(SYS_waitid, P_ALL, 0, 0L, WEXITED | WNOHANG, 0L);
+    unsigned long long args[8] = {CLONE_SIGHAND | CLONE_PARENT_SETTID, 0, 0, 0, SIGCHLD};
+    syscall(SYS_clone3, args, sizeof args);
+#ifdef __i386__
+    syscall(SYS_ipc, 23, IPC_PRIVATE, 0, IPC_CREAT | 0600, 0L, 0L);
+    syscall(SYS_ipc, 22, 0, 0, 0, 0x1001L, 0L);
+#endif
     int word = 1;
     syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
     struct timespec ts = {0, 1};
@@ -131,6 +165,10 @@ static void processes(void) {
 
 int main(void) {
     chdir("/");
+    mkdir(DIRECTORY, 0700);
+    if (!fork()) _exit(3);
+    siginfo_t info;
+    waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
     syscall(SYS_close, -7);
     files();
     memory();
@@ -138,5 +176,6 @@ int main(void) {
     sockets();
     processes();
     syscall(SYS_close, -7);
+    rmdir(DIRECTORY);
     return 0;
 }

@@ -11,8 +11,9 @@ use crate::errno::Errno;
 use crate::error::Error;
 use crate::loader::{Opened, elf};
 use crate::machine::Machine;
-use crate::paths::{Last, in_root};
+use crate::paths::Last;
 use crate::process::{Config, Trace};
+use crate::root::in_root;
 use crate::syscall::Strace;
 
 /// Exit statuses of a shell for a program that isn't found, and for one that can't be run.

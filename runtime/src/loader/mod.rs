@@ -19,7 +19,8 @@ use forklift_x86::Mode;
 
 use crate::errno::Errno;
 use crate::error::Error;
-use crate::paths::{Last, in_root};
+use crate::paths::Last;
+use crate::root::in_root;
 use elf::Elf;
 
 pub use image::load;

@@ -71,6 +71,11 @@ impl Info {
         u64::from(self.i32(16) as u32) | u64::from(self.i32(20) as u32) << 32
     }
 
+    /// `si_pid`, `si_uid` and `si_status` of SIGCHLD.
+    pub fn child(&self) -> [i32; 3] {
+        [self.i32(16), self.i32(20), self.i32(24)]
+    }
+
     fn layout(&self) -> Layout {
         let (sig, code) = (self.signo(), self.code());
         match code {

@@ -4,9 +4,11 @@
 //! others. forklift is a 64-bit program, so for i386 guests positions that don't fit are narrowed to their upper half, which is ext4's own 32-bit
 //! form, and widened again by lseek.
 
+use core::fmt;
+
 use super::show::Filled;
 use super::sys::{int, ptr_mut, sys};
-use super::{Fd, Octal, Spec, Str, Support::Full, Syscall};
+use super::{Arg, Fd, Octal, Regs, Spec, Str, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, GuestWord, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
@@ -68,6 +70,32 @@ fn entries(mut buf: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     })
 }
 
+/// Room for entries, and its size. Shown is how many came, as strace(1) does; `OLD` ones begin with two words of the ABI.
+pub struct Entries<A, const OLD: bool>(GuestPtr<A, u8>, u32);
+
+impl<A: Abi, const OLD: bool> Arg for Entries<A, OLD> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r), u32::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length_at = if OLD { 2 * A::WORD } else { 16 };
+        let (mut at, mut count) = (0, 0);
+        while at < v.value().unwrap_or(0) {
+            let length = v.mem.read(self.0.offset::<u16>(at + length_at)).unwrap_or(0);
+            if length == 0 {
+                break;
+            }
+            at += u64::from(length);
+            count += 1;
+        }
+        match v.value() {
+            Some(_) => write!(f, "{:?} /* {count} entries */, {}", self.0, self.1),
+            None => write!(f, "{:?}, {}", self.0, self.1),
+        }
+    }
+}
+
 /// Most bytes of entries that are converted at once.
 const CHUNK: usize = 64 << 10;
 /// No entry is longer.
@@ -89,8 +117,8 @@ fn room(count: u32) -> usize {
 pub struct Getdents64;
 impl Syscall for Getdents64 {
     const SPEC: Spec = Spec { name: "getdents64", x64: Some(217), i386: Some(220), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32);
-    fn call<A: Abi>(t: &mut Task, (fd, out, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Entries<A, false>);
+    fn call<A: Abi>(t: &mut Task, (fd, Entries(out, count)): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
         if !A::IS_32 {
             let b = t.mem.host_buf(out.addr(), count.into(), Access::Write)?;
@@ -128,8 +156,8 @@ fn push_old<A: Abi>(out: &mut Vec<u8>, e: &Entry<'_>) {
 pub struct Getdents;
 impl Syscall for Getdents {
     const SPEC: Spec = Spec { name: "getdents", x64: Some(78), i386: Some(141), support: Full };
-    type Args<A: Abi> = (Fd, GuestPtr<A, u8>, u32);
-    fn call<A: Abi>(t: &mut Task, (fd, out, count): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (Fd, Entries<A, true>);
+    fn call<A: Abi>(t: &mut Task, (fd, Entries(out, count)): Self::Args<A>) -> SysResult {
         let (fd, room) = (t.fd(fd)?, room(count));
         let before = sys(libc::SYS_lseek, [int(fd), 0, libc::SEEK_CUR as u64]);
         let mut buf = Vec::new();

@@ -7,6 +7,7 @@ use super::time::ClockId;
 use super::{Fd, Hex, Restart, Spec, Split64, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
+use crate::paths::Last;
 use crate::table;
 use crate::task::{Task, host_mask};
 
@@ -183,7 +184,7 @@ impl Syscall for InotifyAddWatch {
     type Args<A: Abi> = (Fd, Str, InotifyMask);
     fn call<A: Abi>(t: &mut Task, (fd, path, mask): Self::Args<A>) -> SysResult {
         let fd = t.fd(fd)?;
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::target_unless(mask.0 & libc::IN_DONT_FOLLOW != 0))?;
         sys(libc::SYS_inotify_add_watch, [int(fd), p.arg(), mask.0.into()])
     }
 }
@@ -219,7 +220,7 @@ impl Syscall for FanotifyMark {
             let dir = t.fd(dir)?;
             return sys(libc::SYS_fanotify_mark, [int(fd), flags.0.into(), mask.0, int(dir), 0]);
         }
-        let p = t.path(dir, path)?;
+        let p = t.path_to(dir, path, Last::target_unless(flags.0 & libc::FAN_MARK_DONT_FOLLOW != 0))?;
         wait(t, Restart::Sys, libc::SYS_fanotify_mark, [int(fd), flags.0.into(), mask.0, p.dir_arg(), p.arg()])
     }
 }

@@ -357,7 +357,7 @@ impl Syscall for NameToHandleAt {
     type Args<A: Abi> = (Fd, Str, GuestPtr<A, u32>, Out<A, i32>, AtFlags);
     fn call<A: Abi>(t: &mut Task, (dir, path, handle, Out(mount, _), flags): Self::Args<A>) -> SysResult {
         const MNT_ID_UNIQUE: u32 = 1;
-        let p = t.path(dir, path)?;
+        let p = t.path_to(dir, path, Last::target_unless(flags.0 & libc::AT_SYMLINK_FOLLOW as u32 == 0))?;
         let room = t.mem.read(handle.cast::<[u32; 2]>()).map(|[room, _]| room);
         let at = match room {
             Ok(room) if room <= MAX_HANDLE => t.mem.host_buf(handle.addr(), HANDLE_HEADER + u64::from(room), Access::Write)?.ptr as u64,

@@ -1,7 +1,7 @@
 //! Limits, accounting and scheduling of a process, and what the system says about itself.
 
 use super::plain::plain_calls;
-use super::show::{BarrierCmd, Filled, In, Limit, Out, PriorityOf, RandomFlags, Resource, SchedPolicy, Sec, UsageOf};
+use super::show::{BarrierCmd, Filled, In, Limit, Out, PriorityOf, RandomFlags, Resource, Rusage, SchedPolicy, Sec, UsageOf};
 use super::{Hex, Restart, Spec, Support::Full, Support::Refused, Syscall};
 use crate::abi::{Abi, GuestPtr, GuestWord, KernelTimespec, TimePair};
 use crate::errno::{Errno, SysResult};
@@ -203,8 +203,8 @@ impl Syscall for Prlimit64 {
 pub struct Getrusage;
 impl Syscall for Getrusage {
     const SPEC: Spec = Spec { name: "getrusage", x64: Some(98), i386: Some(77), support: Full };
-    type Args<A: Abi> = (UsageOf, GuestPtr<A, [A::Word; 18]>);
-    fn call<A: Abi>(t: &mut Task, (UsageOf(who), out): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (UsageOf, Out<A, [A::Word; 18], Rusage>);
+    fn call<A: Abi>(t: &mut Task, (UsageOf(who), Out(out, _)): Self::Args<A>) -> SysResult {
         let mut usage = [0u64; 18];
         // SAFETY: `struct rusage` of a 64-bit host: 18 longs.
         unsafe { host::syscall(libc::SYS_getrusage, [who as u64, usage.as_mut_ptr() as u64, 0, 0, 0, 0]) }?;

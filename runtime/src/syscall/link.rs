@@ -7,13 +7,15 @@ use super::sys::{Text, ptr_mut, sys};
 use super::{Fd, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
+use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
 
 table![Link, LinkAt, Symlink, SymlinkAt, Readlink, ReadlinkAt, Rename, RenameAt, RenameAt2, Unlink, UnlinkAt, Mknod, MknodAt,];
 
 fn link(t: &Task, from: (Fd, Str), to: (Fd, Str), flags: u32) -> SysResult {
-    let (f, o) = (t.path(from.0, from.1)?, t.path(to.0, to.1)?);
+    let last = Last::target_unless(flags & libc::AT_SYMLINK_FOLLOW as u32 == 0);
+    let (f, o) = (t.path_to(from.0, from.1, last)?, t.path(to.0, to.1)?);
     sys(libc::SYS_linkat, [f.dir_arg(), f.arg(), o.dir_arg(), o.arg(), flags.into()])
 }
 
@@ -107,7 +109,8 @@ impl Syscall for ReadlinkAt {
 }
 
 fn rename(t: &Task, from: (Fd, Str), to: (Fd, Str), flags: u32) -> SysResult {
-    let (f, o) = (t.path(from.0, from.1)?, t.path(to.0, to.1)?);
+    let new = if flags & (libc::RENAME_EXCHANGE | libc::RENAME_NOREPLACE) == 0 { Last::New } else { Last::Link };
+    let (f, o) = (t.path(from.0, from.1)?, t.path_to(to.0, to.1, new)?);
     sys(libc::SYS_renameat2, [f.dir_arg(), f.arg(), o.dir_arg(), o.arg(), flags.into()])
 }
 

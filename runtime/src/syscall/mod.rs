@@ -122,6 +122,16 @@ struct Handler {
     show: fn(&View<'_>, [u64; 6], &mut Vec<String>),
 }
 
+impl Handler {
+    /// The arguments of a call through another, shown when it has returned.
+    fn show_all(&self, v: &View<'_>, regs: [u64; 6]) -> String {
+        let mut args = Vec::new();
+        (self.show)(&View { result: None, ..*v }, regs, &mut args);
+        (self.show)(v, regs, &mut args);
+        args.join(", ")
+    }
+}
+
 /// A call in a table.
 #[derive(Clone, Copy)]
 pub struct Entry {

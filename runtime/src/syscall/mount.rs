@@ -2,11 +2,12 @@
 
 use super::process::CloneWord;
 use super::show::{MountFlags, UmountFlags};
-use super::sys::{Text, int, sys};
+use super::sys::{PathArg, Text, int, sys};
 use super::{Fd, Hex, Spec, Str, Support::Full, Support::Partial, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::mem::Access;
+use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
 
@@ -24,25 +25,37 @@ fn arg(s: Option<&Text>) -> u64 {
     s.map_or(0, Text::arg)
 }
 
+/// What is mounted: a path if it is a part of the tree already, else what the file system makes of it.
+fn source_arg(t: &Task, source: Str, flags: u64) -> SysResult<Option<PathArg>> {
+    if source.0.get() == 0 {
+        return Ok(None);
+    }
+    if flags & (libc::MS_BIND | libc::MS_MOVE) != 0 {
+        return t.path_to(Fd::CWD, source, Last::Target).map(Some);
+    }
+    Text::new(t.mem.read_path(source.0)).map(|s| Some(s.into()))
+}
+
 /// mount(2).
 pub struct Mount;
 impl Syscall for Mount {
     const SPEC: Spec = Spec { name: "mount", x64: Some(165), i386: Some(21), support: Full };
     type Args<A: Abi> = (Str, Str, Str, MountFlags, GuestPtr<A, u8>);
     fn call<A: Abi>(t: &mut Task, (source, target, kind, MountFlags(flags), data): Self::Args<A>) -> SysResult {
-        let (kind, source) = (optional(t, kind)?, optional(t, source)?);
+        let kind = optional(t, kind)?;
+        let source = source_arg(t, source, flags)?;
         let mut options = vec![0u8; OPTIONS];
         if !data.is_null() && t.mem.read_some(data.addr(), &mut options) == 0 {
             return Err(Errno::EFAULT);
         }
-        let target = t.path(Fd::CWD, target)?;
+        let target = t.path_to(Fd::CWD, target, Last::Target)?;
         let data = if data.is_null() { 0 } else { options.as_ptr() as u64 };
-        sys(libc::SYS_mount, [arg(source.as_ref()), target.arg(), arg(kind.as_ref()), flags, data])
+        sys(libc::SYS_mount, [source.as_ref().map_or(0, PathArg::arg), target.arg(), arg(kind.as_ref()), flags, data])
     }
 }
 
 fn umount(t: &Task, target: Str, flags: u32) -> SysResult {
-    let p = t.path(Fd::CWD, target)?;
+    let p = t.path_to(Fd::CWD, target, Last::target_unless(flags & libc::UMOUNT_NOFOLLOW as u32 != 0))?;
     sys(libc::SYS_umount2, [p.arg(), flags.into()])
 }
 
@@ -72,7 +85,7 @@ impl Syscall for PivotRoot {
     const SPEC: Spec = Spec { name: "pivot_root", x64: Some(155), i386: Some(217), support: Full };
     type Args<A: Abi> = (Str, Str);
     fn call<A: Abi>(t: &mut Task, (new, old): Self::Args<A>) -> SysResult {
-        let (new, old) = (t.path(Fd::CWD, new)?, t.path(Fd::CWD, old)?);
+        let (new, old) = (t.path_to(Fd::CWD, new, Last::Target)?, t.path_to(Fd::CWD, old, Last::Target)?);
         sys(libc::SYS_pivot_root, [new.arg(), old.arg()])
     }
 }
@@ -103,7 +116,7 @@ impl Syscall for Swapon {
     const SPEC: Spec = Spec { name: "swapon", x64: Some(167), i386: Some(87), support: Full };
     type Args<A: Abi> = (Str, Hex);
     fn call<A: Abi>(t: &mut Task, (path, flags): Self::Args<A>) -> SysResult {
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_swapon, [p.arg(), flags.0.into()])
     }
 }
@@ -114,7 +127,7 @@ impl Syscall for Swapoff {
     const SPEC: Spec = Spec { name: "swapoff", x64: Some(168), i386: Some(115), support: Full };
     type Args<A: Abi> = (Str,);
     fn call<A: Abi>(t: &mut Task, (path,): Self::Args<A>) -> SysResult {
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_swapoff, [p.arg()])
     }
 }
@@ -128,7 +141,7 @@ impl Syscall for Acct {
         if path.0.get() == 0 {
             return sys(libc::SYS_acct, [0]);
         }
-        let p = t.path(Fd::CWD, path)?;
+        let p = t.path_to(Fd::CWD, path, Last::Target)?;
         sys(libc::SYS_acct, [p.arg()])
     }
 }
@@ -139,7 +152,7 @@ impl Syscall for OpenTree {
     const SPEC: Spec = Spec { name: "open_tree", x64: Some(428), i386: Some(428), support: Full };
     type Args<A: Abi> = (Fd, Str, Hex);
     fn call<A: Abi>(t: &mut Task, (dir, path, flags): Self::Args<A>) -> SysResult {
-        let p = t.path(dir, path)?;
+        let p = t.path_to(dir, path, Last::of_flags(flags.0))?;
         sys(libc::SYS_open_tree, [p.dir_arg(), p.arg(), flags.0.into()])
     }
 }
@@ -150,7 +163,10 @@ impl Syscall for MoveMount {
     const SPEC: Spec = Spec { name: "move_mount", x64: Some(429), i386: Some(429), support: Full };
     type Args<A: Abi> = (Fd, Str, Fd, Str, Hex);
     fn call<A: Abi>(t: &mut Task, (from_dir, from, to_dir, to, flags): Self::Args<A>) -> SysResult {
-        let (f, o) = (t.path(from_dir, from)?, t.path(to_dir, to)?);
+        const F_SYMLINKS: u32 = 1;
+        const T_SYMLINKS: u32 = 0x10;
+        let last = |follow: u32| Last::target_unless(flags.0 & follow == 0);
+        let (f, o) = (t.path_to(from_dir, from, last(F_SYMLINKS))?, t.path_to(to_dir, to, last(T_SYMLINKS))?);
         sys(libc::SYS_move_mount, [f.dir_arg(), f.arg(), o.dir_arg(), o.arg(), flags.0.into()])
     }
 }
@@ -198,7 +214,8 @@ impl Syscall for Fspick {
     const SPEC: Spec = Spec { name: "fspick", x64: Some(433), i386: Some(433), support: Full };
     type Args<A: Abi> = (Fd, Str, Hex);
     fn call<A: Abi>(t: &mut Task, (dir, path, flags): Self::Args<A>) -> SysResult {
-        let p = t.path(dir, path)?;
+        const FSPICK_SYMLINK_NOFOLLOW: u32 = 2;
+        let p = t.path_to(dir, path, Last::target_unless(flags.0 & FSPICK_SYMLINK_NOFOLLOW != 0))?;
         sys(libc::SYS_fspick, [p.dir_arg(), p.arg(), flags.0.into()])
     }
 }
@@ -209,7 +226,7 @@ impl Syscall for MountSetattr {
     const SPEC: Spec = Spec { name: "mount_setattr", x64: Some(442), i386: Some(442), support: Full };
     type Args<A: Abi> = (Fd, Str, Hex, GuestPtr<A, u8>, u64);
     fn call<A: Abi>(t: &mut Task, (dir, path, flags, attr, size): Self::Args<A>) -> SysResult {
-        let p = t.path(dir, path)?;
+        let p = t.path_to(dir, path, Last::of_flags(flags.0))?;
         let b = t.mem.host_buf(attr.addr(), size, Access::Read)?;
         sys(libc::SYS_mount_setattr, [p.dir_arg(), p.arg(), flags.0.into(), b.ptr as u64, size])
     }

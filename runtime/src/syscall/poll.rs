@@ -15,7 +15,7 @@ use crate::guest_struct;
 use crate::table;
 use crate::task::Task;
 
-table![Poll, Ppoll, PpollTime64, Select, NewSelect, Pselect6, Pselect6Time64];
+table![Poll, Ppoll, PpollTime64, Select, OldSelect, NewSelect, Pselect6, Pselect6Time64];
 
 guest_struct! {
     /// `struct pollfd`.
@@ -150,6 +150,31 @@ impl Syscall for PpollTime64 {
 /// Addresses of three sets of descriptors.
 type Sets<A> = [GuestPtr<A, u8>; 3];
 
+/// How many descriptors there may be in three sets, and those. Shown is what is asked for.
+pub struct Selected<A>(i32, Sets<A>);
+
+impl<A: Abi> Arg for Selected<A> {
+    fn take(r: &mut Regs) -> Self {
+        Self(i32::take(r), core::array::from_fn(|_| GuestPtr::take(r)))
+    }
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// FD_SETSIZE.
+        const SHOWN: i32 = 1024;
+        write!(f, "{}", self.0)?;
+        let count = self.0.clamp(0, SHOWN) as usize;
+        for set in self.1 {
+            match v.mem.read_array(set, count.div_ceil(8)) {
+                Ok(bytes) if !set.is_null() => {
+                    let fds = (0..count).filter(|fd| bytes[fd / 8] >> (fd % 8) & 1 != 0).map(|fd| fd.to_string());
+                    write!(f, ", [{}]", fds.collect::<Vec<_>>().join(" "))?;
+                }
+                _ => write!(f, ", {set:?}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// select on `count` descriptors. Sets are bits in words of the ABI; the bytes are the same for all little-endian words.
 fn select<A: Abi>(t: &mut Task, count: i32, sets: Sets<A>, timeout: &mut Option<libc::timespec>, mask: Option<u64>) -> SysResult {
     let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?.min(max_files() as usize);
@@ -189,16 +214,23 @@ fn select_timeval<A: Abi>(t: &mut Task, count: i32, sets: Sets<A>, at: GuestPtr<
     result
 }
 
-/// select(2). On i386 the arguments lie in memory.
+/// select(2) of x86-64.
 pub struct Select;
 impl Syscall for Select {
-    const SPEC: Spec = Spec { name: "select", x64: Some(23), i386: Some(82), support: Full };
-    type Args<A: Abi> = (u64, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, A::Timeval>);
-    fn call<A: Abi>(t: &mut Task, (count, r, w, x, timeout): Self::Args<A>) -> SysResult {
-        if !A::IS_32 {
-            return select_timeval(t, count as i32, [r, w, x], timeout);
-        }
-        let words = t.mem.read(GuestPtr::<A, [u32; 5]>::new(GuestAddr::new(count)))?;
+    const SPEC: Spec = Spec { name: "select", x64: Some(23), i386: None, support: Full };
+    type Args<A: Abi> = (Selected<A>, In<A, A::Timeval, Usec>);
+    fn call<A: Abi>(t: &mut Task, (Selected(count, sets), In(timeout, _)): Self::Args<A>) -> SysResult {
+        select_timeval(t, count, sets, timeout)
+    }
+}
+
+/// select(2) of i386, the old one: its arguments lie in memory.
+pub struct OldSelect;
+impl Syscall for OldSelect {
+    const SPEC: Spec = Spec { name: "select", x64: None, i386: Some(82), support: Full };
+    type Args<A: Abi> = (GuestPtr<A, [u32; 5]>,);
+    fn call<A: Abi>(t: &mut Task, (args,): Self::Args<A>) -> SysResult {
+        let words = t.mem.read(args)?;
         let at = |i: usize| GuestAddr::new(words[i].into());
         select_timeval(t, words[0] as i32, [1, 2, 3].map(|i| GuestPtr::<A, u8>::new(at(i))), GuestPtr::new(at(4)))
     }
@@ -208,9 +240,9 @@ impl Syscall for Select {
 pub struct NewSelect;
 impl Syscall for NewSelect {
     const SPEC: Spec = Spec { name: "_newselect", x64: None, i386: Some(142), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, In<A, A::Timeval, Usec>);
-    fn call<A: Abi>(t: &mut Task, (count, r, w, x, In(timeout, _)): Self::Args<A>) -> SysResult {
-        select_timeval(t, count, [r, w, x], timeout)
+    type Args<A: Abi> = (Selected<A>, In<A, A::Timeval, Usec>);
+    fn call<A: Abi>(t: &mut Task, (Selected(count, sets), In(timeout, _)): Self::Args<A>) -> SysResult {
+        select_timeval(t, count, sets, timeout)
     }
 }
 
@@ -230,9 +262,9 @@ fn pselect<A: Abi, T: TimePair>(t: &mut Task, count: i32, sets: Sets<A>, at: Gue
 pub struct Pselect6;
 impl Syscall for Pselect6 {
     const SPEC: Spec = Spec { name: "pselect6", x64: Some(270), i386: Some(308), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, In<A, A::Timespec, Sec>, GuestPtr<A, [A::Word; 2]>);
-    fn call<A: Abi>(t: &mut Task, (count, r, w, x, In(timeout, _), sig): Self::Args<A>) -> SysResult {
-        pselect(t, count, [r, w, x], timeout, sig)
+    type Args<A: Abi> = (Selected<A>, In<A, A::Timespec, Sec>, GuestPtr<A, [A::Word; 2]>);
+    fn call<A: Abi>(t: &mut Task, (Selected(count, sets), In(timeout, _), sig): Self::Args<A>) -> SysResult {
+        pselect(t, count, sets, timeout, sig)
     }
 }
 
@@ -240,8 +272,8 @@ impl Syscall for Pselect6 {
 pub struct Pselect6Time64;
 impl Syscall for Pselect6Time64 {
     const SPEC: Spec = Spec { name: "pselect6_time64", x64: None, i386: Some(413), support: Full };
-    type Args<A: Abi> = (i32, GuestPtr<A, u8>, GuestPtr<A, u8>, GuestPtr<A, u8>, In<A, KernelTimespec, Sec>, GuestPtr<A, [A::Word; 2]>);
-    fn call<A: Abi>(t: &mut Task, (count, r, w, x, In(timeout, _), sig): Self::Args<A>) -> SysResult {
-        pselect(t, count, [r, w, x], timeout, sig)
+    type Args<A: Abi> = (Selected<A>, In<A, KernelTimespec, Sec>, GuestPtr<A, [A::Word; 2]>);
+    fn call<A: Abi>(t: &mut Task, (Selected(count, sets), In(timeout, _), sig): Self::Args<A>) -> SysResult {
+        pselect(t, count, sets, timeout, sig)
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use forklift_x86::GuestAddr;
 
-use super::show::{AtFlags, CloneFlags, IdType, Out, Strings, WaitOptions, WaitStatus};
+use super::show::{AtFlags, ChildCode, CloneFlags, IdType, In, Out, Rusage, ShowAs, Strings, WaitOptions, WaitStatus};
 use super::{Arg, Fd, Regs, Restart, Sig, Spec, Str, Support, Support::Full, Syscall, View};
 use crate::abi::{Abi, GuestPtr, GuestWord};
 use crate::clone::{CloneArgs, MAX_PID_NS_LEVEL};
@@ -77,12 +77,28 @@ impl Syscall for Clone {
     }
 }
 
+/// The first version of `struct clone_args`.
+pub struct Clone3Args;
+
+impl ShowAs<[u64; 8]> for Clone3Args {
+    fn show_as(value: &[u64; 8], f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let [flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls] = value;
+        write!(f, "{{flags={}", CloneFlags(*flags))?;
+        for (name, address) in [("pidfd", pidfd), ("child_tid", child_tid), ("parent_tid", parent_tid)] {
+            if *address != 0 {
+                write!(f, ", {name}={address:#x}")?;
+            }
+        }
+        write!(f, ", exit_signal={}, stack={stack:#x}, stack_size={stack_size:#x}, tls={tls:#x}}}", Sig(*exit_signal as i32))
+    }
+}
+
 /// clone3(2).
 pub struct Clone3;
 impl Syscall for Clone3 {
     const SPEC: Spec = Spec { name: "clone3", x64: Some(435), i386: Some(435), support: Support::Partial("no set_tid and no CLONE_INTO_CGROUP with CLONE_VM") };
-    type Args<A: Abi> = (GuestPtr<A, [u64; 8]>, u64);
-    fn call<A: Abi>(t: &mut Task, (p, size): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (In<A, [u64; 8], Clone3Args>, u64);
+    fn call<A: Abi>(t: &mut Task, (In(p, _), size): Self::Args<A>) -> SysResult {
         const V0: u64 = 64;
         const V2: u64 = 88;
         const INTO_CGROUP: u64 = 0x2_0000_0000;
@@ -264,8 +280,8 @@ fn wait4<A: Abi>(t: &mut Task, pid: i32, status: GuestPtr<A, i32>, options: i32,
 pub struct Wait4;
 impl Syscall for Wait4 {
     const SPEC: Spec = Spec { name: "wait4", x64: Some(61), i386: Some(114), support: Full };
-    type Args<A: Abi> = (i32, Out<A, i32, WaitStatus>, WaitOptions, GuestPtr<A, Usage<A>>);
-    fn call<A: Abi>(t: &mut Task, (pid, Out(status, _), WaitOptions(options), usage): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (i32, Out<A, i32, WaitStatus>, WaitOptions, Out<A, Usage<A>, Rusage>);
+    fn call<A: Abi>(t: &mut Task, (pid, Out(status, _), WaitOptions(options), Out(usage, _)): Self::Args<A>) -> SysResult {
         wait4(t, pid, status, options, usage)
     }
 }
@@ -280,12 +296,37 @@ impl Syscall for Waitpid {
     }
 }
 
+/// Where waitid(2) says what became of a child.
+pub struct ChildInfo<A>(GuestPtr<A, InfoBytes>);
+
+impl<A: Abi> Arg for ChildInfo<A> {
+    const LATE: bool = true;
+    fn take(r: &mut Regs) -> Self {
+        Self(GuestPtr::take(r))
+    }
+    fn show(&self, v: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match v.mem.read_opt(self.0) {
+            Ok(Some(info)) if v.value().is_some() => show_child(&if A::IS_32 { Info::from_i386(&info) } else { Info(info.bytes) }, f),
+            _ => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+fn show_child(info: &Info, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    let [pid, uid, status] = info.child();
+    let status_shown = if info.code() == libc::CLD_EXITED { status.to_string() } else { Sig(status).to_string() };
+    match info.signo() {
+        0 => f.write_str("{}"),
+        signo => write!(f, "{{si_signo={}, si_code={}, si_pid={pid}, si_uid={uid}, si_status={status_shown}}}", Sig(signo), ChildCode(info.code())),
+    }
+}
+
 /// waitid(2).
 pub struct Waitid;
 impl Syscall for Waitid {
     const SPEC: Spec = Spec { name: "waitid", x64: Some(247), i386: Some(284), support: Full };
-    type Args<A: Abi> = (IdType, i32, GuestPtr<A, InfoBytes>, WaitOptions, GuestPtr<A, Usage<A>>);
-    fn call<A: Abi>(t: &mut Task, (IdType(kind), id, out, WaitOptions(options), usage): Self::Args<A>) -> SysResult {
+    type Args<A: Abi> = (IdType, i32, ChildInfo<A>, WaitOptions, Out<A, Usage<A>, Rusage>);
+    fn call<A: Abi>(t: &mut Task, (IdType(kind), id, ChildInfo(out), WaitOptions(options), Out(usage, _)): Self::Args<A>) -> SysResult {
         let (mut info, mut u) = (Info([0; 128]), [0u64; 18]);
         let args = [kind as u64, id as u64, info.0.as_mut_ptr() as u64, options as u32 as u64, (&raw mut u) as u64, 0];
         // SAFETY: both results are ours.

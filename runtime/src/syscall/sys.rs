@@ -126,6 +126,13 @@ impl From<HostPath> for PathArg {
     }
 }
 
+impl From<Text> for PathArg {
+    /// A string that is no path of the guest's.
+    fn from(path: Text) -> Self {
+        Self { dir: libc::AT_FDCWD, path }
+    }
+}
+
 impl Task {
     /// Reads a path from the guest and says where it is on the host.
     ///

@@ -6,6 +6,7 @@ use super::{Fd, Spec, Str, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::SysResult;
 use crate::mem::Access;
+use crate::paths::Last;
 use crate::table;
 use crate::task::Task;
 
@@ -29,8 +30,9 @@ impl Owner {
     }
 }
 
-fn at(t: &Task, path: Str) -> SysResult<Owner> {
-    t.path(Fd::CWD, path).map(Owner::Path)
+/// What a path leads to, or the link at its end.
+fn at(t: &Task, path: Str, last: Last) -> SysResult<Owner> {
+    t.path_to(Fd::CWD, path, last).map(Owner::Path)
 }
 
 fn of(t: &Task, fd: Fd) -> SysResult<Owner> {
@@ -72,7 +74,7 @@ impl Syscall for Setxattr {
     const SPEC: Spec = Spec { name: "setxattr", x64: Some(188), i386: Some(226), support: Full };
     type Args<A: Abi> = (Str, Str, Bytes<A>, XattrFlags);
     fn call<A: Abi>(t: &mut Task, (path, key, Bytes(value, size), flags): Self::Args<A>) -> SysResult {
-        set(t, libc::SYS_setxattr, &at(t, path)?, key, value, size, flags.0)
+        set(t, libc::SYS_setxattr, &at(t, path, Last::Target)?, key, value, size, flags.0)
     }
 }
 
@@ -82,7 +84,7 @@ impl Syscall for Lsetxattr {
     const SPEC: Spec = Spec { name: "lsetxattr", x64: Some(189), i386: Some(227), support: Full };
     type Args<A: Abi> = (Str, Str, Bytes<A>, XattrFlags);
     fn call<A: Abi>(t: &mut Task, (path, key, Bytes(value, size), flags): Self::Args<A>) -> SysResult {
-        set(t, libc::SYS_lsetxattr, &at(t, path)?, key, value, size, flags.0)
+        set(t, libc::SYS_lsetxattr, &at(t, path, Last::Link)?, key, value, size, flags.0)
     }
 }
 
@@ -102,7 +104,7 @@ impl Syscall for Getxattr {
     const SPEC: Spec = Spec { name: "getxattr", x64: Some(191), i386: Some(229), support: Full };
     type Args<A: Abi> = (Str, Str, Filled<A>);
     fn call<A: Abi>(t: &mut Task, (path, key, Filled(value, size)): Self::Args<A>) -> SysResult {
-        get(t, libc::SYS_getxattr, &at(t, path)?, key, value, size)
+        get(t, libc::SYS_getxattr, &at(t, path, Last::Target)?, key, value, size)
     }
 }
 
@@ -112,7 +114,7 @@ impl Syscall for Lgetxattr {
     const SPEC: Spec = Spec { name: "lgetxattr", x64: Some(192), i386: Some(230), support: Full };
     type Args<A: Abi> = (Str, Str, Filled<A>);
     fn call<A: Abi>(t: &mut Task, (path, key, Filled(value, size)): Self::Args<A>) -> SysResult {
-        get(t, libc::SYS_lgetxattr, &at(t, path)?, key, value, size)
+        get(t, libc::SYS_lgetxattr, &at(t, path, Last::Link)?, key, value, size)
     }
 }
 
@@ -132,7 +134,7 @@ impl Syscall for Listxattr {
     const SPEC: Spec = Spec { name: "listxattr", x64: Some(194), i386: Some(232), support: Full };
     type Args<A: Abi> = (Str, Filled<A>);
     fn call<A: Abi>(t: &mut Task, (path, Filled(out, size)): Self::Args<A>) -> SysResult {
-        list(t, libc::SYS_listxattr, &at(t, path)?, out, size)
+        list(t, libc::SYS_listxattr, &at(t, path, Last::Target)?, out, size)
     }
 }
 
@@ -142,7 +144,7 @@ impl Syscall for Llistxattr {
     const SPEC: Spec = Spec { name: "llistxattr", x64: Some(195), i386: Some(233), support: Full };
     type Args<A: Abi> = (Str, Filled<A>);
     fn call<A: Abi>(t: &mut Task, (path, Filled(out, size)): Self::Args<A>) -> SysResult {
-        list(t, libc::SYS_llistxattr, &at(t, path)?, out, size)
+        list(t, libc::SYS_llistxattr, &at(t, path, Last::Link)?, out, size)
     }
 }
 
@@ -162,7 +164,7 @@ impl Syscall for Removexattr {
     const SPEC: Spec = Spec { name: "removexattr", x64: Some(197), i386: Some(235), support: Full };
     type Args<A: Abi> = (Str, Str);
     fn call<A: Abi>(t: &mut Task, (path, key): Self::Args<A>) -> SysResult {
-        remove(t, libc::SYS_removexattr, &at(t, path)?, key)
+        remove(t, libc::SYS_removexattr, &at(t, path, Last::Target)?, key)
     }
 }
 
@@ -172,7 +174,7 @@ impl Syscall for Lremovexattr {
     const SPEC: Spec = Spec { name: "lremovexattr", x64: Some(198), i386: Some(236), support: Full };
     type Args<A: Abi> = (Str, Str);
     fn call<A: Abi>(t: &mut Task, (path, key): Self::Args<A>) -> SysResult {
-        remove(t, libc::SYS_lremovexattr, &at(t, path)?, key)
+        remove(t, libc::SYS_lremovexattr, &at(t, path, Last::Link)?, key)
     }
 }
 

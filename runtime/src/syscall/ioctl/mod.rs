@@ -14,7 +14,7 @@ use forklift_x86::GuestAddr;
 
 use super::sys::{int, sys, wait};
 use super::{Arg, Fd, Regs, Restart, Spec, Support::Partial, Syscall, View};
-use crate::abi::Abi;
+use crate::abi::{Abi, GuestPtr, Pod};
 use crate::errno::{Errno, SysResult};
 use crate::mem::Access;
 use crate::table;
@@ -82,19 +82,41 @@ fn find(number: u32) -> Option<&'static Request> {
     [tty::REQUESTS, sock::REQUESTS, file::REQUESTS, block::REQUESTS].into_iter().flatten().find(|r| r.number == number)
 }
 
-/// The number of a request.
+/// The number of a request, and its argument.
 #[derive(Clone, Copy, Debug)]
-pub struct Number(u32);
+pub struct Operation(u32, u64);
 
-impl Arg for Number {
+impl Arg for Operation {
+    const LATE: bool = true;
     fn take(r: &mut Regs) -> Self {
-        Self(r.word() as u32)
+        Self(r.word() as u32, r.word())
     }
-    fn show(&self, _: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match find(self.0) {
-            Some(r) => f.write_str(r.name),
-            None => write!(f, "{:#x}", self.0),
+    fn show(&self, v: &View<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(request) = find(self.0) else { return write!(f, "{:#x}, {:#x}", self.0, self.1) };
+        write!(f, "{}, ", request.name)?;
+        let p = GuestPtr::<(), i32>::new(GuestAddr::new(self.1));
+        match request.argument {
+            Argument::Value => write!(f, "{}", self.1),
+            Argument::In(4) => show_as::<i32>(p, v, |n| format!("[{n}]"), f),
+            Argument::Out(4) if v.value().is_some() => show_as::<i32>(p, v, |n| format!("[{n}]"), f),
+            Argument::In(WINSIZE) => show_as(p.cast(), v, show_size, f),
+            Argument::Out(WINSIZE) if v.value().is_some() => show_as(p.cast(), v, show_size, f),
+            _ => write!(f, "{p:?}"),
         }
+    }
+}
+
+/// Size of `struct winsize`, which only requests for it have. Unit: bytes.
+const WINSIZE: u16 = 8;
+
+fn show_size([rows, columns, width, height]: [u16; 4]) -> String {
+    format!("{{ws_row={rows}, ws_col={columns}, ws_xpixel={width}, ws_ypixel={height}}}")
+}
+
+fn show_as<T: Pod>(p: GuestPtr<(), T>, v: &View<'_>, show: impl Fn(T) -> String, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match v.mem.read(p) {
+        Ok(value) => f.write_str(&show(value)),
+        Err(_) => write!(f, "{p:?}"),
     }
 }
 
@@ -123,12 +145,12 @@ impl Syscall for Ioctl {
         i386: Some(54),
         support: Partial("requests of 32-bit programs: terminals, sockets, files, block devices; ENOTTY for others"),
     };
-    type Args<A: Abi> = (Fd, Number, u64);
-    fn call<A: Abi>(t: &mut Task, (fd, number, arg): Self::Args<A>) -> SysResult {
-        let c = Call { fd: t.fd(fd)?, request: number.0, arg, is_32: A::IS_32 };
+    type Args<A: Abi> = (Fd, Operation);
+    fn call<A: Abi>(t: &mut Task, (fd, Operation(request, arg)): Self::Args<A>) -> SysResult {
+        let c = Call { fd: t.fd(fd)?, request, arg, is_32: A::IS_32 };
         // What isn't open, or only as a path, is refused before all else.
         sys(libc::SYS_fcntl, [int(c.fd), libc::F_GETOWN as u64])?;
-        match find(number.0).map(|r| r.argument) {
+        match find(request).map(|r| r.argument) {
             Some(Argument::Value) => wait(t, Restart::Sys, libc::SYS_ioctl, [int(c.fd), c.request.into(), arg]),
             Some(Argument::In(size)) => by_pointer(t, c, size.into(), Access::Read),
             Some(Argument::Out(size)) => by_pointer(t, c, size.into(), Access::Write),

@@ -13,7 +13,8 @@ use super::{Fd, Restart, Spec, Support::Full, Syscall};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::mem::{Access, BAD_ADDRESS, MAX_RW_COUNT};
-use crate::paths::{Last, in_root};
+use crate::paths::Last;
+use crate::root::in_root;
 use crate::table;
 use crate::task::Task;
 

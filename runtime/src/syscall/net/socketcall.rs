@@ -63,11 +63,7 @@ impl<A: Abi> Arg for Through<A> {
     }
     fn show(&self, v: &View<'_>, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Ok((name, call, regs)) = self.resolve(v.mem) else { return write!(f, "{}, {:?}", self.number, self.args) };
-        // What comes before a call and what comes behind it are both shown behind it.
-        let mut args = Vec::new();
-        (call.show)(&View { result: None, ..*v }, regs, &mut args);
-        (call.show)(v, regs, &mut args);
-        write!(f, "SYS_{}, [{}]", name.to_uppercase(), args.join(", "))
+        write!(f, "SYS_{}, [{}]", name.to_uppercase(), call.show_all(v, regs))
     }
 }
 

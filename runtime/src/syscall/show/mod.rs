@@ -31,7 +31,7 @@ pub(super) use memory::*;
 pub(super) use names::{Names, names};
 pub(super) use net::*;
 pub(super) use process::*;
-pub(super) use values::{Limit, Numbers, Sec, SigSet, Usec, WaitStatus};
+pub(super) use values::{Limit, Numbers, Rusage, Sec, SigSet, Usec, WaitStatus};
 
 /// What an argument is shown with.
 #[derive(Clone, Copy)]

@@ -17,6 +17,8 @@ names! {
     WaitOptions(i32) bits { WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT, __WNOTHREAD, __WALL, __WCLONE };
     /// waitid(2).
     IdType(i32) choices { (0xffff_ffff) { P_ALL, P_PID, P_PGID, P_PIDFD } };
+    /// `si_code` of SIGCHLD.
+    ChildCode(i32) choices { (0xffff_ffff) { CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED } };
     /// getrusage(2).
     UsageOf(i32) choices { (0xffff_ffff) { RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD } };
     /// getrlimit(2), with x86's numbers.

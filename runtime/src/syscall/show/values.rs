@@ -130,6 +130,16 @@ impl ShowAs<i32> for WaitStatus {
     }
 }
 
+/// Times of `struct rusage`.
+pub struct Rusage;
+
+impl<W: GuestWord> ShowAs<[W; 18]> for Rusage {
+    fn show_as(&[user, user_usec, system, system_usec, ..]: &[W; 18], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |sec: W, usec: W| format!("{{tv_sec={}, tv_usec={}}}", sec.signed(), usec.signed());
+        write!(f, "{{ru_utime={}, ru_stime={}, ...}}", time(user, user_usec), time(system, system_usec))
+    }
+}
+
 /// A soft and a hard limit.
 pub struct Limit;
 
