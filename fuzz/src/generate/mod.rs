@@ -4,6 +4,7 @@
 //! and indices and never written by choice, so that most accesses hit the data area. Flags that the manual leaves undefined are never read by what follows,
 //! and masked in the result.
 
+mod bytes;
 mod insn;
 pub mod number;
 mod program;
@@ -174,6 +175,12 @@ impl Generator {
         cpu.set(Gpr::Rbp, POINTED);
         cpu.set(insn::index(self.mode), rng.below(16));
     }
+}
+
+/// Lets all pointers point to data.
+fn point(input: &mut Input) {
+    let pointers = [(Gpr::Rsp, STACK), (Gpr::Rdi, DATA + 0x400), (Gpr::Rsi, DATA + 0x480), (Gpr::Rbp, POINTED), (insn::index(input.cpu.mode), 3)];
+    pointers.into_iter().for_each(|(r, v)| input.cpu.set(r, v));
 }
 
 /// What rbp points to.

@@ -98,7 +98,7 @@ impl Known {
             (Self::Transcendental, |d| is_transcendental(d.i) && transcendentals_are_close(d.want, d.got)),
             (Self::Order, order),
             (Self::MaskedStore, masked_store),
-            (Self::PopAll, |d| matches!(d.i.mnemonic(), M::Popa | M::Popad) && d.want.faults(&[Fault::Page]) && d.want.end == d.got.end),
+            (Self::PopAll, pop_all),
             (Self::UndefinedEnd, |d| matches!(d.i.mnemonic(), M::Ud0 | M::Ud1) && d.want.faults(&[Fault::InvalidOpcode]) && d.got.faults(&[Fault::Page])),
             (Self::MovsxdWidth, movsxd_width),
             (Self::DotProduct, |d| is_dot_product(d.i) && d.want.faults(&[Fault::Simd]) && d.only(&["mxcsr"])),
@@ -174,12 +174,21 @@ fn order(d: &Differing<'_>) -> bool {
 fn masked_store(d: &Differing<'_>) -> bool {
     use M::*;
     let masked = matches!(d.i.mnemonic(), Maskmovq | Maskmovdqu | Vmaskmovdqu | Vmaskmovps | Vmaskmovpd | Vpmaskmovd | Vpmaskmovq);
+    if d.want.end == d.got.end && d.want.cpu.rip == d.got.cpu.rip {
+        return masked && d.only(&["cr2", "error code", "x87", "top", "used"]);
+    }
     masked && (d.want.faults(&[Fault::Page, Fault::GeneralProtection]) || d.got.faults(&[Fault::GeneralProtection]))
+}
+
+fn pop_all(d: &Differing<'_>) -> bool {
+    let loaded = d.only(&["rax", "rcx", "rdx", "rbx", "rbp", "rsi", "rdi"]);
+    matches!(d.i.mnemonic(), M::Popa | M::Popad) && d.want.faults(&[Fault::Page]) && d.want.end == d.got.end && loaded
 }
 
 fn movsxd_width(d: &Differing<'_>) -> bool {
     let from_memory = d.i.code() == Code::Movsxd_r16_rm16 && d.i.op1_kind() == OpKind::Memory;
-    from_memory && d.want.faults(&[Fault::Page, Fault::GeneralProtection]) && d.got.end == End::Done
+    let at = d.case.cpu.rip;
+    from_memory && d.want.faults(&[Fault::Page, Fault::GeneralProtection]) && d.want.cpu.rip == at && d.got.cpu.rip != at
 }
 
 fn double_shift(d: &Differing<'_>) -> bool {
