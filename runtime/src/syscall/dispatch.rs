@@ -56,6 +56,8 @@ impl Task {
             // SAFETY: the caller's contract; the attention word lives as long as the task.
             let raw = unsafe { host::safe_syscall(self.attention.as_ptr(), nr, &raw const args) };
             match Errno::from_raw(raw) {
+                // Not begun: as if the signal had come before it. It must not be told that it was interrupted, as it may be one that never waits.
+                Err(Errno::ERESTARTSYS) if restart == Restart::Sys && self.signal_queued() => return Err(Errno::ERESTARTNOINTR),
                 Err(Errno::EINTR | Errno::ERESTARTSYS) if self.signal_queued() => return Err(restart.errno()),
                 // Interrupted by something that isn't the guest's business.
                 Err(Errno::EINTR | Errno::ERESTARTSYS) if restart != Restart::Never => {}
