@@ -353,7 +353,8 @@ impl Jit {
             cx.leave();
             return HostFault::Left(pc);
         }
-        if host::in_x87_stub(cx.pc()) {
+        // SAFETY: as above: in a stub, the state is nobody else's.
+        if host::in_x87_stub(cx.pc()) || cx.leave_rep_string(unsafe { &mut *state }) {
             // SAFETY: as above. The block has stored `cpu.rip`.
             let rip = unsafe { (*state).cpu.rip };
             cx.leave();

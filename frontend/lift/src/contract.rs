@@ -5,7 +5,7 @@
 //! * a `return_call` of the colocated function `UserExternalName { namespace: EXIT_NAMESPACE, index: n }`, n being an index into [`Lifted::exits`], or
 //! * a `return_call_indirect` of the `code` of a matching [`IndirectEntry`](crate::IndirectEntry).
 //!
-//! Both pass the six registers on. Guest memory is accessed with [`TRAP_MEMORY`]; the source location of the access, an index into [`Lifted::pcs`], gives
+//! Both pass the six registers on, but for exits whose next stop is the dispatcher, which have no parameters. Guest memory is accessed with [`TRAP_MEMORY`]; the source location of the access, an index into [`Lifted::pcs`], gives
 //! an instruction to resume at by interpretation: at or before the one that faults, in the same block. The processor's state in memory is that before this
 //! instruction, but for `rip`, and nothing has been done since that can't be done again. Accesses with [`GROUP`] in their location are different: see there.
 //!
@@ -13,7 +13,7 @@
 //! host's MXCSR or FPCR and with all exceptions masked: with an exception unmasked in the guest's MXCSR, blocks must be interpreted.
 
 use cranelift_codegen::ir::TrapCode;
-use forklift_x86::{CcOp, CodeFetch, CpuModel, GuestAddr, Mode};
+use forklift_x86::{CcOp, CodeFetch, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::Instruction;
 
 /// Namespace of the external names that stand for exits.
@@ -92,13 +92,15 @@ pub enum Helper {
     CompareStrings = 4,
     /// Not a function, but the first of the stubs of [`HostOp`], on x86-64 hosts.
     HostOp = 5,
+    /// Not a function, but the first of the stubs of [`RepString`], on x86-64 hosts.
+    RepString = 6,
 }
 
 /// Distance of the functions at [`Helper::CompareStrings`]. Unit: bytes.
 pub const COMPARE_STRINGS_SIZE: usize = 32;
 
 /// Number of entries of the table of helpers.
-pub const HELPERS: usize = 6;
+pub const HELPERS: usize = 7;
 
 /// Instructions that Cranelift's IR has nothing for, and x86-64 hosts may have: stubs of one instruction each, called by `CallConv::PreserveAll`. They don't
 /// get the state. Only those may be called that the host's processor has.
@@ -144,6 +146,35 @@ impl HostOp {
     pub const SIZE: usize = 32;
     /// How many there are.
     pub const COUNT: usize = Self::Vcvtps2ph as usize + 8;
+}
+
+/// On x86-64 hosts: stubs that run a repeated string instruction of the guest, upwards, as one of the host. They work on the guest's registers in the state,
+/// and CMPS and SCAS leave their flags there, if they compare anything.
+///
+/// A stub is called by `CallConv::PreserveAll`, without arguments. If an element faults, the registers are as they are behind the one before, and the block
+/// is left at `cpu.rip`, which the caller has stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the manual's names")]
+pub enum RepString {
+    Movs,
+    Stos,
+    RepeCmps,
+    RepneCmps,
+    RepeScas,
+    RepneScas,
+}
+
+impl RepString {
+    /// Distance of the stubs. Unit: bytes.
+    pub const SIZE: usize = 256;
+    /// How many there are.
+    pub const COUNT: usize = 2 * 4 * 6;
+
+    /// Number of the stub for elements of this width and addresses of this mode.
+    pub const fn stub(self, w: Width, mode: Mode) -> usize {
+        (mode as usize * 4 + w as usize) * 6 + self as usize
+    }
 }
 
 /// On hosts with an x87 unit: stubs that run one x87 instruction of the guest on it. While emitted code runs, the unit may hold the guest's registers

@@ -59,6 +59,7 @@ pub enum Feature {
     Bmi1,
     Avx2,
     Bmi2,
+    Erms,
     Rdseed,
     Adx,
     Clflushopt,
@@ -79,7 +80,7 @@ pub enum Feature {
 
 impl Feature {
     /// All features, in the order of the table below.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 50] = [
         Self::Fpu,
         Self::Tsc,
         Self::Cx8,
@@ -113,6 +114,7 @@ impl Feature {
         Self::Bmi1,
         Self::Avx2,
         Self::Bmi2,
+        Self::Erms,
         Self::Rdseed,
         Self::Adx,
         Self::Clflushopt,
@@ -169,6 +171,8 @@ impl Feature {
             Self::Bmi1 => (B7(3), "bmi1", M::V3),
             Self::Avx2 => (B7(5), "avx2", M::V3),
             Self::Bmi2 => (B7(8), "bmi2", M::V3),
+            // REP MOVSB and STOSB are the host's own, or its memcpy.
+            Self::Erms => (B7(9), "erms", M::V3),
             Self::Rdseed => (B7(18), "rdseed", M::V3),
             Self::Adx => (B7(19), "adx", M::V3),
             Self::Clflushopt => (B7(23), "clflushopt", M::V3),

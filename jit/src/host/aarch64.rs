@@ -361,6 +361,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// There are no stubs of `RepString`.
+    pub(crate) fn leave_rep_string(&mut self, _state: &mut JitState) -> bool {
+        false
+    }
+
     /// If the pc is in a helper's thunk: the two words one of which is the address that the thunk returns to.
     pub(crate) fn thunk_returns(&mut self) -> Option<[u64; 2]> {
         let (start, end) = (&raw const forklift_jit_thunks as u64, &raw const forklift_jit_thunks_end as u64);

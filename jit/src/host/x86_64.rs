@@ -7,8 +7,9 @@ mod x87;
 
 use core::arch::{asm, global_asm};
 
-use forklift_lift::{HELPERS, Helper, JitState, PARAM_REGS, offset};
-use libc::{REG_RAX, REG_RIP, REG_RSP, ucontext_t};
+use forklift_lift::{HELPERS, Helper, JitState, PARAM_REGS, RepString, offset};
+use forklift_x86::{CcOp, Gpr, bits};
+use libc::{REG_RAX, REG_RCX, REG_RDI, REG_RIP, REG_RSI, REG_RSP, ucontext_t};
 
 pub(crate) use x87::{X87_STUBS, in_x87_stub, x87_take};
 
@@ -199,6 +200,74 @@ global_asm!(
     "forklift_host_op vcvtps2ph xmm0, xmm0, forklift_imm",
     ".set forklift_imm, forklift_imm + 1",
     ".endr",
+    // Those of `RepString`. rsp stays, so that a kick finds the return address; what they save lies below it, behind the room for a push.
+    ".macro forklift_rep_stub mode, insn:vararg",
+    ".p2align 8, 0xcc",
+    "mov [rsp - 16], rdi",
+    "mov [rsp - 24], rsi",
+    "mov [rsp - 32], rcx",
+    "mov [rsp - 40], rax",
+    ".if \\mode == 64",
+    "mov rdi, [r15 + {rdi}]",
+    "mov rsi, [r15 + {rsi}]",
+    "mov rcx, [r15 + {rcx}]",
+    ".else",
+    "mov edi, [r15 + {rdi}]",
+    "mov esi, [r15 + {rsi}]",
+    "mov ecx, [r15 + {rcx}]",
+    ".endif",
+    "mov rax, [r15 + {rax}]",
+    "add rdi, [r15 + {mem_base}]",
+    "add rsi, [r15 + {mem_base}]",
+    ".if forklift_compares",
+    "jrcxz 2f",
+    "\\insn",
+    "pushfq",
+    "pop rax",
+    "and eax, {status_flags}",
+    "mov [r15 + {cc_a}], rax",
+    "mov dword ptr [r15 + {cc_op}], {raw}",
+    "2:",
+    ".else",
+    "\\insn",
+    ".endif",
+    "sub rdi, [r15 + {mem_base}]",
+    "sub rsi, [r15 + {mem_base}]",
+    ".if \\mode == 64",
+    "mov [r15 + {rdi}], rdi",
+    "mov [r15 + {rsi}], rsi",
+    "mov [r15 + {rcx}], rcx",
+    ".else",
+    "mov [r15 + {rdi}], edi",
+    "mov [r15 + {rsi}], esi",
+    "mov [r15 + {rcx}], ecx",
+    ".endif",
+    "mov rdi, [rsp - 16]",
+    "mov rsi, [rsp - 24]",
+    "mov rcx, [rsp - 32]",
+    "mov rax, [rsp - 40]",
+    "ret",
+    ".endm",
+    ".macro forklift_rep_stubs mode, movs, stos, cmps, scas",
+    ".set forklift_compares, 0",
+    "forklift_rep_stub \\mode, rep \\movs",
+    "forklift_rep_stub \\mode, rep \\stos",
+    ".set forklift_compares, 1",
+    "forklift_rep_stub \\mode, repe \\cmps",
+    "forklift_rep_stub \\mode, repne \\cmps",
+    "forklift_rep_stub \\mode, repe \\scas",
+    "forklift_rep_stub \\mode, repne \\scas",
+    ".endm",
+    ".p2align 8, 0xcc",
+    ".hidden forklift_jit_rep_strings",
+    ".globl forklift_jit_rep_strings",
+    "forklift_jit_rep_strings:",
+    ".irp mode, 32, 64",
+    "forklift_rep_stubs \\mode, movsb, stosb, cmpsb, scasb",
+    "forklift_rep_stubs \\mode, movsw, stosw, cmpsw, scasw",
+    "forklift_rep_stubs \\mode, movsd, stosd, cmpsd, scasd",
+    "forklift_rep_stubs \\mode, movsq, stosq, cmpsq, scasq",
+    ".endr",
     // More of them, and their end, in `x87`.
     ".popsection",
     // Five pushes leave rsp at 8 modulo 16.
@@ -207,6 +276,15 @@ global_asm!(
     interrupt = const offset::INTERRUPT,
     helper_return = const offset::HELPER_RETURN,
     rip = const offset::RIP,
+    rdi = const offset::gpr(Gpr::Rdi),
+    rsi = const offset::gpr(Gpr::Rsi),
+    rcx = const offset::gpr(Gpr::Rcx),
+    rax = const offset::gpr(Gpr::Rax),
+    mem_base = const offset::MEM_BASE,
+    cc_a = const offset::CC_A,
+    cc_op = const offset::CC_OP,
+    raw = const CcOp::RAW.0,
+    status_flags = const bits::STATUS,
     indirect = const offset::INDIRECT,
     second = const SECOND,
     hash = const HASH,
@@ -237,6 +315,7 @@ unsafe extern "C" {
     static forklift_jit_cond: u8;
     static forklift_jit_compare_strings: u8;
     static forklift_jit_host_ops: u8;
+    static forklift_jit_rep_strings: u8;
     static forklift_jit_thunks_end: u8;
 }
 
@@ -258,6 +337,7 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
     table[Helper::Cond as usize] = &raw const forklift_jit_cond as u64;
     table[Helper::CompareStrings as usize] = &raw const forklift_jit_compare_strings as u64;
     table[Helper::HostOp as usize] = &raw const forklift_jit_host_ops as u64;
+    table[Helper::RepString as usize] = &raw const forklift_jit_rep_strings as u64;
     table
 }
 
@@ -369,6 +449,20 @@ impl<'a> Context<'a> {
         if (armed..gone).contains(&self.pc()) {
             self.leave_with(LEFT_INTERRUPTED);
         }
+    }
+
+    /// If the pc is in a stub of [`RepString`], whose instruction has faulted: gives `state` the registers.
+    pub(crate) fn leave_rep_string(&mut self, state: &mut JitState) -> bool {
+        const LEN: u64 = (RepString::COUNT * RepString::SIZE) as u64;
+        if self.pc().wrapping_sub(&raw const forklift_jit_rep_strings as u64) >= LEN {
+            return false;
+        }
+        let mask = state.cpu.mode.addr_mask();
+        for (r, base, host) in [(Gpr::Rdi, state.mem_base, REG_RDI), (Gpr::Rsi, state.mem_base, REG_RSI), (Gpr::Rcx, 0, REG_RCX)] {
+            let v = (*self.reg(host) as u64).wrapping_sub(base) & mask;
+            state.cpu.set(r, v);
+        }
+        true
     }
 
     /// If the pc is in a helper's thunk: the two words one of which is the address that the thunk returns to.

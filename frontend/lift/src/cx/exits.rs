@@ -1,30 +1,31 @@
 //! Leaving a block.
 
-use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types::I64};
+use cranelift_codegen::ir::{InstBuilder, SigRef, Signature, Value, condcodes::IntCC, types::I64};
+use cranelift_codegen::isa::CallConv;
 use forklift_x86::{GuestAddr, Width};
 use iced_x86::Instruction;
 
 use super::{Lift, STATE, int};
 use crate::contract::Fetch;
-use crate::{INDIRECT_ENTRIES, LiftedExit, PARAM_REGS, offset};
+use crate::{INDIRECT_ENTRIES, LiftedExit, offset};
 
 impl Lift<'_, '_> {
     /// Leaves the block; the state is brought up to date first.
     pub fn leave(&mut self, exit: LiftedExit) {
         self.sync();
         let params = self.params();
-        self.leave_with(exit, &params);
+        self.leave_with(exit, self.exit_sig, &params);
     }
 
     /// Leaves by an exit that goes through the dispatcher, with a state that is complete in memory already.
     pub fn leave_complete(&mut self, exit: LiftedExit) {
-        let zero = self.b.ins().iconst(I64, 0);
-        self.leave_with(exit, &[zero; PARAM_REGS.len()]);
+        let sig = *self.bare_sig.get_or_insert_with(|| self.b.import_signature(Signature::new(CallConv::Tail)));
+        self.leave_with(exit, sig, &[]);
     }
 
-    fn leave_with(&mut self, exit: LiftedExit, params: &[Value]) {
+    fn leave_with(&mut self, exit: LiftedExit, sig: SigRef, params: &[Value]) {
         self.close_group();
-        let f = self.exit_ref(exit);
+        let f = self.exit_ref(exit, sig);
         self.b.ins().return_call(f, params);
         self.closed = true;
     }
@@ -37,7 +38,7 @@ impl Lift<'_, '_> {
             self.sync_flags();
         }
         let params = self.params();
-        self.leave_with(LiftedExit::Direct(target), &params);
+        self.leave_with(LiftedExit::Direct(target), self.exit_sig, &params);
     }
 
     /// Goes on at the address `target`, as wide as a word of the mode, by way of the branch `i`; `finish` does what else it does, before it leaves.

@@ -63,10 +63,19 @@ impl Lift<'_, '_> {
         self.b.ins().load(ty, GUEST, a.base, a.disp)
     }
 
-    /// Loads 32 bits as a value of 64.
-    pub fn load_u32(&mut self, a: Addr) -> Value {
+    /// Loads an integer of width `w` as one of a wider type.
+    pub fn load_extended(&mut self, ty: Type, w: Width, signed: bool, a: Addr) -> Value {
         self.guard(Access::Load);
-        self.b.ins().uload32(GUEST, a.base, a.disp)
+        let ins = self.b.ins();
+        match (w, signed) {
+            (Width::B1, false) => ins.uload8(ty, GUEST, a.base, a.disp),
+            (Width::B1, true) => ins.sload8(ty, GUEST, a.base, a.disp),
+            (Width::B2, false) => ins.uload16(ty, GUEST, a.base, a.disp),
+            (Width::B2, true) => ins.sload16(ty, GUEST, a.base, a.disp),
+            (Width::B4, false) => ins.uload32(GUEST, a.base, a.disp),
+            (Width::B4, true) => ins.sload32(GUEST, a.base, a.disp),
+            (Width::B8, _) => ins.load(ty, GUEST, a.base, a.disp),
+        }
     }
 
     /// Stores to guest memory.

@@ -87,6 +87,8 @@ pub(crate) struct Lift<'a, 'b> {
     exits: Vec<LiftedExit>,
     tokens: Vec<Token>,
     exit_sig: SigRef,
+    /// Of exits that go through the dispatcher: their registers are in memory only.
+    bare_sig: Option<SigRef>,
     helper_sigs: [Option<SigRef>; 2],
     /// Finds which flags are live at an address.
     lookahead: crate::live::Lookahead,
@@ -179,6 +181,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             exits: Vec::new(),
             tokens: Vec::new(),
             exit_sig,
+            bare_sig: None,
             helper_sigs: [None; 2],
             lookahead: crate::live::Lookahead::default(),
         }
@@ -313,6 +316,11 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.known.moved = true;
     }
 
+    /// The flags have changed in memory.
+    pub fn flags_changed_in_memory(&mut self) {
+        self.known.flags = FlagState::MEMORY;
+    }
+
     fn on_copy(&mut self, f: impl FnOnce(&mut Self)) {
         let (known, group) = (self.known.clone(), self.group.take());
         f(self);
@@ -395,12 +403,12 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.sync_xmm();
     }
 
-    fn exit_ref(&mut self, exit: LiftedExit) -> FuncRef {
+    fn exit_ref(&mut self, exit: LiftedExit, signature: SigRef) -> FuncRef {
         use cranelift_codegen::ir::{ExtFuncData, ExternalName, UserExternalName};
         let name = UserExternalName::new(EXIT_NAMESPACE, self.exits.len() as u32);
         self.exits.push(exit);
         let name = ExternalName::user(self.b.func.declare_imported_user_function(name));
-        self.b.import_function(ExtFuncData { name, signature: self.exit_sig, colocated: true, patchable: false })
+        self.b.import_function(ExtFuncData { name, signature, colocated: true, patchable: false })
     }
 
     /// A constant of an integer type.

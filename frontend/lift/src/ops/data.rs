@@ -1,6 +1,6 @@
 //! Moves. SDM vol. 1, 5.1.1; LEA, XLAT and the conditional forms.
 
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, types::I64};
 use forklift_x86::{Cond, Gpr, Width};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
@@ -74,7 +74,7 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
 fn mov(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if i.op_kind(1) == OpKind::Memory && i.op0_register().is_gpr32() {
         let a = cx.addr(i)?;
-        let v = cx.load_u32(a);
+        let v = cx.load_extended(I64, Width::B4, false, a);
         cx.set_reg64(Gpr::from_iced(i.op0_register())?, v);
         return Some(());
     }
@@ -82,8 +82,30 @@ fn mov(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     cx.write(i, 0, v)
 }
 
+/// MOVZX, MOVSX or MOVSXD of memory to a register: the load extends.
+fn extend(cx: &mut Lift<'_, '_>, i: &Instruction, signed: bool) -> Option<()> {
+    let (to, from) = (cx.width(i, 0)?, cx.width(i, 1)?);
+    let (Place::Mem(a), Some(r)) = (cx.place(i, 1)?, Gpr::from_iced(i.op0_register())) else { return None };
+    match to {
+        _ if from >= to => return None,
+        // All 64 bits, so that they need not be extended for an address.
+        Width::B4 if !signed => {
+            let v = cx.load_extended(I64, from, false, a);
+            cx.set_reg64(r, v);
+        }
+        _ => {
+            let v = cx.load_extended(int(to), from, signed, a);
+            cx.set_reg(r, to, v);
+        }
+    }
+    Some(())
+}
+
 /// MOVZX.
 fn movzx(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if i.op1_kind() == OpKind::Memory {
+        return extend(cx, i, false);
+    }
     let (w, v) = (cx.width(i, 0)?, cx.read(i, 1)?);
     let v = cx.zext(v, int(w));
     cx.write(i, 0, v)
@@ -91,6 +113,9 @@ fn movzx(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// MOVSX, MOVSXD.
 fn movsx(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if i.op1_kind() == OpKind::Memory && cx.width(i, 1)? < cx.width(i, 0)? {
+        return extend(cx, i, true);
+    }
     let (w, v) = (cx.width(i, 0)?, cx.read(i, 1)?);
     let v = cx.sext(v, int(w));
     cx.write(i, 0, v)

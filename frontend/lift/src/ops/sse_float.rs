@@ -179,7 +179,7 @@ fn compare_vectors(cx: &mut Lift<'_, '_>, p: Predicate, a: Value, b: Value) -> V
 /// CMPSD (not the string instruction).
 fn cmpsd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if i.is_string_instruction() {
-        return None;
+        return super::string::cmps(cx, i);
     }
     compare_scalar(cx, i, F64)
 }

@@ -1,15 +1,21 @@
-//! MOVS, STOS and LODS. SDM vol. 1, 5.1.8; vol. 2B, "REP".
+//! String instructions. SDM vol. 1, 5.1.8; vol. 2B, "REP".
 //!
-//! A few repetitions are a loop here, more are left to the interpreter, which copies in bulk. SCAS, CMPS and INS are always left to it, and so is what has
-//! another address size than the mode's or another segment than DS.
+//! Upwards, an x86-64 host repeats them by its own instructions. On others a few repetitions of MOVS and STOS are a loop here, and more are left to the
+//! interpreter, which copies in bulk. CMPS and SCAS that aren't repeated and INS are always left to it, and so is what has another address size than the mode's or
+//! another segment than DS.
 
-use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, condcodes::IntCC, types::I32};
+use cranelift_codegen::ir::{
+    BlockArg, InstBuilder, Signature, Value,
+    condcodes::IntCC,
+    types::{I32, I64},
+};
+use cranelift_codegen::isa::CallConv;
 use forklift_x86::{Gpr, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::LiftFn;
 use crate::cx::{Lift, int};
-use crate::offset;
+use crate::{Helper, RepString, offset};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Movsb, movs),
@@ -23,6 +29,13 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Lodsw, lods),
     (Mnemonic::Lodsd, lods),
     (Mnemonic::Lodsq, lods),
+    (Mnemonic::Cmpsb, cmps),
+    (Mnemonic::Cmpsw, cmps),
+    (Mnemonic::Cmpsq, cmps),
+    (Mnemonic::Scasb, scas),
+    (Mnemonic::Scasw, scas),
+    (Mnemonic::Scasd, scas),
+    (Mnemonic::Scasq, scas),
 ];
 
 /// Most repetitions that are made here. Unit: elements. The interpreter costs about as much as so many.
@@ -31,6 +44,10 @@ const MOST: i64 = 32;
 /// MOVS: `[rDI]` = `[rSI]`.
 pub(super) fn movs(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let w = element(cx, i)?;
+    if is_repeated(i) && cx.host.x86 {
+        repeat_on_host(cx, i, RepString::Movs, w, &[Gpr::Rdi, Gpr::Rsi, Gpr::Rcx]);
+        return Some(());
+    }
     string(cx, i, w, &[Gpr::Rdi, Gpr::Rsi], |cx, at| {
         let from = cx.linear(at[1]);
         let v = cx.load(int(w), from);
@@ -43,6 +60,10 @@ pub(super) fn movs(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 /// STOS: `[rDI]` = rAX.
 fn stos(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let w = element(cx, i)?;
+    if is_repeated(i) && cx.host.x86 {
+        repeat_on_host(cx, i, RepString::Stos, w, &[Gpr::Rdi, Gpr::Rcx]);
+        return Some(());
+    }
     let v = cx.reg(Gpr::Rax, w);
     string(cx, i, w, &[Gpr::Rdi], |cx, at| {
         let to = cx.linear(at[0]);
@@ -65,6 +86,63 @@ fn lods(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     Some(())
 }
 
+/// CMPS, repeated: compares `[rSI]` with `[rDI]`.
+pub(super) fn cmps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let w = element(cx, i)?;
+    let kind = if i.has_repne_prefix() { RepString::RepneCmps } else { RepString::RepeCmps };
+    search(cx, i, kind, w, &[Gpr::Rdi, Gpr::Rsi, Gpr::Rcx])
+}
+
+/// SCAS, repeated: compares rAX with `[rDI]`.
+fn scas(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let w = element(cx, i)?;
+    let kind = if i.has_repne_prefix() { RepString::RepneScas } else { RepString::RepeScas };
+    search(cx, i, kind, w, &[Gpr::Rdi, Gpr::Rcx])
+}
+
+fn search(cx: &mut Lift<'_, '_>, i: &Instruction, kind: RepString, w: Width, changed: &[Gpr]) -> Option<()> {
+    if !is_repeated(i) || !cx.host.x86 {
+        return None;
+    }
+    repeat_on_host(cx, i, kind, w, changed);
+    cx.flags_changed_in_memory();
+    Some(())
+}
+
+/// Has the host's own instruction do it, upwards; else the interpreter. `changed`: the registers that it changes.
+fn repeat_on_host(cx: &mut Lift<'_, '_>, i: &Instruction, kind: RepString, w: Width, changed: &[Gpr]) {
+    cx.sync();
+    let down = direction(cx);
+    let [stepped, fast, next] = [(); 3].map(|()| cx.b.create_block());
+    cx.b.set_cold_block(stepped);
+    cx.b.ins().brif(down, stepped, &[] as &[BlockArg], fast, &[] as &[BlockArg]);
+
+    cx.b.switch_to_block(stepped);
+    cx.detour(|cx| cx.step(i));
+    cx.b.ins().jump(next, &[] as &[BlockArg]);
+
+    cx.b.switch_to_block(fast);
+    cx.detour(|cx| {
+        cx.resume_here();
+        let ip = cx.b.ins().iconst(I64, i.ip() as i64);
+        cx.store_state(ip, offset::RIP);
+        let sig = cx.b.import_signature(Signature::new(CallConv::PreserveAll));
+        let stubs = cx.helper_address(Helper::RepString);
+        let stub = cx.b.ins().iadd_imm_s(stubs, (kind.stub(w, cx.key.mode) * RepString::SIZE) as i64);
+        cx.b.ins().call_indirect(sig, stub, &[]);
+    });
+    cx.b.ins().jump(next, &[] as &[BlockArg]);
+
+    cx.b.switch_to_block(next);
+    cx.changed_in_memory(changed);
+}
+
+/// Not zero if strings are gone through downwards.
+fn direction(cx: &mut Lift<'_, '_>) -> Value {
+    let rest = cx.load_state(I32, offset::CC_REST);
+    cx.b.ins().band_imm_u(rest, i64::from(bits::DF))
+}
+
 /// The size of an element, if the operands are plain.
 fn element(cx: &Lift<'_, '_>, i: &Instruction) -> Option<Width> {
     let (source, destination) = if cx.is_64() { (OpKind::MemorySegRSI, OpKind::MemoryESRDI) } else { (OpKind::MemorySegESI, OpKind::MemoryESEDI) };
@@ -82,8 +160,7 @@ fn is_repeated(i: &Instruction) -> bool {
 
 /// Does `f` for an element where `pointers` point to, once or repeated, and moves them on.
 fn string(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], f: impl FnOnce(&mut Lift<'_, '_>, &[Value])) {
-    let rest = cx.load_state(I32, offset::CC_REST);
-    let down = cx.b.ins().band_imm_u(rest, i64::from(bits::DF));
+    let down = direction(cx);
     if is_repeated(i) {
         return repeat(cx, i, w, pointers, down, f);
     }
