@@ -17,7 +17,9 @@ pub(super) fn is_supported(c: Code) -> bool {
     let operands = (0..info.op_count()).all(|n| size_of_operand(info.op_kind(n)).is_some());
     // Of 16 bits: double shifts by more than that are undefined, and vendors differ on branches in 64-bit mode.
     let narrow = matches!(c.mnemonic(), Mnemonic::Shld | Mnemonic::Shrd | Mnemonic::Call | Mnemonic::Ret | Mnemonic::Jmp) && info.operand_size() == 16;
-    operands && !narrow && !matches!(c.mnemonic(), Mnemonic::Enter | Mnemonic::Leave | Mnemonic::Pop) && info.is_instruction()
+    // What a far branch with REX.W reads differs between vendors.
+    let far = matches!(c, Code::Jmp_m1664 | Code::Call_m1664);
+    operands && !narrow && !far && !matches!(c.mnemonic(), Mnemonic::Enter | Mnemonic::Leave | Mnemonic::Pop) && info.is_instruction()
 }
 
 /// Width of a register or immediate operand in bytes; 0 for what needs none.

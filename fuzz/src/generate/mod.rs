@@ -17,6 +17,7 @@ use iced_x86::{Code, CpuidFeature, Encoder, EncodingKind, Instruction, Mnemonic,
 
 pub use rng::Rng;
 
+use crate::judge::is_transcendental;
 use crate::machine::{CODE, DATA, End, Input, RODATA, RODATA_SIZE, STACK};
 
 /// Code, and which flags of its result mean something.
@@ -151,6 +152,10 @@ impl Generator {
         let mut input = Input::new(self.mode, &code.bytes);
         values::fill(&mut input, rng);
         values::fill_control(&mut input, rng);
+        // Where an exception is unmasked the interpreter runs them, whose last bit may be another.
+        if code.insns.iter().any(is_transcendental) {
+            input.cpu.x87.set_control_word(input.cpu.x87.cw | 0x3f);
+        }
         if self.uppers {
             values::fill_uppers(&mut input, rng);
         }
