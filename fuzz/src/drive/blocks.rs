@@ -12,6 +12,9 @@ use crate::judge::{Difference, Known, differences, is_transcendental, sticky};
 use crate::machine::{End, Input, Oracle};
 use crate::oracle::{interpreter, jit, listing, real_cpu};
 
+/// The masks of MXCSR's exceptions.
+const MASKS: u32 = 0x1f80;
+
 /// Blocks between looks at the clock.
 const ROUND: usize = 64;
 
@@ -75,8 +78,10 @@ impl Trio {
                 *tally.known.entry(k).or_default() += 1;
             }
             Verdict::Differ(found) => {
-                let input = shrink(s.input.clone(), &mut |i| matches!(self.judge(s, i), Verdict::Differ(_)));
-                let all = if let Verdict::Differ(all) = self.judge(s, &input) { all } else { found };
+                // Of what differs, not something else: flags that a part of the block leaves undefined, an access at an address that means nothing.
+                let same = |d: &Difference| found.iter().any(|f| f.field == d.field);
+                let input = shrink(s.input.clone(), &mut |i| matches!(self.judge(s, i), Verdict::Differ(d) if d.iter().all(same)));
+                let all = if let Verdict::Differ(all) = self.judge(s, &input) { all } else { found.clone() };
                 let mut matters = super::mismatch::instructions(&input).into_iter().filter(|i| i.mnemonic() != Mnemonic::Nop);
                 let key = format!("block: {:?}", matters.next_back().map(|i| i.code()));
                 let who = if self.real.is_some() { "the real CPU" } else { "the interpreter" };
@@ -102,8 +107,10 @@ impl Trio {
         if all.is_empty() {
             return if sticky { Verdict::Known(Known::StickyFlags) } else { Verdict::Agree };
         }
-        // Where an exception is unmasked the interpreter runs them.
-        let transcendental = s.insns.iter().any(is_transcendental) && all.iter().all(|d| d.field.starts_with("x87") || d.field == "fsw");
+        // Where an exception is unmasked the interpreter runs them, and what they give may be stored.
+        let interpreted = input.cpu.mxcsr & MASKS != MASKS;
+        let of_x87 = |d: &Difference| d.field.starts_with("x87") || d.field == "fsw" || interpreted && d.field == "data";
+        let transcendental = s.insns.iter().any(is_transcendental) && all.iter().all(of_x87);
         if transcendental { Verdict::Known(Known::Transcendental) } else { Verdict::Differ(all) }
     }
 

@@ -285,11 +285,11 @@ pub fn is_repeated_comparison(i: &Instruction) -> bool {
     i.is_string_instruction() && (i.has_rep_prefix() || i.has_repne_prefix()) && i.rflags_modified() != RflagsBits::NONE
 }
 
-/// Flags that `i` gives a defined value whatever its operands: not those of a shift whose count may be 0.
+/// Flags that `i` gives a defined value whatever its operands: not those of a shift whose count may be 0, or of a comparison that may be repeated 0 times.
 fn surely_written(i: &Instruction) -> u32 {
     use Mnemonic as M;
     let counts = matches!(i.mnemonic(), M::Shl | M::Sal | M::Shr | M::Sar | M::Rol | M::Ror | M::Rcl | M::Rcr | M::Shld | M::Shrd);
-    if counts { 0 } else { i.rflags_written() | i.rflags_cleared() | i.rflags_set() }
+    if counts || is_repeated_comparison(i) { 0 } else { i.rflags_written() | i.rflags_cleared() | i.rflags_set() }
 }
 
 /// The status flags among iced's [`RflagsBits`].

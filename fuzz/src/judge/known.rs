@@ -79,7 +79,7 @@ impl Known {
             Self::UndefinedEnd => "UD0 and UD1 raise #UD before their ModRM byte is fetched on AMD's CPUs; Intel's manual gives them one.",
             Self::MovsxdWidth => "MOVSXD with 16 bits reads 32 bits of memory on AMD's CPUs, 16 in Intel's manual.",
             Self::StickyFlags => {
-                "Of MXCSR's exception flags, translated code raises none for results that nothing uses, no IE for quiet NaNs in COMISx; it may raise DE in CVTTSx2SI, PE beside IE in CVTPD2DQ, PE in ROUNDxx that suppresses it, those of both operations in ADDSUBxx and FMADDSUB, and those of half an instruction that a page fault ends. Hosts without an x86 CPU keep none."
+                "Of MXCSR's exception flags, translated code raises none for results that nothing uses, no IE for quiet NaNs in COMISx; it may raise DE in CVTTSx2SI, PE beside IE in CVTPD2DQ and CVTSx2SI, PE in ROUNDxx that suppresses it, those of both operations in ADDSUBxx and FMADDSUB, and those of half an instruction that a page fault ends. Hosts without an x86 CPU keep none."
             }
             Self::DotProduct => "(V)DPPS and (V)DPPD that raise an unmasked exception leave the flags of other steps in MXCSR.",
             Self::Canonical => "AMD's CPUs check the offset, too, where a base of FS or GS makes a canonical address of one that isn't.",

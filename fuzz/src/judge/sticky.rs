@@ -46,6 +46,7 @@ fn added_by(i: &Instruction) -> u32 {
     match i.mnemonic() {
         // What doesn't fit is rounded all the same.
         Cvtpd2dq | Cvttpd2dq | Vcvtpd2dq | Vcvttpd2dq => PRECISION,
+        Cvtss2si | Cvtsd2si | Vcvtss2si | Vcvtsd2si => PRECISION,
         // Whether it fits is found out by a comparison.
         Cvttss2si | Cvttsd2si | Vcvttss2si | Vcvttsd2si => DENORMAL,
         Roundss | Roundsd | Roundps | Roundpd | Vroundss | Vroundsd | Vroundps | Vroundpd if i.immediate(i.op_count() - 1) & QUIET != 0 => PRECISION,
