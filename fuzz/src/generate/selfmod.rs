@@ -215,7 +215,7 @@ impl Builder {
         at
     }
 
-    /// movups xmm0, [to]; the template goes into its first five bytes; movups [to], xmm0
+    /// `movups xmm0, [to]`; the template goes into its first five bytes; `movups [to], xmm0`
     fn vector(&mut self, template: u32, to: u32) {
         self.push_with(&[0xbe], template);
         self.push_with(&[0xbf], to);
