@@ -12,9 +12,6 @@ use crate::judge::{Difference, Known, differences, is_transcendental, sticky};
 use crate::machine::{End, Input, Oracle};
 use crate::oracle::{interpreter, jit, listing, real_cpu};
 
-/// The masks of MXCSR's exceptions.
-const MASKS: u32 = 0x1f80;
-
 /// Blocks between looks at the clock.
 const ROUND: usize = 64;
 
@@ -107,10 +104,8 @@ impl Trio {
         if all.is_empty() {
             return if sticky { Verdict::Known(Known::StickyFlags) } else { Verdict::Agree };
         }
-        // Where an exception is unmasked the interpreter runs them, and what they give may be stored.
-        let interpreted = input.cpu.mxcsr & MASKS != MASKS;
-        let of_x87 = |d: &Difference| d.field.starts_with("x87") || d.field == "fsw" || interpreted && d.field == "data";
-        let transcendental = s.insns.iter().any(is_transcendental) && all.iter().all(of_x87);
+        // Where an exception is unmasked the interpreter runs them.
+        let transcendental = s.insns.iter().any(is_transcendental) && all.iter().all(|d| d.field.starts_with("x87") || d.field == "fsw");
         if transcendental { Verdict::Known(Known::Transcendental) } else { Verdict::Differ(all) }
     }
 

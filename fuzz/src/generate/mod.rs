@@ -12,7 +12,7 @@ mod rng;
 pub mod selfmod;
 mod values;
 
-use forklift_x86::{Cond, Exit, Gpr, GuestAddr, Mode, bits};
+use forklift_x86::{Cond, CpuState, Exit, Gpr, GuestAddr, Mode, bits};
 use iced_x86::{Code, CpuidFeature, Encoder, EncodingKind, Instruction, Mnemonic, RflagsBits};
 
 pub use rng::Rng;
@@ -155,6 +155,7 @@ impl Generator {
         // Where an exception is unmasked the interpreter runs them, whose last bit may be another.
         if code.insns.iter().any(is_transcendental) {
             input.cpu.x87.set_control_word(input.cpu.x87.cw | 0x3f);
+            input.cpu.mxcsr |= CpuState::MXCSR_DEFAULT;
         }
         if self.uppers {
             values::fill_uppers(&mut input, rng);
