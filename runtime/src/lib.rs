@@ -7,6 +7,7 @@
 //! | [`abi`] | the two kernel interfaces as types; guest structures and pointers |
 //! | [`errno`] | errors of the guest's kernel |
 //! | [`bare`], [`linux`], [`hooks`] | for embedders |
+//! | [`binfmt`] | what the kernel is told, so that it starts programs with forklift |
 //! | [`cache`] | translated code from earlier runs |
 //! | [`clone`], [`exec`] | new threads, processes and programs |
 //! | [`dump`] | printing blocks that are compiled |
@@ -26,6 +27,7 @@
 
 pub mod abi;
 pub mod bare;
+pub mod binfmt;
 pub mod cache;
 #[doc(hidden)]
 pub mod cli;

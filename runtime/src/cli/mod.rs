@@ -1,5 +1,6 @@
 //! The command line.
 
+mod binfmt;
 mod cache;
 mod demo;
 mod info;
@@ -11,10 +12,13 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use forklift_x86::CpuModel;
 
+use crate::binfmt::arguments;
 use crate::dump::Dump;
 use crate::exec::EXEC_COMMAND;
 
 /// Runs Linux programs for i386 and x86-64 on this machine, whatever its processor.
+///
+/// `forklift PATH ARGS…`, with a slash in PATH, is short for `forklift run -- PATH ARGS…`.
 #[derive(Parser, Debug)]
 #[command(name = "forklift", version)]
 struct Cli {
@@ -39,6 +43,11 @@ enum Command {
         /// What to do.
         #[arg(value_enum)]
         action: cache::Action,
+    },
+    /// Have the kernel start x86 programs with forklift by itself (binfmt_misc).
+    Binfmt {
+        #[command(subcommand)]
+        action: binfmt::Action,
     },
     /// Print the manual page: forklift man | man -l -
     Man,
@@ -89,14 +98,23 @@ struct RunArgs {
 /// Entry point of the binary.
 pub fn main() -> i32 {
     let mut args = std::env::args_os();
-    if args.nth(1).is_some_and(|a| a == EXEC_COMMAND) {
+    let first = args.nth(1).unwrap_or_default();
+    if first == EXEC_COMMAND {
         return run::exec(args);
     }
-    match Cli::parse().command {
+    let cli = if first.as_encoded_bytes().contains(&b'/') {
+        // SAFETY: no memory involved.
+        let at_flags = unsafe { libc::getauxval(libc::AT_FLAGS) };
+        Cli::parse_from(arguments(std::iter::once(first).chain(args), at_flags))
+    } else {
+        Cli::parse()
+    };
+    match cli.command {
         Command::Run(args) => run::run(args),
         Command::Cpu { model } => info::print(|out| info::cpu(model, out)),
         Command::Syscalls => info::print(info::syscalls),
         Command::Cache { action } => cache::run(action),
+        Command::Binfmt { action } => binfmt::run(&action),
         Command::Man => info::print(info::man),
         Command::Completions { shell } => info::print(|out| {
             info::completions(shell, out);
