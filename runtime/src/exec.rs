@@ -19,7 +19,7 @@ impl Task {
     /// Those of execve(2).
     pub(crate) fn exec(&mut self, path: CString, argv: Vec<CString>, envp: &[CString]) -> SysResult {
         let argv = if argv.is_empty() { vec![CString::default()] } else { argv };
-        let opened = loader::open(self.process.config.root.as_deref(), &path, argv.clone()).map_err(|e| e.errno())?;
+        let opened = loader::open(self.process.config.places(), &path, argv.clone()).map_err(|e| e.errno())?;
         let (file, args) = match opened {
             Opened::Guest(_) => (c"/proc/self/exe".to_owned(), self.own_args(path, argv)?),
             Opened::Foreign(x, _, argv) => (CString::new(x.host_path.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT)?, argv),

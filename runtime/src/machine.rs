@@ -62,7 +62,7 @@ impl Machine {
     /// # Errors
     /// [`Error::Exec`] as [`loader::open`].
     pub fn open(path: &CStr, argv: Vec<CString>, config: &Config) -> Result<Opened, Error> {
-        loader::open(config.root.as_deref(), path, argv)
+        loader::open(config.places(), path, argv)
     }
 
     /// Runs it to its end, and with it this process.

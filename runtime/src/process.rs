@@ -10,6 +10,7 @@ use forklift_x86::{CpuModel, GuestAddr};
 
 use crate::dump::Dump;
 use crate::hooks::Hooks;
+use crate::loader::Places;
 use crate::mem::AddressSpace;
 use crate::signal::action::Actions;
 use crate::stats::Totals;
@@ -21,6 +22,8 @@ use crate::task::Task;
 pub struct Config {
     /// Looked up first for every absolute path.
     pub root: Option<PathBuf>,
+    /// The place of roots that one is taken from if there is none: see [`Places`].
+    pub roots: Option<PathBuf>,
     /// What CPUID shows.
     pub model: CpuModel,
     /// Never compile.
@@ -48,6 +51,11 @@ pub enum Trace {
 }
 
 impl Config {
+    /// Where programs are looked for.
+    pub fn places(&self) -> Places<'_> {
+        Places { root: self.root.as_deref(), roots: self.roots.as_deref() }
+    }
+
     /// The options that make another forklift run a program in the same way.
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args = Vec::new();
@@ -58,6 +66,9 @@ impl Config {
         };
         if let Some(root) = &self.root {
             option("--root=", root.as_os_str());
+        }
+        if let Some(roots) = &self.roots {
+            option("--roots=", roots.as_os_str());
         }
         option("--cpu=", OsStr::new(self.model.name()));
         match &self.trace {
@@ -83,7 +94,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { root: None, model: CpuModel::V3, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default(), cache: None }
+        Self { root: None, roots: None, model: CpuModel::V3, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default(), cache: None }
     }
 }
 

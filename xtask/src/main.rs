@@ -1,13 +1,15 @@
-//! Project tasks, run as `cargo xtask TASK`: tests, dependency rules, blessing, the aarch64 leg.
+//! Project tasks, run as `cargo xtask TASK`: tests, dependency rules, blessing, the aarch64 leg, releases.
 
 mod aarch64;
 mod bench;
 mod bless;
 mod deps;
+mod dist;
 mod fuzz;
 mod packages;
 mod run;
 mod test;
+mod userland;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ cargo xtask TASK
             random code through interpreter, JIT and this machine's CPU: docs/testing.md
   fuzz --record FILE | --replay FILE [--every N]
             what the CPU does with some cases of every form
+  dist      tarballs for both hosts with checksums, into target/dist
   packages  install the packages that tests need, or name them
 ";
 
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["bench", ..] => bench::bench(&args[1..]),
         ["fuzz", ..] => fuzz::fuzz(&args[1..]),
         ["deps"] => deps::check(),
+        ["dist"] => dist::dist(),
         ["bless"] => bless::bless(),
         ["aarch64", "setup"] => aarch64::setup(),
         ["aarch64", "build"] => aarch64::build(),

@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{cargo, lines, run};
-use crate::{TaskResult, aarch64, deps, packages};
+use crate::userland::Outcome;
+use crate::{TaskResult, aarch64, deps, packages, userland};
 
 /// What has run so far.
 #[derive(Default)]
@@ -28,6 +29,7 @@ pub fn test(only: &[&str]) -> TaskResult {
         ("deps", |_| deps::check()),
         ("docs", |_| run(cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"))),
         ("tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--tests", "--no-fail-fast"]))),
+        ("userland", Tally::userland),
         ("aarch64", Tally::aarch64),
         ("doc tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))),
     ];
@@ -75,6 +77,20 @@ impl Tally {
         let (passed, failed) = aarch64::test()?;
         (self.passed, self.failed) = (self.passed + passed, self.failed + failed);
         if failed == 0 { Ok(()) } else { Err("the aarch64 host differs".to_owned()) }
+    }
+
+    /// A root made of downloaded packages.
+    fn userland(&mut self) -> TaskResult {
+        match userland::test()? {
+            Outcome::Skipped(reason) => self.skipped.push(format!("[{reason}] userland")),
+            Outcome::Ran(passed, failed) => {
+                (self.passed, self.failed) = (self.passed + passed, self.failed + failed);
+                if failed > 0 {
+                    return Err("programs in a root differ".to_owned());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn note(&mut self, line: &str) {

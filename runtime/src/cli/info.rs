@@ -62,19 +62,29 @@ pub(super) fn syscalls(out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n{full} full, {partial} partial, {refused} refused on purpose, {missing} missing")
 }
 
+/// What the command line's definition doesn't say.
+const MORE: &str = include_str!("man.roff");
+
 /// `forklift man`: the manual page in roff.
 pub(super) fn man(out: &mut impl Write) -> io::Result<()> {
     let command = Cli::command();
     clap_mangen::Man::new(command.clone()).render(out)?;
     for sub in command.get_subcommands() {
-        let name = sub.get_name().to_owned();
-        writeln!(out, ".SH \"COMMAND {}\"", name.to_uppercase())?;
-        let man = clap_mangen::Man::new(sub.clone().bin_name(format!("forklift {name}")));
-        man.render_synopsis_section(out)?;
-        man.render_description_section(out)?;
+        man_section(sub, &format!("forklift {}", sub.get_name()), out)?;
+    }
+    out.write_all(MORE.as_bytes())
+}
+
+/// The section of a command, and those of its commands.
+fn man_section(command: &clap::Command, name: &str, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, ".SH \"COMMAND {}\"", name.trim_start_matches("forklift ").to_uppercase())?;
+    let man = clap_mangen::Man::new(command.clone().bin_name(name));
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    if command.get_arguments().next().is_some() {
         man.render_options_section(out)?;
     }
-    Ok(())
+    command.get_subcommands().try_for_each(|sub| man_section(sub, &format!("{name} {}", sub.get_name()), out))
 }
 
 /// `forklift completions SHELL`.

@@ -4,6 +4,7 @@ mod binfmt;
 mod cache;
 mod demo;
 mod info;
+mod root;
 mod run;
 
 use std::ffi::OsString;
@@ -49,6 +50,11 @@ enum Command {
         #[command(subcommand)]
         action: binfmt::Action,
     },
+    /// Make and look after userlands of Debian's packages, for `forklift run --root`.
+    Root {
+        #[command(subcommand)]
+        action: root::Action,
+    },
     /// Print the manual page: forklift man | man -l -
     Man,
     /// Print completions for a shell.
@@ -63,8 +69,8 @@ enum Command {
 /// Options of `forklift run`.
 #[derive(clap::Args, Debug)]
 struct RunArgs {
-    /// Look up absolute paths below DIR first.
-    #[arg(long, value_name = "DIR")]
+    /// Look up absolute paths below this directory first; a name without a slash may be that of a root that `forklift root` has made.
+    #[arg(long, value_name = "DIR|NAME")]
     root: Option<PathBuf>,
     /// Set or, without a value, remove a variable of the program's environment.
     #[arg(short = 'E', value_name = "NAME[=VALUE]")]
@@ -115,6 +121,7 @@ pub fn main() -> i32 {
         Command::Syscalls => info::print(info::syscalls),
         Command::Cache { action } => cache::run(action),
         Command::Binfmt { action } => binfmt::run(&action),
+        Command::Root { action } => root::run(action),
         Command::Man => info::print(info::man),
         Command::Completions { shell } => info::print(|out| {
             info::completions(shell, out);

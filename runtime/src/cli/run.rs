@@ -54,6 +54,8 @@ fn exec_start(mut args: impl Iterator<Item = OsString>) -> Result<Machine, Error
             break;
         } else if let Some(root) = value("--root=") {
             config.root = Some(root.into());
+        } else if let Some(roots) = value("--roots=") {
+            config.roots = Some(roots.into());
         } else if let Some(model) = value("--cpu=") {
             config.model = model.to_str().and_then(|m| m.parse().ok()).unwrap_or(config.model);
         } else if let Some(path) = value("--strace=") {
@@ -77,14 +79,19 @@ fn exec_start(mut args: impl Iterator<Item = OsString>) -> Result<Machine, Error
     launch(&path, rest.collect(), &environment(Vec::new())?, config)
 }
 
-fn launch(path: &CStr, argv: Vec<CString>, envp: &[CString], config: Config) -> Result<Machine, Error> {
+fn launch(path: &CStr, argv: Vec<CString>, envp: &[CString], mut config: Config) -> Result<Machine, Error> {
     let strace = match &config.trace {
         Trace::Off => Strace::default(),
         Trace::Stderr => Strace::to_stderr(),
         Trace::File(path) => Strace::to_file(open_trace(path)?),
     };
     match Machine::open(path, argv, &config)? {
-        Opened::Guest(x) => Machine::new(&x, envp, config, strace),
+        Opened::Guest(x) => {
+            if x.default_root.is_some() {
+                config.root.clone_from(&x.default_root);
+            }
+            Machine::new(&x, envp, config, strace)
+        }
         Opened::Foreign(file, machine, _) => {
             let why = format!("a program for {}; forklift runs x86-64 and i386", elf::machine_name(machine));
             Err(Error::exec(file.guest_path, Errno::ENOEXEC, why))
@@ -103,11 +110,11 @@ fn start(args: RunArgs) -> Result<Machine, Error> {
         Some(None) => Trace::Stderr,
         Some(Some(path)) => Trace::File(std::path::absolute(&path).unwrap_or(path)),
     };
-    let root = args.root.map(|r| std::fs::canonicalize(&r).or_else(|_| std::path::absolute(&r)).unwrap_or(r));
+    let root = args.root.map(|r| super::root::named(&r)).map(|r| std::fs::canonicalize(&r).or_else(|_| std::path::absolute(&r)).unwrap_or(r));
     let dump = args.dump.unwrap_or_default();
     let wanted = !(args.no_cache || args.interp || dump.is_on() || cache::is_privileged());
     let cache = wanted.then(|| cache::default_dir(|name| std::env::var_os(name))).flatten();
-    let config = Config { root, model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump, cache };
+    let config = Config { root, roots: super::root::place(), model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump, cache };
     let mut argv = args.program.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
     let path = find(&argv[0], &envp, config.root.as_deref());
     if let Some(name) = args.argv0 {
@@ -152,20 +159,25 @@ fn open_trace(path: &Path) -> Result<OwnedFd, Error> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// A name without a slash is looked up in the program's PATH, as a shell does.
+/// A name without a slash is looked up in the program's PATH, as a shell does; what is in the root comes before what is on the host, which may be for another machine.
 fn find(name: &CString, envp: &[CString], root: Option<&Path>) -> CString {
     let path = envp.iter().find_map(|e| e.as_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
     if name.as_bytes().contains(&b'/') || name.is_empty() {
         return name.clone();
     }
+    let mut on_host = None;
     for dir in path.split(|&b| b == b':').filter(|d| !d.is_empty()) {
         let full = PathBuf::from(OsStr::from_bytes(dir)).join(OsStr::from_bytes(name.as_bytes()));
         let Ok(full) = CString::new(full.into_os_string().into_vec()) else { continue };
         let Ok(host) = in_root(root, &full, Last::Target) else { continue };
         // SAFETY: a string of ours.
-        if unsafe { libc::access(host.as_ptr(), libc::X_OK) } == 0 {
+        if unsafe { libc::access(host.as_ptr(), libc::X_OK) } != 0 {
+            continue;
+        }
+        if root.is_none_or(|r| Path::new(OsStr::from_bytes(host.as_bytes())).starts_with(r)) {
             return full;
         }
+        on_host.get_or_insert(full);
     }
-    name.clone()
+    on_host.unwrap_or_else(|| name.clone())
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use forklift_x86::Mode;
 
+use crate::binfmt::Arch;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::paths::Last;
@@ -53,6 +54,24 @@ pub struct Executable {
     pub filename: CString,
     /// Arguments, with what `#!` lines have put in front.
     pub argv: Vec<CString>,
+    /// The root of [`Places::roots`] that has its interpreter, if it is used for that.
+    pub default_root: Option<PathBuf>,
+}
+
+/// Where programs are looked for.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Places<'p> {
+    /// Absolute paths are looked up below it first.
+    pub root: Option<&'p Path>,
+    /// The place of the roots that `forklift root` has made. Without a root, the one called `amd64` or `i386` is used for programs whose interpreter isn't on the host.
+    pub roots: Option<&'p Path>,
+}
+
+impl Places<'_> {
+    fn default_root(&self, mode: Mode) -> Option<PathBuf> {
+        let roots = self.roots.filter(|_| self.root.is_none())?;
+        Some(roots.join(Arch::of(mode).name())).filter(|r| r.is_dir())
+    }
 }
 
 /// What a path turned out to be.
@@ -106,7 +125,8 @@ pub(crate) fn open_exec(root: Option<&Path>, path: &CStr) -> Result<ExecFile, Er
 ///
 /// # Errors
 /// [`Error::Exec`] with the errno that execve(2) gives.
-pub fn open(root: Option<&Path>, path: &CStr, argv: Vec<CString>) -> Result<Opened, Error> {
+pub fn open(places: Places<'_>, path: &CStr, argv: Vec<CString>) -> Result<Opened, Error> {
+    let root = places.root;
     let filename = path.to_owned();
     let (mut at, mut argv) = (filename.clone(), argv);
     for _ in 0..=MAX_SCRIPTS {
@@ -123,13 +143,13 @@ pub fn open(root: Option<&Path>, path: &CStr, argv: Vec<CString>) -> Result<Open
                 argv.splice(..argv.len().min(1), front);
                 at = interpreter;
             }
-            None => return open_elf(root, exe, &head, filename, argv),
+            None => return open_elf(places, exe, &head, filename, argv),
         }
     }
     Err(Error::exec(os(filename.to_bytes()), Errno::ELOOP, "scripts run by scripts, too deep"))
 }
 
-fn open_elf(root: Option<&Path>, exe: ExecFile, head: &[u8; elf::HEAD], filename: CString, argv: Vec<CString>) -> Result<Opened, Error> {
+fn open_elf(places: Places<'_>, exe: ExecFile, head: &[u8; elf::HEAD], filename: CString, argv: Vec<CString>) -> Result<Opened, Error> {
     let path = exe.guest_path.clone();
     match elf::machine(head) {
         None => return Err(Error::exec(path, Errno::ENOEXEC, "neither an ELF program nor a script with #!")),
@@ -137,15 +157,18 @@ fn open_elf(root: Option<&Path>, exe: ExecFile, head: &[u8; elf::HEAD], filename
         Some(_) => {}
     }
     let elf = Elf::parse(&exe.file, head).map_err(|e| Error::exec(&path, e, "bad ELF header, or program headers that Linux refuses"))?;
-    let interp = match elf.interpreter(&exe.file).map_err(|e| Error::exec(&path, e, "bad PT_INTERP"))? {
-        None => None,
-        Some(p) => Some(open_interp(root, &path, p, elf.mode)?),
+    let (interp, default_root) = match elf.interpreter(&exe.file).map_err(|e| Error::exec(&path, e, "bad PT_INTERP"))? {
+        None => (None, None),
+        Some(p) => match (open_interp(places.root, &path, &p, elf.mode), places.default_root(elf.mode)) {
+            (Err(e), Some(root)) if e.errno() == Errno::ENOENT => (Some(open_interp(Some(&root), &path, &p, elf.mode)?), Some(root)),
+            (opened, _) => (Some(opened?), None),
+        },
     };
-    Ok(Opened::Guest(Box::new(Executable { exe, elf, interp, filename, argv })))
+    Ok(Opened::Guest(Box::new(Executable { exe, elf, interp, filename, argv, default_root })))
 }
 
-fn open_interp(root: Option<&Path>, exe: &Path, path: Vec<u8>, mode: Mode) -> Result<(ExecFile, Elf), Error> {
-    let shown = PathBuf::from(os(&path));
+fn open_interp(root: Option<&Path>, exe: &Path, path: &[u8], mode: Mode) -> Result<(ExecFile, Elf), Error> {
+    let shown = PathBuf::from(os(path));
     let package = match mode {
         Mode::Bits64 => "x86-64",
         Mode::Bits32 => "i386",
@@ -153,7 +176,7 @@ fn open_interp(root: Option<&Path>, exe: &Path, path: Vec<u8>, mode: Mode) -> Re
     let c_path = CString::new(path).map_err(|_| Error::exec(exe, Errno::ENOENT, "bad PT_INTERP"))?;
     let file = open_exec(root, &c_path).map_err(|e| {
         let hint = format!(
-            "the program asks for the interpreter {}, which can't be opened ({}); install the {package} C library, or give --root DIR with one",
+            "the program asks for the interpreter {}, which can't be opened ({}); install the {package} C library, or have one made by `forklift root create`, or give --root DIR with one",
             shown.display(),
             e.errno()
         );

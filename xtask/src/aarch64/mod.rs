@@ -30,8 +30,17 @@ pub fn build() -> TaskResult {
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static"))
 }
 
-fn binary() -> PathBuf {
+/// The forklift that `build` makes.
+pub fn binary() -> PathBuf {
     root().join("target/aarch64").join(TARGET).join("release/forklift")
+}
+
+/// The program that strips aarch64's binaries.
+pub fn strip() -> Command {
+    let usr = prefix().join("cross/usr");
+    let mut c = command(&usr.join("bin/aarch64-linux-gnu-strip").to_string_lossy(), &[]);
+    c.env("LD_LIBRARY_PATH", usr.join("lib/x86_64-linux-gnu"));
+    c
 }
 
 fn emulated(cpu: &str, args: &[&str]) -> Command {
