@@ -52,6 +52,11 @@ pub struct Outcome {
 pub trait BatchOracle {
     /// What became of each case.
     fn run_batch(&mut self, batch: &Batch) -> Result<Vec<Outcome>, crate::NoAnswer>;
+
+    /// Whether the oracle itself has memory at `address`, where for cases there is none.
+    fn occupies(&self, _address: u64) -> bool {
+        false
+    }
 }
 
 impl Case {

@@ -3,10 +3,10 @@
 //! `FORKLIFT_BLOCKS=n` runs n blocks for each family and pair of oracles instead of a few hundred; `FORKLIFT_SEED=n` starts with another seed.
 
 use forklift_fuzz::cases::different;
-use forklift_fuzz::generate::{Generator, Rng, Sample};
+use forklift_fuzz::generate::{Generator, Rng, Sample, has_vex, is_vector, is_x87};
 use forklift_fuzz::{End, Oracle, oracle};
 use forklift_x86::{Exit, Fault, Mode};
-use iced_x86::{Code, CpuidFeature, EncodingKind, Instruction, Mnemonic, OpCodeOperandKind, OpKind};
+use iced_x86::{CpuidFeature, Instruction, Mnemonic, OpKind};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Make = fn() -> Option<Box<dyn Oracle + Send>>;
@@ -45,22 +45,9 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-/// Whether a mnemonic works on vector registers, in some of its forms.
-fn is_vector(m: Mnemonic) -> bool {
-    use OpCodeOperandKind as K;
-    let of_vector =
-        |c: Code| (0..c.op_code().op_count()).any(|n| matches!(c.op_code().op_kind(n), K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::ymm_reg | K::ymm_or_mem));
-    matches!(m, Mnemonic::Vzeroupper | Mnemonic::Vzeroall) || Code::values().any(|c| c.mnemonic() == m && of_vector(c))
-}
-
 /// Intel's manual wants these operands aligned; AMD's CPUs don't.
 fn is_sha_of_memory(i: &Instruction) -> bool {
     i.op1_kind() == OpKind::Memory && i.cpuid_features().contains(&CpuidFeature::SHA)
-}
-
-/// Whether a mnemonic has encodings with a VEX prefix.
-fn has_vex(m: Mnemonic) -> bool {
-    Code::values().any(|c| c.mnemonic() == m && c.op_code().encoding() == EncodingKind::VEX)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -71,10 +58,6 @@ fn host_has_avx() -> bool {
 #[cfg(not(target_arch = "x86_64"))]
 const fn host_has_avx() -> bool {
     false
-}
-
-fn is_x87(m: Mnemonic) -> bool {
-    m == Mnemonic::Wait || (Mnemonic::F2xm1..=Mnemonic::Fyl2xp1).contains(&m)
 }
 
 fn is_transcendental(m: Mnemonic) -> bool {
@@ -128,7 +111,7 @@ fn compare(s: &Sample, left: &mut dyn Oracle, right: &mut dyn Oracle) -> Option<
     if got.end == unknown || want.end == unknown {
         return None;
     }
-    let flags = s.flags_at(want.end, want.cpu.rip);
+    let flags = s.defined.flags_at(want.end, want.cpu.rip);
     let text = different(&want, &got, flags, false);
     (!text.is_empty()).then(|| format!("{} differs from {}:\n{text}", right.name(), left.name()))
 }

@@ -17,6 +17,6 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let Ok(got) = jit.run(&sample.input) else { return };
-    let text = different(&want, &got, sample.flags_at(want.end, want.cpu.rip), false);
+    let text = different(&want, &got, sample.defined.flags_at(want.end, want.cpu.rip), false);
     assert!(text.is_empty(), "the JIT differs from the interpreter:\n{text}");
 });

@@ -7,8 +7,8 @@ use super::shrink::shrink;
 use super::{Mismatch, Run, Tally};
 use crate::batch::Outcome;
 use crate::forms::Host;
-use crate::generate::{Generator, Rng, Sample};
-use crate::judge::{Difference, Known, differences, is_transcendental, sticky};
+use crate::generate::{Defined, Generator, Rng, Sample};
+use crate::judge::{Difference, Known, differences, is_transcendental, known_fault, sticky};
 use crate::machine::{End, Input, Oracle};
 use crate::oracle::{interpreter, jit, listing, real_cpu};
 
@@ -67,7 +67,7 @@ impl Trio {
         if s.insns.iter().any(is_sha_of_memory) {
             return;
         }
-        match self.judge(s, &s.input) {
+        match self.judge(s, &s.input, &s.defined) {
             Verdict::Open => tally.endless += 1,
             Verdict::Agree => tally.blocks += 1,
             Verdict::Known(k) => {
@@ -75,10 +75,11 @@ impl Trio {
                 *tally.known.entry(k).or_default() += 1;
             }
             Verdict::Differ(found) => {
-                // Of what differs, not something else: flags that a part of the block leaves undefined, an access at an address that means nothing.
+                // Of what differs, not something else: an access at an address that means nothing.
                 let same = |d: &Difference| found.iter().any(|f| f.field == d.field);
-                let input = shrink(s.input.clone(), &mut |i| matches!(self.judge(s, i), Verdict::Differ(d) if d.iter().all(same)));
-                let all = if let Verdict::Differ(all) = self.judge(s, &input) { all } else { found.clone() };
+                let mut again = |i: &Input| Defined::of(i).map_or(Verdict::Open, |defined| self.judge(s, i, &defined));
+                let input = shrink(s.input.clone(), &mut |i| matches!(again(i), Verdict::Differ(d) if d.iter().all(same)));
+                let all = if let Verdict::Differ(all) = again(&input) { all } else { found.clone() };
                 let mut matters = super::mismatch::instructions(&input).into_iter().filter(|i| i.mnemonic() != Mnemonic::Nop);
                 let key = format!("block: {:?}", matters.next_back().map(|i| i.code()));
                 let who = if self.real.is_some() { "the real CPU" } else { "the interpreter" };
@@ -90,26 +91,29 @@ impl Trio {
         }
     }
 
-    /// Whether JIT and CPU agree over `input`, which is `s` or a part of it.
-    fn judge(&mut self, s: &Sample, input: &Input) -> Verdict {
+    /// Whether JIT and CPU agree over `input`, which is `s` or a part of it, in the flags that are `defined`.
+    fn judge(&mut self, s: &Sample, input: &Input, defined: &Defined) -> Verdict {
         let Some((want, mut got)) = self.run(input) else { return Verdict::Open };
         // What isn't there tells nothing about the JIT.
         let unknown = End::Exit(Exit::Fault(Fault::InvalidOpcode));
         if want.end == End::Endless || want.end == unknown || got.end == unknown {
             return Verdict::Open;
         }
-        let flags = s.flags_at(want.end, want.cpu.rip);
+        let flags = defined.flags_at(want.end, want.cpu.rip);
         let sticky = sticky::forgive(&s.insns, &want, &mut got);
         let all = differences(&want, &got, flags);
         if all.is_empty() {
             return if sticky { Verdict::Known(Known::StickyFlags) } else { Verdict::Agree };
+        }
+        if let Some(known) = known_fault(&super::instructions(input), &want, &got, &all) {
+            return Verdict::Known(known);
         }
         // Where an exception is unmasked the interpreter runs them.
         let transcendental = s.insns.iter().any(is_transcendental) && all.iter().all(|d| d.field.starts_with("x87") || d.field == "fsw");
         if transcendental { Verdict::Known(Known::Transcendental) } else { Verdict::Differ(all) }
     }
 
-    /// What the CPU (or who stands for it) and the JIT make of it; `None` if it doesn't end, or one of them has no answer.
+    /// What the CPU (or who stands for it) and the JIT make of it; `None` if it doesn't end, or one of them has no answer. The JIT must have one.
     fn run(&mut self, input: &Input) -> Option<(Outcome, Outcome)> {
         let interpreted = self.interp.run(input).ok()?;
         if interpreted.end == End::Endless {
@@ -119,7 +123,7 @@ impl Trio {
             Some(real) => real.run(input).ok()?,
             None => interpreted,
         };
-        let got = self.jit.run(input).ok()?;
+        let got = self.jit.run(input).unwrap_or_else(|e| panic!("{e}: {:02x?}", input.code));
         Some((Outcome::new(want, &input.data), Outcome::new(got, &input.data)))
     }
 }

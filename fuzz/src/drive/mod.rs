@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use forklift_x86::Mode;
 use iced_x86::Code;
 
-pub use mismatch::Mismatch;
+pub use mismatch::{Mismatch, instructions};
 pub use report::tables;
 pub use tally::Tally;
 

@@ -3,7 +3,7 @@
 use forklift_x86::Mode;
 use iced_x86::{Instruction, Mnemonic};
 
-use super::{Program, Rng, Sample, defined, flag_bits, values};
+use super::{Defined, Program, Rng, Sample, flag_bits, values};
 use crate::judge::is_transcendental;
 use crate::machine::Input;
 
@@ -29,8 +29,8 @@ impl Sample {
         let mut input = Input::new(mode, &code.bytes);
         values::fill(&mut input, &mut Rng::new(1));
         super::point(&mut input);
-        let before = vec![defined(undefined); code.insns.len()];
-        Some(Self { input, insns: code.insns, flags: defined(undefined), before })
+        let defined = Defined::everywhere(code.insns.clone(), undefined);
+        Some(Self { input, insns: code.insns, defined })
     }
 }
 

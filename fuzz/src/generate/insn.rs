@@ -19,7 +19,9 @@ pub(super) fn is_supported(c: Code) -> bool {
     let narrow = matches!(c.mnemonic(), Mnemonic::Shld | Mnemonic::Shrd | Mnemonic::Call | Mnemonic::Ret | Mnemonic::Jmp) && info.operand_size() == 16;
     // What a far branch with REX.W reads differs between vendors.
     let far = matches!(c, Code::Jmp_m1664 | Code::Call_m1664);
-    operands && !narrow && !far && !matches!(c.mnemonic(), Mnemonic::Enter | Mnemonic::Leave | Mnemonic::Pop) && info.is_instruction()
+    // Exception flags that translated code need not keep would lie in memory.
+    let flags = matches!(c.mnemonic(), Mnemonic::Stmxcsr | Mnemonic::Vstmxcsr);
+    operands && !narrow && !far && !flags && !matches!(c.mnemonic(), Mnemonic::Enter | Mnemonic::Leave | Mnemonic::Pop) && info.is_instruction()
 }
 
 /// Width of a register or immediate operand in bytes; 0 for what needs none.
@@ -31,6 +33,7 @@ fn size_of_operand(k: K) -> Option<usize> {
         K::r64_or_mem | K::r64_reg | K::r64_rm | K::r64_vvvv | K::r64_opcode | K::rax | K::imm64 | K::imm32sex64 | K::imm8sex64 => 8,
         K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => 16,
         K::ymm_or_mem | K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => 32,
+        K::mm_or_mem | K::mm_reg | K::mm_rm => 8,
         K::mem | K::imm8_const_1 | K::es_rDI | K::seg_rSI => 0,
         _ => return None,
     })
@@ -47,7 +50,9 @@ pub(super) fn make(mode: Mode, c: Code, rng: &mut Rng) -> Option<Instruction> {
     for n in 0..info.op_count() {
         let k = info.op_kind(n);
         let is_memory = k == K::mem
-            || matches!(k, K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem | K::ymm_or_mem) && rng.chance(2) && !string_of_bits;
+            || matches!(k, K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem | K::ymm_or_mem | K::mm_or_mem)
+                && rng.chance(2)
+                && !string_of_bits;
         if is_memory {
             i.set_op_kind(n, OpKind::Memory);
             memory = Some(n);
@@ -72,6 +77,7 @@ fn operand(mode: Mode, i: &mut Instruction, n: u32, k: K, rng: &mut Rng) -> Opti
         K::dx => Some(Register::DX),
         K::eax => Some(Register::EAX),
         K::rax => Some(Register::RAX),
+        K::mm_or_mem | K::mm_reg | K::mm_rm => Some(Register::MM0 + rng.below(8) as u32 / 2),
         _ => None,
     };
     if let Some(r) = fixed {

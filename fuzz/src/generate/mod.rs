@@ -5,6 +5,7 @@
 //! and masked in the result.
 
 mod bytes;
+mod defined;
 mod insn;
 pub mod number;
 mod program;
@@ -12,34 +13,23 @@ mod rng;
 pub mod selfmod;
 mod values;
 
-use forklift_x86::{Cond, CpuState, Exit, Gpr, GuestAddr, Mode, bits};
+use forklift_x86::{Cond, CpuState, Gpr, GuestAddr, Mode, bits};
 use iced_x86::{Code, CpuidFeature, Encoder, EncodingKind, Instruction, Mnemonic, RflagsBits};
 
+pub use defined::Defined;
 pub use rng::Rng;
 
 use crate::judge::is_transcendental;
-use crate::machine::{CODE, DATA, End, Input, RODATA, RODATA_SIZE, STACK};
+use crate::machine::{CODE, DATA, Input, RODATA, RODATA_SIZE, STACK};
 
-/// Code, and which flags of its result mean something.
+/// Code, and what it is.
 pub struct Sample {
     /// What to run.
     pub input: Input,
     /// The instructions, for messages.
     pub insns: Vec<Instruction>,
-    /// Bits of RFLAGS that are defined at the end.
-    pub flags: u32,
-    /// The same before each instruction.
-    before: Vec<u32>,
-}
-
-impl Sample {
-    /// Bits of RFLAGS that are defined where a run ended so, at `rip`: before an instruction, or behind the last; elsewhere none is known to be.
-    pub fn flags_at(&self, end: End, rip: u64) -> u32 {
-        let at_end = rip == self.input.cpu.rip + self.input.code.len() as u64;
-        let Some(n) = self.insns.iter().position(|i| i.ip() == rip) else { return if at_end { self.flags } else { 0 } };
-        let cut_off = matches!(end, End::Exit(Exit::Fault(_))) && is_repeated_comparison(&self.insns[n]);
-        if cut_off { self.before[n] & !bits::STATUS } else { self.before[n] }
-    }
+    /// Which flags mean something.
+    pub defined: Defined,
 }
 
 /// Makes samples from a set of instructions.
@@ -67,17 +57,17 @@ impl Generator {
         Self { mode, codes, uppers, at_ends }
     }
 
-    /// Generators for the families of `mnemonics` that don't mix well: integer, SSE, SSE with AVX, x87; of the encodings that `has` lets through.
+    /// Generators for the families of `mnemonics` that don't mix well: integer, SSE, SSE with AVX, x87, x87 with MMX; of the encodings that `has` lets through.
     pub fn families(mode: Mode, mnemonics: &[Mnemonic], has: impl Fn(Code) -> bool) -> Vec<Self> {
         type Wanted = fn(Mnemonic) -> bool;
-        let families: [Wanted; 4] = [|m| !is_vector(m) && !is_x87(m), |m| is_vector(m) && !has_vex(m), is_vector, is_x87];
-        let make = |wanted: Wanted| {
+        let families: [Wanted; 5] = [|m| !is_vector(m) && !is_x87(m), |m| is_vector(m) && !has_vex(m), is_vector, is_x87, |m| is_vector(m) || is_x87(m)];
+        let make = |(n, wanted): (usize, Wanted)| {
             let of_family: Vec<_> = mnemonics.iter().copied().filter(|m| wanted(*m)).collect();
             let mut g = Self::new(mode, &of_family);
-            g.codes.retain(|c| has(*c));
+            g.codes.retain(|c| has(*c) && (n < 4 || is_x87(c.mnemonic()) || is_mmx(*c)));
             g
         };
-        families.into_iter().map(make).filter(|g| !g.is_empty()).collect()
+        families.into_iter().enumerate().map(make).filter(|g| !g.is_empty()).collect()
     }
 
     /// How many encodings there are to choose from.
@@ -123,7 +113,6 @@ impl Generator {
         code.push(&[&[0x0f, 0x80 + cond as u8], over.as_slice()].concat());
         code.bytes.extend(body.bytes);
         code.insns.extend(body.insns);
-        code.before.extend(body.before);
         (code.ip, code.undefined) = (body.ip, code.undefined | body.undefined);
     }
 
@@ -163,7 +152,8 @@ impl Generator {
         // What a far branch with REX.W reads differs between vendors.
         let at_ends = self.at_ends && !code.insns.iter().any(|i| i.is_jmp_far_indirect() || i.is_call_far_indirect());
         self.set_pointers(&mut input, rng, at_ends);
-        Sample { input, insns: code.insns, flags: defined(code.undefined), before: code.before }
+        let defined = Defined::of(&input).unwrap_or_else(|| Defined::everywhere(code.insns.clone(), bits::STATUS));
+        Sample { input, insns: code.insns, defined }
     }
 
     fn set_pointers(&self, input: &mut Input, rng: &mut Rng, at_ends: bool) {
@@ -202,8 +192,6 @@ struct Program {
     insns: Vec<Instruction>,
     /// Status flags that are undefined behind it.
     undefined: u32,
-    /// What is defined before each instruction.
-    before: Vec<u32>,
 }
 
 /// Whether a mnemonic works on vector registers, in some of its forms.
@@ -211,7 +199,13 @@ pub fn is_vector(m: Mnemonic) -> bool {
     use iced_x86::OpCodeOperandKind as K;
     let of_vector =
         |c: Code| (0..c.op_code().op_count()).any(|n| matches!(c.op_code().op_kind(n), K::xmm_or_mem | K::xmm_reg | K::xmm_rm | K::ymm_reg | K::ymm_or_mem));
-    matches!(m, Mnemonic::Vzeroupper | Mnemonic::Vzeroall) || Code::values().any(|c| c.mnemonic() == m && of_vector(c))
+    matches!(m, Mnemonic::Vzeroupper | Mnemonic::Vzeroall) || Code::values().any(|c| c.mnemonic() == m && (of_vector(c) || is_mmx(c)))
+}
+
+/// Whether an encoding is one of MMX.
+fn is_mmx(c: Code) -> bool {
+    use iced_x86::OpCodeOperandKind as K;
+    c.mnemonic() == Mnemonic::Emms || (0..c.op_code().op_count()).any(|n| matches!(c.op_code().op_kind(n), K::mm_or_mem | K::mm_reg | K::mm_rm))
 }
 
 /// Whether a mnemonic has encodings with a VEX prefix.
@@ -224,13 +218,9 @@ pub fn is_x87(m: Mnemonic) -> bool {
     m == Mnemonic::Wait || (Mnemonic::F2xm1..=Mnemonic::Fyl2xp1).contains(&m)
 }
 
-fn defined(undefined: u32) -> u32 {
-    bits::STATUS & !undefined | bits::DF
-}
-
 impl Program {
     fn new(mode: Mode) -> Self {
-        Self { mode, ip: CODE, bytes: Vec::new(), insns: Vec::new(), undefined: 0, before: Vec::new() }
+        Self { mode, ip: CODE, bytes: Vec::new(), insns: Vec::new(), undefined: 0 }
     }
 
     /// Appends `i`, unless it can't be encoded or what it does here is undefined.
@@ -250,7 +240,6 @@ impl Program {
     /// Appends an instruction.
     fn push(&mut self, bytes: &[u8]) {
         if let Some(i) = self.decode(bytes) {
-            self.before.push(defined(self.undefined));
             self.undefined = self.undefined & !flag_bits(surely_written(&i)) | flag_bits(i.rflags_undefined());
             self.insns.push(i);
         }

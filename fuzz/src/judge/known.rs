@@ -187,8 +187,9 @@ fn pop_all(d: &Differing<'_>) -> bool {
 
 fn movsxd_width(d: &Differing<'_>) -> bool {
     let from_memory = d.i.code() == Code::Movsxd_r16_rm16 && d.i.op1_kind() == OpKind::Memory;
-    let at = d.case.cpu.rip;
-    from_memory && d.want.faults(&[Fault::Page, Fault::GeneralProtection]) && d.want.cpu.rip == at && d.got.cpu.rip != at
+    // The two bytes that are not read may be what can't be, or begin where no address does.
+    let refused = d.got.cpu.rip != d.case.cpu.rip || d.want.end != d.got.end;
+    from_memory && d.want.faults(&[Fault::Page, Fault::GeneralProtection]) && d.want.cpu.rip == d.case.cpu.rip && refused
 }
 
 fn double_shift(d: &Differing<'_>) -> bool {

@@ -34,6 +34,15 @@ pub fn judge(case: &Case, i: &Instruction, want: &Outcome, got: &Outcome) -> Res
     Known::of(case, i, want, got, &different).map_or(Ok(different), Err)
 }
 
+/// The one that `all`, the differences between `want` and `got`, are an instance of, if both ended by a fault of the same one of `insns`.
+pub fn known_fault(insns: &[Instruction], want: &Outcome, got: &Outcome, all: &[Difference]) -> Option<Known> {
+    let i = insns.iter().find(|i| i.ip() == want.cpu.rip && want.cpu.rip == got.cpu.rip)?;
+    // What faults has done nothing.
+    let case = Case { cpu: want.cpu.clone(), code: Vec::new() };
+    let fault = |o: &Outcome| matches!(o.end, End::Exit(Exit::Fault(_)));
+    if fault(want) && fault(got) { Known::of(&case, i, want, got, all) } else { None }
+}
+
 /// The flags that are defined after `i`.
 pub fn defined_flags(case: &Case, i: &Instruction, want: &Outcome) -> u32 {
     // Not if the fault is of fetching what lies behind it.
@@ -93,8 +102,10 @@ pub fn differences(want: &Outcome, got: &Outcome, flags: u32) -> Vec<Difference>
             all.push(difference(name.into(), format!("{a:#x}"), format!("{b:#x}")));
         }
     };
+    // A far branch out of 64-bit mode leaves the upper halves undefined.
+    let mask = g.mode.addr_mask();
     for r in Gpr::ALL {
-        if w.get(r) != g.get(r) {
+        if w.get(r) & mask != g.get(r) & mask {
             number(&format!("{r:?}").to_lowercase(), w.get(r), g.get(r));
         }
     }
@@ -175,4 +186,37 @@ pub fn flag_names(f: u32) -> String {
 /// Most significant byte first.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().rev().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use forklift_x86::{CpuState, Mode, decode_one};
+
+    use super::*;
+    use crate::machine::CODE;
+
+    fn outcome(fault: Fault) -> Outcome {
+        let mut cpu = CpuState::new(Mode::Bits64);
+        cpu.rip = CODE;
+        Outcome { end: End::Exit(Exit::Fault(fault)), cpu, lines: Vec::new() }
+    }
+
+    /// A CALL whose stack isn't there, to an address that isn't one; not so a jump there.
+    #[test]
+    fn faults_come_in_either_order() {
+        let (want, got) = (outcome(Fault::Page), outcome(Fault::GeneralProtection));
+        let all = differences(&want, &got, 0);
+        let known = |code: &[u8]| known_fault(&[decode_one(Mode::Bits64, want.cpu.pc(), code).expect("an instruction")], &want, &got, &all);
+        assert_eq!(known(&[0x41, 0xff, 0xd1]), Some(Known::Order));
+        assert_eq!(known(&[0x41, 0xff, 0xe1]), None);
+    }
+
+    #[test]
+    fn leaving_64_bit_mode_leaves_upper_halves_undefined() {
+        let (want, mut got) = (outcome(Fault::Page), outcome(Fault::Page));
+        got.cpu.set(Gpr::Rax, 1 << 32);
+        assert_eq!(differences(&want, &got, 0).len(), 1);
+        got.cpu.mode = Mode::Bits32;
+        assert!(differences(&want, &got, 0).is_empty());
+    }
 }

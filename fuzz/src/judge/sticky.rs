@@ -45,7 +45,7 @@ fn added_by(i: &Instruction) -> u32 {
     use M::*;
     match i.mnemonic() {
         // What doesn't fit is rounded all the same.
-        Cvtpd2dq | Cvttpd2dq | Vcvtpd2dq | Vcvttpd2dq => PRECISION,
+        Cvtpd2dq | Cvttpd2dq | Vcvtpd2dq | Vcvttpd2dq | Cvtpd2pi | Cvttpd2pi => PRECISION,
         Cvtss2si | Cvtsd2si | Vcvtss2si | Vcvtsd2si => PRECISION,
         // Whether it fits is found out by a comparison.
         Cvttss2si | Cvttsd2si | Vcvttss2si | Vcvttsd2si => DENORMAL,

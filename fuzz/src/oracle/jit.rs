@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use forklift_interp::{FlatMemory, Interp, Perm};
 use forklift_jit::debug::Dump;
-use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
+use forklift_jit::{CompileError, Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv, WINDOW_SLACK};
 use forklift_x86::{CcOp, CpuModel, CpuState, Exit, Fault, GuestAddr, Mode};
 use iced_x86::Instruction;
@@ -112,7 +112,7 @@ impl Host {
         RUNNING.store(&raw mut running, Ordering::SeqCst);
         let end = self.drive(&mut thread, &raw mut running);
         RUNNING.store(null_mut(), Ordering::SeqCst);
-        Ok(Output { end, cpu: thread.cpu().clone(), data: copy_out(self.mem_base + DATA, DATA_SIZE) })
+        Ok(Output { end: end?, cpu: thread.cpu().clone(), data: copy_out(self.mem_base + DATA, DATA_SIZE) })
     }
 
     fn fill(&self, input: &Input) -> io::Result<()> {
@@ -125,47 +125,51 @@ impl Host {
         Ok(())
     }
 
-    fn drive(&self, thread: &mut Thread, running: *mut Running) -> End {
+    fn drive(&self, thread: &mut Thread, running: *mut Running) -> io::Result<End> {
         for _ in 0..LEAVE_LIMIT {
             let exit = thread.run();
             let pc = thread.cpu().pc();
             if matches!(exit, JitExit::Step | JitExit::Barred) && self.is_int3(pc) {
-                return End::Done;
+                return Ok(End::Done);
             }
             let exit = match exit {
                 // SAFETY: only we and what runs inside `run` use it.
                 JitExit::Dispatch => unsafe { (*running).stop.take() },
                 JitExit::Interrupted => None,
                 // SAFETY: as above.
-                JitExit::Cold if self.compile(pc, unsafe { &mut *running }) => None,
+                JitExit::Cold if self.compile(pc, unsafe { &mut *running })? => None,
                 JitExit::Cold | JitExit::Barred | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),
             };
             match exit {
                 // One with prefixes.
                 Some(Exit::Fault(Fault::Breakpoint)) => {
                     thread.cpu().rip -= 1;
-                    return End::Done;
+                    return Ok(End::Done);
                 }
-                Some(e) => return End::Exit(e),
+                Some(e) => return Ok(End::Exit(e)),
                 None => {}
             }
         }
-        End::Endless
+        Ok(End::Endless)
     }
 
     fn is_int3(&self, pc: GuestAddr) -> bool {
         pc.get().wrapping_sub(CODE) < CODE_SIZE as u64 && copy_out(self.mem_base + pc.get(), 1) == [0xcc]
     }
 
-    /// Compiles the block at `pc`; false if that can't be done, or one is there but can't be used.
-    fn compile(&self, pc: GuestAddr, running: &mut Running) -> bool {
+    /// Compiles the block at `pc`; false if there is no code, or a block is there but can't be used.
+    fn compile(&self, pc: GuestAddr, running: &mut Running) -> io::Result<bool> {
         if self.jit.has(pc) {
-            return false;
+            return Ok(false);
         }
         // SAFETY: no emitted code runs.
         let flags_op = unsafe { (*running.state).cpu.flags.op };
         let mut env = Env { mem_base: self.mem_base, tokens: &mut running.tokens, flags_op };
-        self.jit.compile(pc, false, &mut env).is_ok() && self.jit.has(pc)
+        match self.jit.compile(pc, false, &mut env) {
+            Ok(_) => Ok(self.jit.has(pc)),
+            Err(CompileError::Lift(_)) => Ok(false),
+            Err(e) => Err(io::Error::other(e.to_string())),
+        }
     }
 }
 

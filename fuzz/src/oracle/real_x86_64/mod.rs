@@ -111,6 +111,17 @@ impl BatchOracle for RealCpu {
         }
         Ok(out)
     }
+
+    fn occupies(&self, address: u64) -> bool {
+        let maps = self.child.as_ref().and_then(|c| std::fs::read_to_string(format!("/proc/{}/maps", c.pid)).ok()).unwrap_or_default();
+        maps.lines().filter_map(range).any(|r| r.contains(&address))
+    }
+}
+
+/// The addresses of a line of /proc/PID/maps.
+fn range(line: &str) -> Option<std::ops::Range<u64>> {
+    let (start, end) = line.split(' ').next()?.split_once('-')?;
+    Some(u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?)
 }
 
 impl Oracle for RealCpu {
