@@ -205,6 +205,33 @@ fn step_helper_leaves() {
     assert_eq!((b.offset(), b.thread.cpu().get(Gpr::Rax)), (5, 5));
 }
 
+/// MMX registers are the x87's, which the host's unit holds in between.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn mmx_sees_the_x87_and_the_x87_sees_mmx() {
+    let mut b = Bench::new(|a| {
+        a.fld1().unwrap();
+        // ST(0) is R7.
+        a.movq(rdx, mm7).unwrap();
+        a.mov(rax, 0xc000_0000_0000_0000u64).unwrap();
+        a.movq(mm0, rax).unwrap();
+        // A NaN now: its sign and exponent are ones.
+        a.fxam().unwrap();
+        a.fnstsw(ax).unwrap();
+        a.paddd(mm0, mm7).unwrap();
+        a.movq(rcx, mm0).unwrap();
+        a.emms().unwrap();
+        a.fldpi().unwrap();
+        a.fldz().unwrap();
+        a.hlt().unwrap();
+    });
+    assert_eq!(b.run(), JitExit::Step);
+    let cpu = b.thread.cpu();
+    assert_eq!((cpu.get(Gpr::Rdx), cpu.get(Gpr::Rcx)), (1 << 63, 1 << 62));
+    assert_eq!(cpu.get(Gpr::Rax) & 0x7f00, 0x0300, "C0 and C1 of a negative NaN, TOP 0");
+    assert_eq!((cpu.x87.top, cpu.x87.used), (6, 0xc0));
+}
+
 #[cfg(target_arch = "x86_64")]
 mod faults {
     use super::*;

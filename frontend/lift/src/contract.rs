@@ -87,27 +87,50 @@ pub enum Helper {
     Cond = 2,
     /// Not a function, but the first of the [`X87`] stubs, on hosts that have them.
     X87 = 3,
-    /// Not a function, but 128 of them at a distance of [`COMPARE_STRINGS_SIZE`], one for each immediate of PCMPISTRI, on x86-64 hosts with SSE4.2:
-    /// `fn(a: I8X16, b: I8X16) -> u64`, which leaves the index in the low half of the result and the flags in the high one. They don't get the state.
+    /// Not a function, but 512 of them at a distance of [`COMPARE_STRINGS_SIZE`], one for each immediate of each [`CompareStrings`], on x86-64 hosts with SSE4.2.
+    /// They don't get the state.
     CompareStrings = 4,
     /// Not a function, but the first of the stubs of [`HostOp`], on x86-64 hosts.
     HostOp = 5,
     /// Not a function, but the first of the stubs of [`RepString`], on x86-64 hosts.
     RepString = 6,
+    /// `fn(&mut JitState) -> u64`, on x86-64 hosts: takes the x87's registers, which the host's unit holds, back to `cpu.x87`. The result means nothing.
+    TakeX87 = 7,
+}
+
+/// What there are functions for at [`Helper::CompareStrings`]. Those with explicit lengths have them, as RAX and RDX, as third and fourth argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum CompareStrings {
+    /// PCMPISTRI: `fn(a: I8X16, b: I8X16) -> u64`, which leaves the index in the low half of the result and the flags in the high one.
+    ImplicitIndex,
+    /// PCMPISTRM: `fn(a: I8X16, b: I8X16) -> (u64, I8X16)`: the flags and the mask.
+    ImplicitMask,
+    /// PCMPESTRI: as PCMPISTRI, and lengths.
+    ExplicitIndex,
+    /// PCMPESTRM: as PCMPISTRM, and lengths.
+    ExplicitMask,
+}
+
+impl CompareStrings {
+    /// Number of the function for an immediate.
+    pub const fn stub(self, imm: u8) -> usize {
+        self as usize * 128 + (imm & 0x7f) as usize
+    }
 }
 
 /// Distance of the functions at [`Helper::CompareStrings`]. Unit: bytes.
 pub const COMPARE_STRINGS_SIZE: usize = 32;
 
 /// Number of entries of the table of helpers.
-pub const HELPERS: usize = 7;
+pub const HELPERS: usize = 8;
 
 /// Instructions that Cranelift's IR has nothing for, and x86-64 hosts may have: stubs of one instruction each, called by `CallConv::PreserveAll`. They don't
 /// get the state. Only those may be called that the host's processor has.
 ///
 /// The operands are the arguments in the manual's order, vectors as I8X16; the destination's new value is the result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
+#[repr(u16)]
 #[expect(missing_docs, reason = "the manual's names")]
 pub enum HostOp {
     Aesenc,
@@ -139,13 +162,28 @@ pub enum HostOp {
     Vcvtph2ps,
     /// The first of eight, one for each immediate.
     Vcvtps2ph,
+    Phminposuw = 35,
+    /// Its immediate is 0.
+    Aeskeygenassist,
+    /// The first of eight, one for each immediate.
+    Mpsadbw,
+    /// The first of 256, one for each immediate.
+    Dpps = 45,
+    /// The first of sixteen: bits 0 and 1 of the number are those of the immediate, bits 2 and 3 its bits 4 and 5.
+    Dppd = 301,
+    /// The low half of the dividend, the divisor, and the high half of the dividend, of 64 bits each, which must not make it fault; the result is the quotient.
+    Div = 317,
+    /// Of 64 bits, of which the low ones count; so is its result, which means nothing.
+    Ldmxcsr,
+    /// Its result has 64 bits.
+    Stmxcsr,
 }
 
 impl HostOp {
     /// Distance of the stubs. Unit: bytes.
     pub const SIZE: usize = 32;
     /// How many there are.
-    pub const COUNT: usize = Self::Vcvtps2ph as usize + 8;
+    pub const COUNT: usize = Self::Stmxcsr as usize + 1;
 }
 
 /// On x86-64 hosts: stubs that run a repeated string instruction of the guest, upwards, as one of the host. They work on the guest's registers in the state,

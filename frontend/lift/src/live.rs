@@ -52,10 +52,10 @@ fn kills(i: &Instruction) -> Option<u32> {
     use Mnemonic as M;
     Some(match i.mnemonic() {
         M::Add | M::Adc | M::Sub | M::Sbb | M::Cmp | M::Neg | M::And | M::Or | M::Xor | M::Test | M::Xadd | M::Cmpxchg => bits::STATUS,
-        M::Imul | M::Mul | M::Popcnt | M::Bsf | M::Bsr | M::Tzcnt | M::Lzcnt | M::Comiss | M::Comisd | M::Ucomiss | M::Ucomisd | M::Ptest | M::Pcmpistri => {
-            bits::STATUS
-        }
-        M::Vcomiss | M::Vcomisd | M::Vucomiss | M::Vucomisd | M::Vptest | M::Vtestps | M::Vtestpd | M::Vpcmpistri => bits::STATUS,
+        M::Imul | M::Mul | M::Popcnt | M::Bsf | M::Bsr | M::Tzcnt | M::Lzcnt | M::Comiss | M::Comisd | M::Ucomiss | M::Ucomisd | M::Ptest => bits::STATUS,
+        M::Vcomiss | M::Vcomisd | M::Vucomiss | M::Vucomisd | M::Vptest | M::Vtestps | M::Vtestpd => bits::STATUS,
+        M::Pcmpistri | M::Pcmpistrm | M::Pcmpestri | M::Pcmpestri64 | M::Pcmpestrm | M::Pcmpestrm64 => bits::STATUS,
+        M::Vpcmpistri | M::Vpcmpistrm | M::Vpcmpestri | M::Vpcmpestri64 | M::Vpcmpestrm | M::Vpcmpestrm64 => bits::STATUS,
         M::Inc | M::Dec => bits::STATUS & !bits::CF,
         M::Shl | M::Shr | M::Sar | M::Shld | M::Shrd => shift_kills(i),
         M::Andn | M::Bextr | M::Blsi | M::Blsmsk | M::Blsr | M::Bzhi => bits::STATUS,
@@ -80,10 +80,10 @@ fn shift_kills(i: &Instruction) -> u32 {
     if constant && i.immediate8() & mask != 0 { bits::STATUS } else { 0 }
 }
 
-/// Moves and arithmetic of SSE and AVX between registers: no flags, and no faults while all exceptions are masked.
+/// Moves and arithmetic of MMX, SSE and AVX between registers: no flags, and no faults while all exceptions are masked.
 fn is_plain_sse(i: &Instruction) -> bool {
     let r = i.op0_register();
-    matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && (r.is_xmm() || r.is_ymm()) && i.rflags_modified() == 0
+    matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && (r.is_xmm() || r.is_ymm() || r.is_mm()) && i.rflags_modified() == 0
 }
 
 /// Looks at the code behind exits, and remembers what it looked at.

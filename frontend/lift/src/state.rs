@@ -2,7 +2,7 @@
 
 use core::mem::{offset_of, size_of};
 
-use forklift_x86::{CpuState, Flags, Gpr, Seg, SegCache, Vec512, X87};
+use forklift_x86::{CpuState, Flags, Gpr, Seg, SegCache, Vec512, X87, X87Reg};
 
 /// The guest registers that travel between blocks as parameters, in the order of the parameters.
 ///
@@ -131,6 +131,15 @@ pub mod offset {
     pub const X87_LIVE: i32 = disp(offset_of!(JitState, x87_live));
     /// `x87_scratch`.
     pub const X87_SCRATCH: i32 = disp(offset_of!(JitState, x87_scratch));
+    const X87_REGS: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, x87) + offset_of!(X87, regs));
+    /// An MMX register, and behind it sign and exponent of the x87's, 16 bits.
+    pub const fn mmx(i: usize) -> i32 {
+        X87_REGS + disp(size_of::<X87Reg>() * i)
+    }
+    /// `cpu.x87.top`, 32 bits.
+    pub const X87_TOP: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, x87) + offset_of!(X87, top));
+    /// `cpu.x87.used`, 8 bits.
+    pub const X87_USED: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, x87) + offset_of!(X87, used));
     /// `cpu.x87.sw`, and behind it `fop`, `fcs` and `fds`, 16 bits each.
     pub const X87_SW: i32 = disp(offset_of!(JitState, cpu) + offset_of!(CpuState, x87) + offset_of!(X87, sw));
     /// `cpu.x87.fip`.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
-use forklift_lift::{BlockKey, HostCpu, LiftEnv, Lifter, signature};
+use forklift_lift::{BlockKey, HostCpu, LiftEnv, Lifted, Lifter, signature};
 use forklift_x86::{CcKind, CcOp, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::Instruction;
 use iced_x86::code_asm::*;
@@ -30,7 +30,7 @@ impl LiftEnv for Code {
     }
 
     fn model(&self) -> CpuModel {
-        CpuModel::V2
+        CpuModel::V3
     }
 
     fn flags_op(&self) -> CcOp {
@@ -54,14 +54,19 @@ fn isa() -> OwnedTargetIsa {
 
 type Asm = fn(&mut CodeAssembler) -> Result<(), IcedError>;
 
-fn lift(mode: Mode, asm: Asm) -> String {
+fn lift_for(host: HostCpu, mode: Mode, asm: Asm) -> (Function, Lifted) {
     let mut a = CodeAssembler::new(mode.bitness()).unwrap();
     asm(&mut a).unwrap();
     let mut code = Code(a.assemble(START).unwrap());
     let mut f = Function::with_name_signature(UserFuncName::user(0, 0), signature());
-    let isa = isa();
     let key = BlockKey { start: GuestAddr::new(START), mode, flat: true, checked: false };
-    let lifted = Lifter::new(HostCpu::X86_64_V3).lift(&mut f, isa.frontend_config(), key, true, &mut code).unwrap();
+    let lifted = Lifter::new(host).lift(&mut f, isa().frontend_config(), key, true, &mut code).unwrap();
+    (f, lifted)
+}
+
+fn lift(mode: Mode, asm: Asm) -> String {
+    let (f, lifted) = lift_for(HostCpu::X86_64_V3, mode, asm);
+    let isa = isa();
     let mut out = String::new();
     writeln!(out, "{:?}", lifted.exits).unwrap();
     writeln!(out, "{f}").unwrap();
@@ -193,4 +198,48 @@ fn packed_loop() {
         a.cmp(rdx, rcx)?;
         a.jnz(top)
     });
+}
+
+#[test]
+fn mmx() {
+    check("mmx", Mode::Bits64, |a| {
+        a.movq(mm0, qword_ptr(rdi))?;
+        a.paddw(mm0, mm1)?;
+        a.movq(qword_ptr(rdi), mm0)?;
+        a.emms()?;
+        a.jmp(0x40_2000)
+    });
+}
+
+/// What has no translation but by the host's own instructions, and what has one on all hosts.
+#[test]
+fn few_steps() {
+    const BY_HOST: [Asm; 7] = [
+        |a| a.dpps(xmm0, xmm1, 0x31),
+        |a| a.dppd(xmm0, xmm1, 0x31),
+        |a| a.mpsadbw(xmm0, xmm1, 5),
+        |a| a.phminposuw(xmm0, xmm1),
+        |a| a.pcmpestri(xmm0, xmm1, 0),
+        |a| a.pcmpistrm(xmm0, xmm1, 0),
+        |a| a.pcmpestrm(xmm0, xmm1, 0),
+    ];
+    const ANYWHERE: [Asm; 10] = [
+        |a| a.pshufw(mm0, mm1, 3),
+        |a| a.cvtpd2pi(mm0, xmm1),
+        |a| a.lock().adc(dword_ptr(rdi), eax),
+        |a| a.lock().neg(byte_ptr(rdi)),
+        |a| a.lock().bts(dword_ptr(rdi), 3u32),
+        |a| a.cmpxchg8b(qword_ptr(rdi)),
+        |a| a.rcl(eax, 5u32),
+        |a| a.vpmaskmovd(xmmword_ptr(rdi), xmm1, xmm2),
+        // vgatherdps ymm0,[rdi+ymm1*4],ymm2
+        |a| a.db(&[0xc4, 0xe2, 0x6d, 0x92, 0x04, 0x8f]),
+        |a| a.vpermilpd(ymm0, ymm1, ymm2),
+    ];
+    let steps = |host, asm: &Asm| lift_for(host, Mode::Bits64, *asm).1.tokens.len();
+    assert_eq!(BY_HOST.each_ref().map(|asm| steps(HostCpu::X86_64_V3, asm)), [0; 7]);
+    assert_eq!(BY_HOST.each_ref().map(|asm| steps(HostCpu::AARCH64, asm)), [1; 7]);
+    for host in [HostCpu::X86_64_V3, HostCpu::AARCH64] {
+        assert_eq!(ANYWHERE.each_ref().map(|asm| steps(host, asm)), [0; 10]);
+    }
 }

@@ -134,7 +134,29 @@ global_asm!(
     "add rsp, 8",
     "mov qword ptr [r15 + {helper_return}], 0",
     "ret",
-    // PCMPISTRI xmm0, xmm1, each immediate: the index in the low half of rax, CF, ZF, SF and OF in the high one.
+    ".p2align 4",
+    ".hidden forklift_jit_take",
+    ".globl forklift_jit_take",
+    "forklift_jit_take:",
+    "mov rax, [rsp]",
+    "mov [r15 + {helper_return}], rax",
+    "sub rsp, 8",
+    "call {take}",
+    "add rsp, 8",
+    "mov qword ptr [r15 + {helper_return}], 0",
+    "ret",
+    // Those of `CompareStrings`, for xmm0, xmm1: CF, ZF, SF and OF are the flags that matter.
+    ".macro forklift_flags_to_rax",
+    "pushfq",
+    "pop rax",
+    "and eax, 0x8c1",
+    ".endm",
+    ".macro forklift_flags_and_index",
+    "forklift_flags_to_rax",
+    "shl rax, 32",
+    "mov ecx, ecx",
+    "or rax, rcx",
+    ".endm",
     ".hidden forklift_jit_compare_strings",
     ".globl forklift_jit_compare_strings",
     ".p2align 5, 0xcc",
@@ -143,12 +165,36 @@ global_asm!(
     ".rept 128",
     ".p2align 5, 0xcc",
     "pcmpistri xmm0, xmm1, forklift_imm",
-    "pushfq",
-    "pop rax",
-    "and eax, 0x8c1",
-    "shl rax, 32",
-    "mov ecx, ecx",
-    "or rax, rcx",
+    "forklift_flags_and_index",
+    "ret",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
+    ".set forklift_imm, 0",
+    ".rept 128",
+    ".p2align 5, 0xcc",
+    "pcmpistrm xmm0, xmm1, forklift_imm",
+    "forklift_flags_to_rax",
+    "ret",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
+    // With REX.W, for lengths of 64 bits.
+    ".set forklift_imm, 0",
+    ".rept 128",
+    ".p2align 5, 0xcc",
+    "mov rax, rdi",
+    "mov rdx, rsi",
+    ".byte 0x66, 0x48, 0x0f, 0x3a, 0x61, 0xc1, forklift_imm",
+    "forklift_flags_and_index",
+    "ret",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
+    ".set forklift_imm, 0",
+    ".rept 128",
+    ".p2align 5, 0xcc",
+    "mov rax, rdi",
+    "mov rdx, rsi",
+    ".byte 0x66, 0x48, 0x0f, 0x3a, 0x60, 0xc1, forklift_imm",
+    "forklift_flags_to_rax",
     "ret",
     ".set forklift_imm, forklift_imm + 1",
     ".endr",
@@ -200,6 +246,40 @@ global_asm!(
     "forklift_host_op vcvtps2ph xmm0, xmm0, forklift_imm",
     ".set forklift_imm, forklift_imm + 1",
     ".endr",
+    "forklift_host_op phminposuw xmm0, xmm0",
+    "forklift_host_op aeskeygenassist xmm0, xmm0, 0",
+    ".set forklift_imm, 0",
+    ".rept 8",
+    "forklift_host_op mpsadbw xmm0, xmm1, forklift_imm",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
+    ".set forklift_imm, 0",
+    ".rept 256",
+    "forklift_host_op dpps xmm0, xmm1, forklift_imm",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
+    // DPPD xmm0, xmm1.
+    ".set forklift_imm, 0",
+    ".rept 16",
+    "forklift_host_op .byte 0x66, 0x0f, 0x3a, 0x41, 0xc1, (forklift_imm & 3) + ((forklift_imm >> 2) << 4)",
+    ".set forklift_imm, forklift_imm + 1",
+    ".endr",
+    // Of rdx:rdi by rsi.
+    ".p2align 5, 0xcc",
+    "mov [rsp - 8], rdx",
+    "mov rax, rdi",
+    "div rsi",
+    "mov rdx, [rsp - 8]",
+    "ret",
+    ".p2align 5, 0xcc",
+    "mov [rsp - 8], edi",
+    "ldmxcsr [rsp - 8]",
+    "mov eax, edi",
+    "ret",
+    ".p2align 5, 0xcc",
+    "stmxcsr [rsp - 8]",
+    "mov eax, [rsp - 8]",
+    "ret",
     // Those of `RepString`. rsp stays, so that a kick finds the return address; what they save lies below it, behind the room for a push.
     ".macro forklift_rep_stub mode, insn:vararg",
     ".p2align 8, 0xcc",
@@ -298,6 +378,7 @@ global_asm!(
     p4 = const offset::gpr(PARAM_REGS[4]),
     p5 = const offset::gpr(PARAM_REGS[5]),
     interrupted = const LEFT_INTERRUPTED,
+    take = sym take,
     status = sym super::status,
     cond = sym super::cond,
 );
@@ -313,6 +394,7 @@ unsafe extern "C" {
     static forklift_jit_step: u8;
     static forklift_jit_status: u8;
     static forklift_jit_cond: u8;
+    static forklift_jit_take: u8;
     static forklift_jit_compare_strings: u8;
     static forklift_jit_host_ops: u8;
     static forklift_jit_rep_strings: u8;
@@ -328,6 +410,12 @@ pub(crate) unsafe fn enter(state: *mut JitState, code: *const u8) -> Left {
     unsafe { forklift_jit_enter(state, code) }
 }
 
+/// `Helper::TakeX87`.
+extern "C" fn take(state: &mut JitState) -> u64 {
+    x87_take(state);
+    0
+}
+
 /// Address of the thunk of each helper.
 pub(crate) fn thunks() -> [u64; HELPERS] {
     let mut table = [0; HELPERS];
@@ -337,6 +425,7 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
     table[Helper::Cond as usize] = &raw const forklift_jit_cond as u64;
     table[Helper::CompareStrings as usize] = &raw const forklift_jit_compare_strings as u64;
     table[Helper::HostOp as usize] = &raw const forklift_jit_host_ops as u64;
+    table[Helper::TakeX87 as usize] = &raw const forklift_jit_take as u64;
     table[Helper::RepString as usize] = &raw const forklift_jit_rep_strings as u64;
     table
 }

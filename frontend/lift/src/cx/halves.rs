@@ -3,11 +3,14 @@
 //! Here is all that legacy and VEX encodings of the same operation differ in: where the first source is, what becomes of the upper half, and whether memory
 //! must be aligned. SDM vol. 1, 14.1.
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types::I32};
+use cranelift_codegen::ir::{
+    InstBuilder, Type, Value,
+    types::{F32X4, F64X2, I32},
+};
 use forklift_x86::GuestAddr;
 use iced_x86::{EncodingKind, Instruction, OpKind};
 
-use super::{Addr, Lift, vector_number};
+use super::{Addr, Lift, is_mmx, mmx_number, vector_number};
 use crate::{LiftedExit, offset};
 
 /// A vector: its low 128 bits, and those above if it has 256.
@@ -55,7 +58,9 @@ impl Lift<'_, '_> {
     /// Operand `n` as one or two vectors of type `ty`: a register, or memory of that size, which must be aligned for a legacy encoding.
     pub fn halves(&mut self, i: &Instruction, n: u32, ty: Type) -> Option<Halves> {
         match i.op_kind(n) {
+            OpKind::Register if i.op_register(n).is_mm() => mmx_number(i.op_register(n)).map(|r| Halves::low(self.mmx_vector(r, ty))),
             OpKind::Register => self.register_halves(i.op_register(n), ty),
+            OpKind::Memory if is_mmx(i) && i.memory_size().size() < 16 => self.narrow_memory(i, n, ty).map(Halves::low),
             OpKind::Memory => {
                 let size = i.memory_size().size();
                 if !matches!(size, 16 | 32) {
@@ -73,6 +78,17 @@ impl Lift<'_, '_> {
             }
             _ => None,
         }
+    }
+
+    /// Memory of 4 or 8 bytes as the low end of a vector of type `ty`; zero above.
+    pub fn narrow_memory(&mut self, i: &Instruction, n: u32, ty: Type) -> Option<Value> {
+        let (v, whole) = match i.memory_size().size() {
+            8 => (self.double_operand(i, n)?, F64X2),
+            4 => (self.single_operand(i, n)?, F32X4),
+            _ => return None,
+        };
+        let v = self.b.ins().scalar_to_vector(whole, v);
+        Some(self.cast(v, ty))
     }
 
     /// A register as one or two vectors of type `ty`.
@@ -100,8 +116,13 @@ impl Lift<'_, '_> {
         Halves { low, high: (size == 32).then(|| self.load(ty, a.plus(16))) }
     }
 
-    /// Sets the vector register that is operand 0 as an instruction of this encoding and size does.
+    /// Sets the vector register that is operand 0 as an instruction of this encoding and size does; of an MMX register's new value, the high half counts for nothing.
     pub fn set_halves(&mut self, i: &Instruction, v: Halves) -> Option<()> {
+        if let Some(to) = mmx_number(i.op0_register()) {
+            let low = self.lane(v.low, F64X2, 0);
+            self.set_mmx(to, low);
+            return Some(());
+        }
         let to = vector_number(i.op0_register())?;
         self.set_xmm(to, v.low);
         match v.high {
@@ -142,6 +163,10 @@ impl Lift<'_, '_> {
 
     /// Sets operand 0 to zero.
     pub fn clear_vector(&mut self, i: &Instruction) -> Option<()> {
+        if i.op0_register().is_mm() {
+            let zero = self.zero_vector();
+            return self.set_halves(i, Halves::low(zero));
+        }
         let to = vector_number(i.op0_register())?;
         self.clear_xmm(to);
         self.extend(i, to);
@@ -157,6 +182,11 @@ impl Lift<'_, '_> {
         } else {
             self.store(v.low, a);
         }
+    }
+
+    /// MXCSR has changed.
+    pub fn forget_rounding(&mut self) {
+        self.known.rounds_to_nearest = false;
     }
 
     /// Leaves the block if MXCSR doesn't round to the nearest: for what Cranelift can do with a rounding of its own only.

@@ -53,7 +53,7 @@ impl Lift<'_, '_> {
         self.known.flags = FlagState::new(Source::Later(later, Box::new(before)));
     }
 
-    /// Sets one flag, CF or OF, and leaves the others.
+    /// Sets one flag and leaves the others.
     pub fn set_flag(&mut self, bit: u32, v: Value) {
         self.known.flags = core::mem::replace(&mut self.known.flags, FlagState::MEMORY).without(bit);
         self.set_flags_later(Later::Flag { bit, v });

@@ -158,6 +158,28 @@ impl Lift<'_, '_> {
         Some(Addr { stack, ..self.host(e, seg) })
     }
 
+    /// The host address of an element of a gather `i`, which has a base register, from its index of 64 bits.
+    pub fn addr_of_element(&mut self, i: &Instruction, index: Value) -> Option<Addr> {
+        if i.memory_segment() == Register::CS {
+            return None;
+        }
+        let base = Gpr::from_iced(i.memory_base())?;
+        let w = Width::from_bytes(i.memory_base().size()).filter(|w| *w >= Width::B4)?;
+        let (base, index) = (self.reg(base, w), self.zext(index, int(w)));
+        let sum = self.sum(base, index, i.memory_index_scale().trailing_zeros());
+        let segment = Seg::from_iced(i.memory_segment())?;
+        self.check_not_null(i, segment);
+        let seg = self.segment_base(segment);
+        Some(self.host(Effective { sum: Some(sum), disp: w.sign_extend(i.memory_displacement64()), w }, seg))
+    }
+
+    /// Loads from guest memory if `wanted` isn't zero; else the result is anything.
+    pub fn load_if(&mut self, ty: Type, wanted: Value, a: Addr) -> Value {
+        let (at, harmless) = (self.host_value(a), self.state);
+        let at = self.b.ins().select(wanted, at, harmless);
+        self.load(ty, Addr { base: at, disp: 0, stack: false })
+    }
+
     /// The address in DS that `v`, of the mode's width, gives.
     pub fn linear(&mut self, v: Value) -> Addr {
         let seg = self.segment_base(Seg::Ds);

@@ -17,6 +17,7 @@ mod halves;
 mod headers;
 mod later;
 mod mem;
+mod mmx;
 mod operand;
 mod regs;
 mod upper;
@@ -42,6 +43,7 @@ pub(crate) use halves::{Halves, is_vex, sources};
 pub(crate) use headers::Seen;
 pub(crate) use later::Later;
 pub(crate) use mem::Addr;
+pub(crate) use mmx::{MmxKnown, is_mmx, mmx_number};
 pub(crate) use operand::Place;
 use regs::Regs;
 use vec::Xmms;
@@ -102,10 +104,11 @@ struct Known {
     flags: FlagState,
     mem_base: Option<Value>,
     x87: crate::ops::X87Known,
+    mmx: MmxKnown,
     seg_base: [Option<Value>; 6],
     /// Values that are multiples of the third number (16 or 32) if the second is added.
     aligned: Vec<(Value, i32, i32)>,
-    /// MXCSR, which nothing in a block changes, says so.
+    /// MXCSR says so.
     rounds_to_nearest: bool,
     /// Sums of addresses: `a + (b << shift)`.
     sums: Vec<((Value, Value, u32), Value)>,
@@ -128,6 +131,7 @@ impl Known {
             flags: FlagState::MEMORY,
             mem_base: None,
             x87: crate::ops::X87Known::default(),
+            mmx: MmxKnown::default(),
             seg_base: [None; 6],
             aligned: Vec::new(),
             rounds_to_nearest: false,
@@ -259,6 +263,7 @@ impl<'a, 'b> Lift<'a, 'b> {
         }
         self.known.xmm = Xmms::default();
         self.known.x87.forget();
+        self.forget_mmx();
         self.known.seg_base = [None; 6];
         // A rotation through CF by the whole width shows no change, but processors set OF.
         if i.rflags_modified() != 0 || matches!(i.mnemonic(), Mnemonic::Rcl | Mnemonic::Rcr) {

@@ -1,6 +1,6 @@
 //! Operands of integer instructions.
 
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Value};
+use cranelift_codegen::ir::{AtomicRmwOp, BlockArg, InstBuilder, Value, condcodes::IntCC};
 use forklift_x86::Width;
 use iced_x86::{Instruction, OpKind, Register};
 
@@ -73,13 +73,13 @@ impl Lift<'_, '_> {
         self.put(p, v)
     }
 
-    /// Replaces operand 0 by `f` of its old value, and returns both. With a LOCK prefix the same is done by `atomic` with the operand `b`; `None` if there is
-    /// no such atomic operation.
+    /// Replaces operand 0 by `f` of its old value, and returns both. With a LOCK prefix the same is done by `atomic` with the operand `b`; if there is
+    /// no such atomic operation, it is tried until nobody interferes.
     pub fn rmw(&mut self, i: &Instruction, atomic: Option<(AtomicRmwOp, Value)>, f: impl FnOnce(&mut Self, Value) -> Value) -> Option<(Value, Value)> {
         let (p, w) = (self.place(i, 0)?, self.width(i, 0)?);
         match p {
             Place::Mem(a) if i.has_lock_prefix() => {
-                let (op, b) = atomic?;
+                let Some((op, b)) = atomic else { return Some(self.exchange_until(a, w, f)) };
                 let (flags, ptr) = self.atomic(a);
                 let old = self.b.ins().atomic_rmw(int(w), flags, op, ptr, b);
                 Some((old, f(self, old)))
@@ -91,6 +91,24 @@ impl Lift<'_, '_> {
                 Some((old, new))
             }
         }
+    }
+}
+
+impl Lift<'_, '_> {
+    /// Replaces what is at `a` by `f` of it, atomically, and returns both.
+    fn exchange_until(&mut self, a: Addr, w: Width, f: impl FnOnce(&mut Self, Value) -> Value) -> (Value, Value) {
+        let (flags, ptr) = self.atomic(a);
+        let first = self.b.ins().load(int(w), flags, ptr, 0);
+        let (again, next) = (self.b.create_block(), self.b.create_block());
+        let old = self.b.append_block_param(again, int(w));
+        self.b.ins().jump(again, &[BlockArg::from(first)]);
+        self.b.switch_to_block(again);
+        let new = f(self, old);
+        let found = self.b.ins().atomic_cas(flags, ptr, old, new);
+        let done = self.b.ins().icmp(IntCC::Equal, found, old);
+        self.b.ins().brif(done, next, &[] as &[BlockArg], again, &[BlockArg::from(found)]);
+        self.b.switch_to_block(next);
+        (old, new)
     }
 }
 

@@ -1,6 +1,10 @@
 //! Addition, subtraction, comparison and logic. SDM vol. 1, 5.1.2 and 5.1.4.
 
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Value, condcodes::IntCC};
+use cranelift_codegen::ir::{
+    AtomicRmwOp, InstBuilder, Value,
+    condcodes::IntCC,
+    types::{I32, I64},
+};
 use forklift_x86::{CcKind, Gpr, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
@@ -23,6 +27,8 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Not, not),
     (Mnemonic::Xadd, xadd),
     (Mnemonic::Cmpxchg, cmpxchg),
+    (Mnemonic::Cmpxchg8b, cmpxchg8b),
+    (Mnemonic::Cmpxchg16b, cmpxchg16b),
 ];
 
 /// ADD: dest += src.
@@ -57,9 +63,6 @@ fn sbb(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 }
 
 fn with_carry(cx: &mut Lift<'_, '_>, i: &Instruction, kind: CcKind, f: impl FnOnce(&mut Lift<'_, '_>, Value, Value, Value) -> Value) -> Option<()> {
-    if i.has_lock_prefix() {
-        return None;
-    }
     let (w, b) = (cx.width(i, 0)?, cx.read(i, 1)?);
     let c = cx.carry();
     let wide = cx.zext(c, int(w));
@@ -154,9 +157,6 @@ fn step_by(cx: &mut Lift<'_, '_>, i: &Instruction, kind: CcKind, n: i64) -> Opti
 
 /// NEG: dest = 0 - dest.
 fn neg(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    if i.has_lock_prefix() {
-        return None;
-    }
     let w = cx.width(i, 0)?;
     let zero = cx.iconst(w, 0);
     let (b, r) = cx.rmw(i, None, |cx, a| cx.b.ins().ineg(a))?;
@@ -231,6 +231,54 @@ fn cmpxchg(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     }
     cx.set_flags(Lazy::new(CcKind::Sub, w, acc).b(old));
     Some(())
+}
+
+/// CMPXCHG8B: if EDX:EAX = dest then dest = ECX:EBX, else EDX:EAX = dest; ZF says which. Memory is written in either case.
+fn cmpxchg8b(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let a = cx.addr(i)?;
+    let [expected, new] = [(Gpr::Rax, Gpr::Rdx), (Gpr::Rbx, Gpr::Rcx)].map(|(low, high)| {
+        let (low, high) = (cx.reg32(low), cx.reg32(high));
+        let (low, high) = (cx.zext(low, I64), cx.zext(high, I64));
+        let high = cx.b.ins().ishl_imm_u(high, 32);
+        cx.b.ins().bor(low, high)
+    });
+    let (flags, ptr) = cx.atomic(a);
+    let old = cx.b.ins().atomic_cas(flags, ptr, expected, new);
+    let equal = cx.b.ins().icmp(IntCC::Equal, old, expected);
+    let low = cx.zext(old, I32);
+    let low = cx.zext(low, I64);
+    let high = cx.b.ins().ushr_imm_u(old, 32);
+    keep_pair(cx, equal, low, high);
+    Some(())
+}
+
+/// CMPXCHG16B, on x86-64 hosts that have it: the same with RDX:RAX and RCX:RBX. #GP if memory isn't aligned.
+fn cmpxchg16b(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if !cx.host.cmpxchg16b {
+        return None;
+    }
+    let a = cx.addr(i)?;
+    cx.check_aligned(i, a, 16);
+    let [expected, new] = [(Gpr::Rax, Gpr::Rdx), (Gpr::Rbx, Gpr::Rcx)].map(|(low, high)| {
+        let (low, high) = (cx.reg64(low), cx.reg64(high));
+        cx.b.ins().iconcat(low, high)
+    });
+    let (flags, ptr) = cx.atomic(a);
+    let old = cx.b.ins().atomic_cas(flags, ptr, expected, new);
+    let equal = cx.b.ins().icmp(IntCC::Equal, old, expected);
+    let (low, high) = cx.b.ins().isplit(old);
+    keep_pair(cx, equal, low, high);
+    Some(())
+}
+
+/// ZF = equal; RAX and RDX, all of their 64 bits, keep what they have if it is set, and become `low` and `high` otherwise.
+fn keep_pair(cx: &mut Lift<'_, '_>, equal: Value, low: Value, high: Value) {
+    for (r, v) in [(Gpr::Rax, low), (Gpr::Rdx, high)] {
+        let before = cx.reg64(r);
+        let v = cx.b.ins().select(equal, before, v);
+        cx.set_reg64(r, v);
+    }
+    cx.set_flag(bits::ZF, equal);
 }
 
 /// rAX = equal ? before : zero-extended old. Where the destination is rAX itself, the two are equal and it has the source already.

@@ -1,6 +1,6 @@
 //! What AVX, AVX2 and F16C have that legacy SSE hasn't: broadcasts, moves between halves, variable permutations and shifts. SDM vol. 1, 5.13–5.14.
 //!
-//! Gathers and masked moves are left to the interpreter.
+//! Masked moves and gathers are in [`masked`](super::masked).
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
@@ -179,10 +179,20 @@ fn vpermilps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     })
 }
 
-/// VPERMILPD with an immediate, a bit of which selects each double; the form with a register is left to the interpreter.
+/// VPERMILPD: each double is selected by bit 1 of the second source's quadword, or by a bit of the immediate.
 fn vpermilpd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if i.op_kind(2) != OpKind::Immediate8 {
-        return None;
+        return packed(cx, i, I64X2, |cx, a, b| {
+            let [top, all] = [62, 63].map(|n| cx.iconst(Width::B4, n));
+            let selector = cx.b.ins().ishl(b, top);
+            let high = cx.b.ins().sshr(selector, all);
+            let a = cx.cast(a, I8X16);
+            let [x, y] = [1, 0].map(|n| {
+                let v = shuffle(cx, a, a, elements(8, |_| n));
+                cx.cast(v, I64X2)
+            });
+            cx.b.ins().bitselect(high, x, y)
+        });
     }
     let imm = i.immediate8();
     let v = cx.halves(i, 1, I8X16)?;

@@ -1,6 +1,6 @@
 //! Single bits and bit counts. SDM vol. 1, 5.1.6.
 
-use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Value, condcodes::IntCC};
 use forklift_x86::{CcKind, CpuModel, Gpr, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
@@ -30,30 +30,32 @@ fn bt(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// BTS: CF = a bit, which is then set.
 fn bts(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    change(cx, i, |cx, a, mask| cx.b.ins().bor(a, mask))
+    change(cx, i, AtomicRmwOp::Or, |_, mask| mask, |cx, a, mask| cx.b.ins().bor(a, mask))
 }
 
 /// BTR: CF = a bit, which is then cleared.
 fn btr(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    change(cx, i, |cx, a, mask| {
-        let keep = cx.b.ins().bnot(mask);
-        cx.b.ins().band(a, keep)
-    })
+    change(cx, i, AtomicRmwOp::And, |cx, mask| cx.b.ins().bnot(mask), |cx, a, keep| cx.b.ins().band(a, keep))
 }
 
 /// BTC: CF = a bit, which is then inverted.
 fn btc(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    change(cx, i, |cx, a, mask| cx.b.ins().bxor(a, mask))
+    change(cx, i, AtomicRmwOp::Xor, |_, mask| mask, |cx, a, mask| cx.b.ins().bxor(a, mask))
 }
 
-fn change(cx: &mut Lift<'_, '_>, i: &Instruction, f: fn(&mut Lift<'_, '_>, Value, Value) -> Value) -> Option<()> {
-    if i.has_lock_prefix() {
-        return None;
-    }
+/// `operand` makes the operand of `op`, and of `f`, which is the same, from a one in the bit's place.
+fn change(
+    cx: &mut Lift<'_, '_>,
+    i: &Instruction,
+    op: AtomicRmwOp,
+    operand: fn(&mut Lift<'_, '_>, Value) -> Value,
+    f: fn(&mut Lift<'_, '_>, Value, Value) -> Value,
+) -> Option<()> {
     let (w, n) = (cx.width(i, 0)?, bit_number(cx, i)?);
     let one = cx.iconst(w, 1);
     let mask = cx.b.ins().ishl(one, n);
-    let (a, _) = cx.rmw(i, None, |cx, a| f(cx, a, mask))?;
+    let mask = operand(cx, mask);
+    let (a, _) = cx.rmw(i, Some((op, mask)), |cx, a| f(cx, a, mask))?;
     set_carry_to_bit(cx, w, a, n);
     Some(())
 }

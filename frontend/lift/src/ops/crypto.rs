@@ -1,8 +1,10 @@
 //! AES, carry-less products and SHA, by the host's own instructions; without those, by the interpreter. SDM vol. 1, 5.18, 12.13.
-//!
-//! AESKEYGENASSIST, which is for the setup of a key, is left to the interpreter.
 
-use cranelift_codegen::ir::types::I8X16;
+use cranelift_codegen::ir::{
+    InstBuilder,
+    types::{I8X16, I64X2},
+};
+use forklift_x86::Width;
 use iced_x86::{Instruction, Mnemonic};
 
 use super::lanes::{by_lane, packed_unary};
@@ -16,6 +18,7 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Aesdec, Mnemonic::Vaesdec, |cx, i| two(cx, i, HostOp::Aesdec, 0)),
     (Mnemonic::Aesdeclast, Mnemonic::Vaesdeclast, |cx, i| two(cx, i, HostOp::Aesdeclast, 0)),
     (Mnemonic::Aesimc, Mnemonic::Vaesimc, aesimc),
+    (Mnemonic::Aeskeygenassist, Mnemonic::Vaeskeygenassist, aeskeygenassist),
     (Mnemonic::Pclmulqdq, Mnemonic::Vpclmulqdq, pclmulqdq),
 ];
 
@@ -44,6 +47,19 @@ fn aesimc(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         return None;
     }
     packed_unary(cx, i, I8X16, |cx, v| host::run_on_vectors(cx, HostOp::Aesimc, 0, &[v]).unwrap_or(v))
+}
+
+/// AESKEYGENASSIST: the immediate is added to doublewords 1 and 3, which is all that it does.
+fn aeskeygenassist(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if !cx.host.has(HostOp::Aeskeygenassist) {
+        return None;
+    }
+    let imm = cx.iconst(Width::B8, u64::from(i.immediate8()) << 32);
+    let v = cx.halves(i, 1, I8X16)?;
+    let r = host::run_on_vectors(cx, HostOp::Aeskeygenassist, 0, &[v.low])?;
+    let (r, imm) = (cx.cast(r, I64X2), cx.b.ins().splat(I64X2, imm));
+    let r = cx.b.ins().bxor(r, imm);
+    cx.set_halves(i, Halves::low(r))
 }
 
 /// PCLMULQDQ: two bits of the immediate select the quadwords.

@@ -11,7 +11,10 @@ mod flagops;
 mod fma;
 mod host;
 mod lanes;
+mod masked;
+mod mmx;
 mod muldiv;
+mod mxcsr;
 mod shift;
 mod sse_convert;
 mod sse_float;
@@ -45,6 +48,8 @@ const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
     data::OPS,
     flagops::OPS,
     fma::OPS,
+    masked::OPS,
+    mmx::OPS,
     muldiv::OPS,
     shift::OPS,
     stack::OPS,
@@ -56,7 +61,7 @@ const FAMILIES: &[&[(Mnemonic, LiftFn)]] = &[
 type VectorOps = &'static [(Mnemonic, Mnemonic, LiftFn)];
 
 const VECTOR_FAMILIES: &[VectorOps] =
-    &[crypto::OPS, sse_convert::OPS, sse_float::OPS, sse_int::OPS, sse_move::OPS, sse_product::OPS, sse_shuffle::OPS, sse_string::OPS];
+    &[crypto::OPS, mxcsr::OPS, sse_convert::OPS, sse_float::OPS, sse_int::OPS, sse_move::OPS, sse_product::OPS, sse_shuffle::OPS, sse_string::OPS];
 
 fn all() -> impl Iterator<Item = (Mnemonic, LiftFn)> {
     let vector = VECTOR_FAMILIES.iter().copied().flatten().flat_map(|(legacy, vex, f)| [(*legacy, *f), (*vex, *f)]);

@@ -1,18 +1,18 @@
 //! Multiplication and division. SDM vol. 1, 5.1.2.
 //!
-//! A division that would raise #DE, or whose dividend is really of double width (of 128 bits), leaves the block and is interpreted.
+//! A division that would raise #DE leaves the block and is interpreted. So does one of a dividend that is really of 128 bits, unless the host has an instruction for it.
 
 use cranelift_codegen::ir::{
-    InstBuilder, Type, Value,
+    BlockArg, InstBuilder, Type, Value,
     condcodes::IntCC,
     types::{I16, I32, I64, I128},
 };
 use forklift_x86::{CcKind, Gpr, GuestAddr, Width};
 use iced_x86::{Instruction, Mnemonic};
 
-use super::LiftFn;
-use crate::LiftedExit;
+use super::{LiftFn, host};
 use crate::cx::{Later, Lazy, Lift, int};
+use crate::{HostOp, LiftedExit};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[(Mnemonic::Mul, mul), (Mnemonic::Imul, imul), (Mnemonic::Div, div), (Mnemonic::Idiv, idiv)];
 
@@ -75,6 +75,9 @@ fn set_pair(cx: &mut Lift<'_, '_>, w: Width, low: Value, high: Value) {
 /// DIV.
 fn div(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let (w, d) = (cx.width(i, 0)?, cx.read(i, 0)?);
+    if w == Width::B8 && cx.host.has(HostOp::Div) {
+        return div_of_128_bits(cx, i, d);
+    }
     if w == Width::B8 {
         let high = cx.reg64(Gpr::Rdx);
         let zero = cx.b.ins().icmp_imm_s(IntCC::Equal, d, 0);
@@ -90,6 +93,29 @@ fn div(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let high = cx.b.ins().ushr_imm_u(dividend, i64::from(w.bits()));
     let bad = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, high, divisor);
     divide(cx, i, w, bad, dividend, divisor, false)
+}
+
+/// DIV of RDX:RAX: by 64 bits if RDX is 0, which costs much less on many processors, else by the host's instruction.
+fn div_of_128_bits(cx: &mut Lift<'_, '_>, i: &Instruction, d: Value) -> Option<()> {
+    let (low, high) = (cx.reg64(Gpr::Rax), cx.reg64(Gpr::Rdx));
+    // Then the quotient fits, and the divisor isn't 0.
+    let bad = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, high, d);
+    interpret_if(cx, i, bad);
+    cx.close_group();
+    let [long, short, next] = [(); 3].map(|()| cx.b.create_block());
+    cx.b.set_cold_block(long);
+    let q = cx.b.append_block_param(next, I64);
+    cx.b.ins().brif(high, long, &[] as &[BlockArg], short, &[] as &[BlockArg]);
+    cx.b.switch_to_block(long);
+    let x = host::run(cx, HostOp::Div, 0, I64, &[low, d, high])?;
+    cx.b.ins().jump(next, &[x.into()]);
+    cx.b.switch_to_block(short);
+    let x = cx.b.ins().udiv(low, d);
+    cx.b.ins().jump(next, &[x.into()]);
+    cx.b.switch_to_block(next);
+    let r = remainder(cx, low, d, q);
+    set_pair(cx, Width::B8, q, r);
+    Some(())
 }
 
 /// IDIV: done here if the high half of the dividend is nothing but the sign of the low one.

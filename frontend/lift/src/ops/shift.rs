@@ -140,8 +140,11 @@ fn high_bit(cx: &mut Lift<'_, '_>, _: Width, v: Value) -> Value {
     cx.b.ins().icmp_imm_s(IntCC::SignedLessThan, v, 0)
 }
 
-/// RCL by 1: through CF.
+/// RCL: through CF.
 fn rcl(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if let Some(n) = more_than_one(cx, i)? {
+        return by_several(cx, i, n, true);
+    }
     through_carry(cx, i, |cx, w, a, c| {
         let doubled = cx.b.ins().ishl_imm_u(a, 1);
         let c = cx.zext(c, int(w));
@@ -151,8 +154,11 @@ fn rcl(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     })
 }
 
-/// RCR by 1: through CF.
+/// RCR: through CF.
 fn rcr(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if let Some(n) = more_than_one(cx, i)? {
+        return by_several(cx, i, n, false);
+    }
     through_carry(cx, i, |cx, w, a, c| {
         let halved = cx.b.ins().ushr_imm_u(a, 1);
         let wide = cx.zext(c, int(w));
@@ -175,6 +181,39 @@ fn through_carry(cx: &mut Lift<'_, '_>, i: &Instruction, f: Through) -> Option<(
     let c = cx.carry();
     let (r, cf, of) = f(cx, w, a, c);
     cx.put(place, r)?;
+    merge_carries(cx, |_| (cf, of));
+    Some(())
+}
+
+/// The count of a rotation through CF if it is a constant of 2 or more: modulo the width and CF, if it is less than the width. `None` for what is left to the interpreter.
+fn more_than_one(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<Option<u32>> {
+    let w = cx.width(i, 0)?;
+    let Count::Const(n) = count(cx, i, 1, w) else { return None };
+    match n % (w.bits() + 1) {
+        0 => None,
+        1 => (n == 1).then_some(None),
+        n => (n < w.bits()).then_some(Some(n)),
+    }
+}
+
+/// A rotation through CF by 2 or more, but less than the width. OF is undefined.
+fn by_several(cx: &mut Lift<'_, '_>, i: &Instruction, n: u32, left: bool) -> Option<()> {
+    let w = cx.width(i, 0)?;
+    let c = cx.carry();
+    let c = cx.zext(c, int(w));
+    let (out, back) = (w.bits() - n, w.bits() + 1 - n);
+    let (a, _) = cx.rmw(i, None, |cx, a| {
+        let parts = if left {
+            [cx.b.ins().ishl_imm_u(a, i64::from(n)), cx.b.ins().ishl_imm_u(c, i64::from(n - 1)), cx.b.ins().ushr_imm_u(a, i64::from(back))]
+        } else {
+            [cx.b.ins().ushr_imm_u(a, i64::from(n)), cx.b.ins().ishl_imm_u(c, i64::from(out)), cx.b.ins().ishl_imm_u(a, i64::from(back))]
+        };
+        let r = cx.b.ins().bor(parts[0], parts[1]);
+        cx.b.ins().bor(r, parts[2])
+    })?;
+    let last = cx.b.ins().ushr_imm_u(a, i64::from(if left { out } else { n - 1 }));
+    let cf = low_bit(cx, last);
+    let of = cx.iconst(Width::B1, 0);
     merge_carries(cx, |_| (cf, of));
     Some(())
 }

@@ -56,7 +56,7 @@ fn to_integer(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, round: bool) -> 
 }
 
 /// `v` rounded as MXCSR says.
-fn nearest(cx: &mut Lift<'_, '_>, i: &Instruction, v: Value) -> Value {
+pub(super) fn nearest(cx: &mut Lift<'_, '_>, i: &Instruction, v: Value) -> Value {
     cx.require_nearest(i);
     cx.b.ins().nearest(v)
 }

@@ -1,6 +1,6 @@
 //! Floating-point arithmetic of SSE to SSE4.1, and its VEX forms. SDM vol. 1, 5.5.1.2–5.5.1.4, 5.6.1.2–5.6.1.5.
 //!
-//! The first operand of an operation stays first (see [`Lift::keep_first`]): it decides which of two NaNs is the result.
+//! RCPxx and RSQRTxx are left to the interpreter: what the host approximates would be something else. The first operand of an operation stays first (see [`Lift::keep_first`]): it decides which of two NaNs is the result.
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
@@ -9,10 +9,11 @@ use cranelift_codegen::ir::{
 };
 use iced_x86::{Instruction, Mnemonic};
 
-use super::VectorOps;
 use super::lanes::{Op, Unary, packed, packed_unary, scalar, scalar_operand, scalar_unary, set_scalar};
 use super::sse_product::every_other;
 use super::sse_shuffle::{blended, shuffle};
+use super::{VectorOps, host};
+use crate::HostOp;
 use crate::cx::{Lift, is_vex, sources};
 
 pub(super) const OPS: VectorOps = &[
@@ -58,6 +59,8 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Comisd, Mnemonic::Vcomisd, |cx, i| compare_flags(cx, i, F64)),
     (Mnemonic::Ucomiss, Mnemonic::Vucomiss, |cx, i| compare_flags(cx, i, F32)),
     (Mnemonic::Comiss, Mnemonic::Vcomiss, |cx, i| compare_flags(cx, i, F32)),
+    (Mnemonic::Dpps, Mnemonic::Vdpps, |cx, i| dot_product(cx, i, HostOp::Dpps, i.immediate8())),
+    (Mnemonic::Dppd, Mnemonic::Vdppd, |cx, i| dot_product(cx, i, HostOp::Dppd, i.immediate8() & 3 | i.immediate8() >> 2 & 12)),
     (Mnemonic::Roundsd, Mnemonic::Vroundsd, |cx, i| round_scalar(cx, i, F64)),
     (Mnemonic::Roundss, Mnemonic::Vroundss, |cx, i| round_scalar(cx, i, F32)),
     (Mnemonic::Roundpd, Mnemonic::Vroundpd, |cx, i| round_packed(cx, i, F64X2)),
@@ -105,6 +108,14 @@ fn choose(cx: &mut Lift<'_, '_>, c: Value, a: Value, b: Value) -> Value {
 
 fn sqrt(cx: &mut Lift<'_, '_>, v: Value) -> Value {
     cx.b.ins().sqrt(v)
+}
+
+/// DPPS, DPPD, by the host: in which order it adds, only it knows.
+fn dot_product(cx: &mut Lift<'_, '_>, i: &Instruction, op: HostOp, number: u8) -> Option<()> {
+    if !cx.host.has(op) {
+        return None;
+    }
+    packed(cx, i, I8X16, |cx, a, b| host::run_on_vectors(cx, op, number, &[a, b]).unwrap_or(a))
 }
 
 /// A predicate of CMPPS and the like, SDM vol. 2A, "CMPPD", table 3-1.

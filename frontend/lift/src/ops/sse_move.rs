@@ -1,6 +1,4 @@
 //! Moves of SSE and SSE2, and their VEX forms. SDM vol. 1, 5.5.1.1, 5.6.1.1.
-//!
-//! MMX registers are left to the interpreter.
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
@@ -9,10 +7,10 @@ use cranelift_codegen::ir::{
 use forklift_x86::Width;
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use super::VectorOps;
 use super::lanes::{packed_unary, set_scalar};
 use super::sse_shuffle::{elements, shuffle};
-use crate::cx::{Halves, Lift, int, vector_number, xmm_number};
+use super::{VectorOps, mmx};
+use crate::cx::{Halves, Lift, int, is_mmx, vector_number, xmm_number};
 
 pub(super) const OPS: VectorOps = &[
     (Mnemonic::Movaps, Mnemonic::Vmovaps, aligned),
@@ -124,6 +122,9 @@ fn store(cx: &mut Lift<'_, '_>, i: &Instruction, v: Value) -> Option<()> {
 
 /// MOVD, and MOVQ between vector and general registers: the rest of a vector register is cleared.
 fn movd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if is_mmx(i) {
+        return mmx::movd(cx, i);
+    }
     if let Some(to) = xmm_number(i.op0_register()) {
         if i.op_kind(1) == OpKind::Memory && cx.width(i, 1)? == Width::B4 {
             let v = cx.single_operand(i, 1)?;
@@ -152,6 +153,9 @@ fn movd(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 fn movq(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if i.op0_register().is_gpr() || i.op1_register().is_gpr() {
         return movd(cx, i);
+    }
+    if is_mmx(i) {
+        return mmx::movq(cx, i);
     }
     match xmm_number(i.op0_register()) {
         Some(to) => {
@@ -249,5 +253,9 @@ fn signs(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
     };
     let w = cx.width(i, 0)?;
     let m = cx.zext(m, int(w));
-    cx.write(i, 0, m)
+    cx.write(i, 0, m)?;
+    if is_mmx(i) {
+        cx.enter_mmx();
+    }
+    Some(())
 }

@@ -8,9 +8,10 @@ use cranelift_codegen::ir::{
 use forklift_x86::Width;
 use iced_x86::{Instruction, Mnemonic, Register};
 
-use super::VectorOps;
-use super::lanes::{Op, by_lane, packed};
-use super::sse_shuffle::{elements, shuffle};
+use super::lanes::{Op, by_lane, packed, packed_unary};
+use super::sse_shuffle::{elements, joined, shuffle};
+use super::{VectorOps, host};
+use crate::HostOp;
 use crate::cx::{Lift, is_vex};
 
 pub(super) const OPS: VectorOps = &[
@@ -20,6 +21,8 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Pmuldq, Mnemonic::Vpmuldq, |cx, i| packed(cx, i, I32X4, |cx, a, b| low_products(cx, a, b, true))),
     (Mnemonic::Pmaddubsw, Mnemonic::Vpmaddubsw, |cx, i| packed(cx, i, I16X8, pmaddubsw)),
     (Mnemonic::Psadbw, Mnemonic::Vpsadbw, |cx, i| packed(cx, i, I8X16, psadbw)),
+    (Mnemonic::Mpsadbw, Mnemonic::Vmpsadbw, mpsadbw),
+    (Mnemonic::Phminposuw, Mnemonic::Vphminposuw, phminposuw),
     (Mnemonic::Psignb, Mnemonic::Vpsignb, |cx, i| packed(cx, i, I8X16, sign)),
     (Mnemonic::Psignw, Mnemonic::Vpsignw, |cx, i| packed(cx, i, I16X8, sign)),
     (Mnemonic::Psignd, Mnemonic::Vpsignd, |cx, i| packed(cx, i, I32X4, sign)),
@@ -120,6 +123,23 @@ fn psadbw(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     shuffle(cx, sums, zero, [0, 1, 16, 16, 16, 16, 16, 16, 2, 3, 16, 16, 16, 16, 16, 16])
 }
 
+/// MPSADBW, where the host has it: each half by three bits of its own.
+fn mpsadbw(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if !cx.host.has(HostOp::Mpsadbw) {
+        return None;
+    }
+    let imm = i.immediate8();
+    by_lane(cx, i, I8X16, |cx, half, a, b| host::run_on_vectors(cx, HostOp::Mpsadbw, imm >> (3 * half) & 7, &[a, b]).unwrap_or(a))
+}
+
+/// PHMINPOSUW, where the host has it.
+fn phminposuw(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    if !cx.host.has(HostOp::Phminposuw) {
+        return None;
+    }
+    packed_unary(cx, i, I8X16, |cx, v| host::run_on_vectors(cx, HostOp::Phminposuw, 0, &[v]).unwrap_or(v))
+}
+
 /// PSIGNB and the like: negated where the source is negative, zero where it is zero.
 fn sign(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     let zero = cx.zero_vector();
@@ -135,7 +155,7 @@ fn sign(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
 /// PHADDW and the like: `f` of neighbours, first those of the first source.
 fn neighbours(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: Op) -> Option<()> {
     let size = ty.lane_type().bytes() as u8;
-    packed(cx, i, ty, |cx, a, b| {
+    joined(cx, i, ty, |cx, a, b| {
         let (even, odd) = (every_other(cx, [a, b], size, 0, ty), every_other(cx, [a, b], size, 1, ty));
         f(cx, even, odd)
     })

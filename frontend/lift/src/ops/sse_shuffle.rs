@@ -2,14 +2,14 @@
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
-    types::{F32X4, F64X2, I8X16, I16X8, I32X4, I64X2},
+    types::{I8X16, I16X8, I32X4, I64X2},
 };
 use forklift_x86::Width;
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::VectorOps;
 use super::lanes::{by_lane, packed, packed_unary};
-use crate::cx::{Halves, Lift, int, sources, xmm_number};
+use crate::cx::{Halves, Lift, int, is_mmx, sources};
 
 pub(super) const OPS: VectorOps = &[
     (Mnemonic::Punpcklbw, Mnemonic::Vpunpcklbw, |cx, i| unpack(cx, i, 1, 0)),
@@ -35,10 +35,10 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Psrldq, Mnemonic::Vpsrldq, psrldq),
     (Mnemonic::Movshdup, Mnemonic::Vmovshdup, |cx, i| duplicate(cx, i, 1)),
     (Mnemonic::Movsldup, Mnemonic::Vmovsldup, |cx, i| duplicate(cx, i, 0)),
-    (Mnemonic::Packsswb, Mnemonic::Vpacksswb, |cx, i| packed(cx, i, I16X8, |cx, a, b| cx.b.ins().snarrow(a, b))),
-    (Mnemonic::Packssdw, Mnemonic::Vpackssdw, |cx, i| packed(cx, i, I32X4, |cx, a, b| cx.b.ins().snarrow(a, b))),
-    (Mnemonic::Packuswb, Mnemonic::Vpackuswb, |cx, i| packed(cx, i, I16X8, |cx, a, b| cx.b.ins().unarrow(a, b))),
-    (Mnemonic::Packusdw, Mnemonic::Vpackusdw, |cx, i| packed(cx, i, I32X4, |cx, a, b| cx.b.ins().unarrow(a, b))),
+    (Mnemonic::Packsswb, Mnemonic::Vpacksswb, |cx, i| joined(cx, i, I16X8, |cx, a, b| cx.b.ins().snarrow(a, b))),
+    (Mnemonic::Packssdw, Mnemonic::Vpackssdw, |cx, i| joined(cx, i, I32X4, |cx, a, b| cx.b.ins().snarrow(a, b))),
+    (Mnemonic::Packuswb, Mnemonic::Vpackuswb, |cx, i| joined(cx, i, I16X8, |cx, a, b| cx.b.ins().unarrow(a, b))),
+    (Mnemonic::Packusdw, Mnemonic::Vpackusdw, |cx, i| joined(cx, i, I32X4, |cx, a, b| cx.b.ins().unarrow(a, b))),
     (Mnemonic::Pinsrb, Mnemonic::Vpinsrb, |cx, i| insert(cx, i, I8X16)),
     (Mnemonic::Pinsrw, Mnemonic::Vpinsrw, |cx, i| insert(cx, i, I16X8)),
     (Mnemonic::Pinsrd, Mnemonic::Vpinsrd, |cx, i| insert(cx, i, I32X4)),
@@ -86,7 +86,28 @@ pub(super) fn elements(size: u8, f: impl Fn(u8) -> u8) -> [u8; 16] {
 /// Interleaves elements of `size` bytes from byte `from` of both operands on.
 fn unpack(cx: &mut Lift<'_, '_>, i: &Instruction, size: u8, from: u8) -> Option<()> {
     let count = 16 / size;
+    // An MMX register is a low half.
+    let from = if is_mmx(i) { from / 2 } else { from };
     two(cx, i, |_| elements(size, |n| from / size + n / 2 + if n % 2 == 0 { 0 } else { count }))
+}
+
+/// An operation that puts what it makes of the second source behind what it makes of the first: so those of MMX become one vector first.
+pub(super) fn joined(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, f: impl Fn(&mut Lift<'_, '_>, Value, Value) -> Value) -> Option<()> {
+    if !is_mmx(i) {
+        return packed(cx, i, ty, f);
+    }
+    packed(cx, i, I8X16, |cx, a, b| {
+        let both = shuffle(cx, a, b, elements(8, |n| 2 * n));
+        let both = cx.cast(both, ty);
+        let r = f(cx, both, both);
+        cx.cast(r, I8X16)
+    })
+}
+
+/// PSHUFW.
+pub(super) fn pshufmmx(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let imm = i.immediate8();
+    one(cx, i, elements(2, |n| imm >> (2 * (n & 3)) & 3))
 }
 
 /// PSHUFD.
@@ -120,9 +141,10 @@ fn duplicate(cx: &mut Lift<'_, '_>, i: &Instruction, odd: u8) -> Option<()> {
 
 /// PSHUFB: a byte selected by each byte of the second source, or zero if its top bit is set.
 fn pshufb(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
+    let mask = if is_mmx(i) { 0x87 } else { 0x8f };
     packed(cx, i, I8X16, |cx, a, b| {
         // A selector of 16 or more gives zero.
-        let mask = cx.iconst(Width::B1, 0x8f);
+        let mask = cx.iconst(Width::B1, mask);
         let mask = cx.b.ins().splat(I8X16, mask);
         let selector = cx.b.ins().band(b, mask);
         cx.b.ins().swizzle(a, selector)
@@ -132,6 +154,13 @@ fn pshufb(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 /// PALIGNR: sixteen bytes of first:second source, from a byte on.
 fn palignr(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let n = i.immediate8();
+    if is_mmx(i) {
+        return packed(cx, i, I8X16, |cx, high, low| {
+            let both = shuffle(cx, low, high, elements(8, |n| 2 * n));
+            let zero = cx.zero_vector();
+            window(cx, both, zero, n.min(16))
+        });
+    }
     packed(cx, i, I8X16, |cx, high, low| match n {
         0..=16 => window(cx, low, high, n),
         17..=31 => {
@@ -222,16 +251,20 @@ fn insertps(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// PEXTRB and the like: zero-extended into a register.
 fn extract(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
-    let from = xmm_number(i.op1_register())?;
-    let v = cx.xmm(from, ty);
-    let v = cx.b.ins().extractlane(v, lane(i, ty));
+    let v = cx.halves(i, 1, ty)?;
+    let v = cx.b.ins().extractlane(v.low, lane(i, ty));
     let w = cx.width(i, 0)?;
     let v = if i.op_kind(0) == OpKind::Memory { v } else { cx.zext(v, int(w)) };
-    cx.write(i, 0, v)
+    cx.write(i, 0, v)?;
+    if is_mmx(i) {
+        cx.enter_mmx();
+    }
+    Some(())
 }
 
 fn lane(i: &Instruction, ty: Type) -> u8 {
-    i.immediate8() & (ty.lane_count() as u8 - 1)
+    let lanes = if is_mmx(i) { ty.lane_count() / 2 } else { ty.lane_count() };
+    i.immediate8() & (lanes as u8 - 1)
 }
 
 /// PMOVZX, PMOVSX: the lowest elements, doubled in width `times` times.
@@ -259,13 +292,5 @@ fn double(cx: &mut Lift<'_, '_>, v: Value, signed: bool, upper: bool) -> Value {
 
 /// Operand 1, a register, or 16, 8 or 4 bytes of memory, as the low end of a vector of type `ty`.
 fn narrow_operand(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<Value> {
-    let (v, whole) = match i.memory_size().size() {
-        _ if i.op_kind(1) == OpKind::Register => return cx.low_operand(i, 1, ty),
-        16 => return cx.low_operand(i, 1, ty),
-        8 => (cx.double_operand(i, 1)?, F64X2),
-        4 => (cx.single_operand(i, 1)?, F32X4),
-        _ => return None,
-    };
-    let v = cx.b.ins().scalar_to_vector(whole, v);
-    Some(cx.cast(v, ty))
+    if i.op_kind(1) == OpKind::Register || i.memory_size().size() == 16 { cx.low_operand(i, 1, ty) } else { cx.narrow_memory(i, 1, ty) }
 }

@@ -157,6 +157,7 @@ fn call(cx: &mut Lift<'_, '_>, n: usize, arg: Option<Value>) {
     cx.b.ins().call_indirect(sig, stub, &[arg]);
     let known = cx.known_x87();
     (known.signature, known.stubs, known.live) = (Some(sig), Some(stubs), true);
+    cx.lose_mmx();
     cx.note_change();
 }
 

@@ -18,14 +18,18 @@ pub struct HostCpu {
     bmi2: bool,
     avx2: bool,
     f16c: bool,
+    /// Cranelift makes CMPXCHG16B.
+    pub(crate) cmpxchg16b: bool,
 }
 
 impl HostCpu {
     /// Any aarch64.
-    pub const AARCH64: Self = Self { x86: false, fma: true, sse42: false, aes: false, pclmulqdq: false, sha: false, bmi2: false, avx2: false, f16c: false };
+    pub const AARCH64: Self =
+        Self { x86: false, fma: true, sse42: false, aes: false, pclmulqdq: false, sha: false, bmi2: false, avx2: false, f16c: false, cmpxchg16b: false };
 
     /// An x86-64 of level 3, which has no AES and no SHA.
-    pub const X86_64_V3: Self = Self { x86: true, fma: true, sse42: true, aes: false, pclmulqdq: false, sha: false, bmi2: true, avx2: true, f16c: true };
+    pub const X86_64_V3: Self =
+        Self { x86: true, fma: true, sse42: true, aes: false, pclmulqdq: false, sha: false, bmi2: true, avx2: true, f16c: true, cmpxchg16b: true };
 
     /// This machine's.
     #[cfg(target_arch = "x86_64")]
@@ -41,6 +45,7 @@ impl HostCpu {
             bmi2: has!("bmi2"),
             avx2: has!("avx2"),
             f16c: has!("f16c"),
+            cmpxchg16b: has!("cmpxchg16b"),
         }
     }
 
@@ -54,19 +59,31 @@ impl HostCpu {
     pub(crate) fn has(self, op: HostOp) -> bool {
         use HostOp as H;
         match op {
-            H::Aesenc | H::Aesenclast | H::Aesdec | H::Aesdeclast | H::Aesimc => self.aes,
+            H::Aesenc | H::Aesenclast | H::Aesdec | H::Aesdeclast | H::Aesimc | H::Aeskeygenassist => self.aes,
             H::Pclmulqdq => self.pclmulqdq,
             H::Sha1nexte | H::Sha1msg1 | H::Sha1msg2 | H::Sha1rnds4 | H::Sha256msg1 | H::Sha256msg2 | H::Sha256rnds2 => self.sha,
             H::Pdep | H::Pext => self.bmi2,
             H::Vpsllvd | H::Vpsllvq | H::Vpsrlvd | H::Vpsrlvq | H::Vpsravd => self.avx2,
             H::Vcvtph2ps | H::Vcvtps2ph => self.f16c,
+            // The contract requires SSE4.1.
+            H::Div | H::Ldmxcsr | H::Stmxcsr | H::Phminposuw | H::Mpsadbw | H::Dpps | H::Dppd => self.x86,
         }
     }
 
     /// The names of what makes a difference.
     pub fn features(self) -> impl Iterator<Item = &'static str> {
-        let Self { x86: _, fma, sse42, aes, pclmulqdq, sha, bmi2, avx2, f16c } = self;
-        let all = [("fma", fma), ("sse4.2", sse42), ("aes", aes), ("pclmulqdq", pclmulqdq), ("sha", sha), ("bmi2", bmi2), ("avx2", avx2), ("f16c", f16c)];
+        let Self { x86: _, fma, sse42, aes, pclmulqdq, sha, bmi2, avx2, f16c, cmpxchg16b } = self;
+        let all = [
+            ("cmpxchg16b", cmpxchg16b),
+            ("fma", fma),
+            ("sse4.2", sse42),
+            ("aes", aes),
+            ("pclmulqdq", pclmulqdq),
+            ("sha", sha),
+            ("bmi2", bmi2),
+            ("avx2", avx2),
+            ("f16c", f16c),
+        ];
         all.into_iter().filter(|f| f.1).map(|f| f.0)
     }
 }

@@ -12,12 +12,15 @@ use cranelift_codegen::isa::CallConv;
 use crate::cx::Lift;
 use crate::{Helper, HostOp};
 
+/// How stubs are called, which change nothing but their result's register. Cranelift's verifier, which debug builds run, allows no result with `PreserveAll`.
+const PRESERVING: CallConv = if cfg!(debug_assertions) { CallConv::SystemV } else { CallConv::PreserveAll };
+
 /// Has the host run the instruction `op`, or one of those behind it, on values of type `ty`. `None` if it hasn't got it.
 pub(super) fn run(cx: &mut Lift<'_, '_>, op: HostOp, number: u8, ty: Type, args: &[Value]) -> Option<Value> {
     if !cx.host.has(op) {
         return None;
     }
-    let mut sig = Signature::new(CallConv::PreserveAll);
+    let mut sig = Signature::new(PRESERVING);
     sig.params.extend(args.iter().map(|_| AbiParam::new(ty)));
     sig.returns.push(AbiParam::new(ty));
     let sig = cx.b.import_signature(sig);
