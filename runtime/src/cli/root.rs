@@ -26,7 +26,7 @@ pub(super) enum Action {
         /// Debian's release.
         #[arg(long, default_value = "bookworm")]
         suite: String,
-        /// Where packages come from, if not from where this system's own do. Updates of the release are looked for only there, too.
+        /// Where packages come from, if not from where this system's own do. Only the release itself is looked for there, not its updates.
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
         /// Leave out the packages that others may need without saying so, a shell among them.
