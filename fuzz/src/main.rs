@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use forklift_fuzz::drive::{self, Options, Pair};
-use forklift_fuzz::{oracle, vectors};
+use forklift_fuzz::oracle::{self, Tier};
+use forklift_fuzz::vectors;
 use forklift_x86::Mode;
 
 /// Which oracles are compared.
@@ -18,6 +19,15 @@ enum Oracles {
     Cpu,
     /// Both pairs
     Both,
+}
+
+/// How the JIT runs code.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tiers {
+    /// Compiled
+    Lifted,
+    /// As it is
+    Direct,
 }
 
 /// Modes of the code.
@@ -54,6 +64,9 @@ struct Args {
     /// Mode of the code
     #[arg(long, value_enum, default_value = "both")]
     mode: Modes,
+    /// How the JIT runs code; in turn, if it isn't told
+    #[arg(long, value_enum)]
+    tier: Option<Tiers>,
     /// Where mismatches of single instructions are saved as case files
     #[arg(long)]
     save: Option<PathBuf>,
@@ -90,6 +103,7 @@ fn main() -> ExitCode {
             Oracles::Both => Pair::Both,
         },
         filter: args.filter.to_lowercase(),
+        tier: args.tier.map(|t| if t == Tiers::Direct { Tier::Direct } else { Tier::Lifted }),
         modes: match args.mode {
             Modes::Bits32 => vec![Mode::Bits32],
             Modes::Bits64 => vec![Mode::Bits64],
@@ -137,7 +151,9 @@ fn replay(sets: &[vectors::Vectors], args: &Args) -> bool {
         players.push(("interpreter", vectors::Player::Interpreter(oracle::interpreter_batches())));
     }
     if !matches!(args.oracle, Oracles::Cpu) {
-        players.extend(oracle::jit().map(|j| ("JIT", vectors::Player::Jit(j))));
+        let wanted = |t| args.tier.is_none_or(|w| w == t);
+        players.extend(oracle::jit().filter(|_| wanted(Tiers::Lifted)).map(|j| ("JIT", vectors::Player::Jit(j))));
+        players.extend(oracle::direct().filter(|_| wanted(Tiers::Direct)).map(|j| ("direct code", vectors::Player::Jit(j))));
     }
     let mut good = true;
     for (name, player) in &mut players {

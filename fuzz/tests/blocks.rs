@@ -19,7 +19,8 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 fn main() {
-    let pairs: [(&str, Make, Make); 2] = [("real-jit", oracle::real_cpu, oracle::jit), ("interp-jit", oracle::interpreter, oracle::jit)];
+    let pairs: [(&str, Make, Make); 3] =
+        [("real-jit", oracle::real_cpu, oracle::jit), ("interp-jit", oracle::interpreter, oracle::jit), ("real-direct", oracle::real_cpu, oracle::direct)];
     type Family = (&'static str, fn(Mnemonic) -> bool);
     // The last only against the real CPU: the host's x87 and the interpreter may differ by a unit of the last place there.
     let families: [Family; 5] = [

@@ -18,7 +18,7 @@ fn campaign(mode: Mode) {
     let host = Host::new();
     let forms: Vec<_> = known(mode).into_iter().filter(|&c| host.has(c) && exempt(c).is_none()).collect();
     let cases = CASES_PER_FORM * forms.len() as u64;
-    let options = Options { time: Duration::from_secs(300), cases, seed: 1, pair: Pair::Cpu, filter: String::new(), modes: vec![mode], save: None };
+    let options = Options { time: Duration::from_secs(300), cases, seed: 1, pair: Pair::Cpu, filter: String::new(), modes: vec![mode], tier: None, save: None };
     let tally = drive::run(&options).expect("a campaign");
     let text: Vec<_> = tally.mismatches.iter().map(|m| m.text.as_str()).collect();
     assert!(text.is_empty(), "{} forms differ:\n{}", text.len(), text.join("\n"));

@@ -14,7 +14,7 @@ const REAL: &str = "real CPU";
 /// Makes an oracle, if this host has it.
 type Make = fn() -> Option<Box<dyn Oracle + Send>>;
 
-const ORACLES: &[(&str, Make)] = &[("real", oracle::real_cpu), ("interp", oracle::interpreter), ("jit", oracle::jit)];
+const ORACLES: &[(&str, Make)] = &[("real", oracle::real_cpu), ("interp", oracle::interpreter), ("jit", oracle::jit), ("direct", oracle::direct)];
 
 fn main() {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/insn");

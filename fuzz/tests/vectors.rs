@@ -26,6 +26,7 @@ fn the_interpreter_does_as_the_cpu() {
 #[test]
 fn the_jit_does_as_the_cpu() {
     play(&mut Player::Jit(oracle::jit().expect("the JIT")), 13);
+    play(&mut Player::Jit(oracle::direct().expect("the JIT")), 13);
 }
 
 #[test]

@@ -29,10 +29,19 @@ pub(crate) struct Cursor {
     next: usize,
 }
 
+impl Cursor {
+    /// Takes back the last allocation, which was at `start`.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn give_back(&mut self, start: u32) {
+        self.next = start as usize;
+    }
+}
+
 impl Arena {
     /// An arena of `size` bytes, [`MAX`] at most.
-    pub(crate) fn new(size: usize) -> io::Result<(Self, Cursor)> {
-        let region = Region::reserve(size.clamp(1 << 16, MAX), libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
+    /// `near`: where it should lie, if that is free.
+    pub(crate) fn new(size: usize, near: u64) -> io::Result<(Self, Cursor)> {
+        let region = Region::reserve_near(near, size.clamp(1 << 16, MAX), libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
         let arena = Self { region };
         let cursor = arena.start();
         Ok((arena, cursor))
@@ -40,12 +49,11 @@ impl Arena {
 
     /// Prepares an arena without blocks.
     fn start(&self) -> Cursor {
-        let ways = [Way::Leave, Way::Lookup];
-        for way in ways {
+        for way in Way::ALL {
             // SAFETY: the first bytes are nobody's, and nothing jumps there yet.
-            unsafe { host::write_trampoline(self.trampoline(way), way) };
+            unsafe { host::write_trampoline(self.trampoline(*way), *way) };
         }
-        let len = ways.len() * TRAMPOLINE;
+        let len = Way::ALL.len() * TRAMPOLINE;
         host::sync_icache(self.region.base(), len);
         Cursor { next: len }
     }
@@ -83,6 +91,12 @@ impl Arena {
         Some(start as u32)
     }
 
+    /// Whether [`Arena::alloc`] would succeed.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn has_room(&self, cursor: &Cursor, len: usize, exits: usize) -> bool {
+        cursor.next.next_multiple_of(ALIGN) + len + exits * STUB <= self.region.len()
+    }
+
     /// Bytes taken by blocks.
     pub(crate) fn used(&self, cursor: &Cursor) -> usize {
         cursor.next
@@ -104,11 +118,13 @@ mod tests {
 
     #[test]
     fn both_ends_meet() {
-        let (a, mut c) = Arena::new(1 << 16).unwrap();
-        assert_eq!(a.alloc(&mut c, 100, 0), Some(32));
-        assert_eq!(a.alloc(&mut c, 100, 0), Some(144));
-        assert_eq!(a.alloc(&mut c, 65536 - 256 - 16, 2), None);
-        assert_eq!(a.alloc(&mut c, 65536 - 256 - 32, 2), Some(256));
+        let (a, mut c) = Arena::new(1 << 16, 0).unwrap();
+        let first = Way::ALL.len() * TRAMPOLINE;
+        assert_eq!(a.alloc(&mut c, 100, 0), Some(first as u32));
+        assert_eq!(a.alloc(&mut c, 100, 0), Some(first as u32 + 112));
+        let rest = 65536 - first - 224;
+        assert_eq!(a.alloc(&mut c, rest - 16, 2), None);
+        assert_eq!(a.alloc(&mut c, rest - 32, 2), Some(first as u32 + 224));
         assert_eq!(a.offset(a.at(77) as u64), Some(77));
         assert_eq!(a.offset(a.at(0) as u64 + 65536), None);
         assert_eq!(a.stub(1), a.at(65536 - 32));

@@ -15,6 +15,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// Most blocks and most exits at a time. Address space, not memory; an arena of 128 MiB holds about as many.
 const MAX_BLOCKS: u32 = 1 << 19;
 const MAX_EXITS: u32 = 1 << 21;
+const MAX_MARKS: u32 = 1 << 24;
 
 /// A piece of emitted code.
 pub(crate) struct Block {
@@ -28,7 +29,7 @@ pub(crate) struct Block {
     pub len: u32,
     /// Where the code is entered. Unit: offset in the arena.
     pub entry: u32,
-    /// Its table of [`Trap`]s. Unit: offset in the arena.
+    /// Its table of [`Trap`]s. Unit: offset in the arena; in direct code, index into `Blocks::traps`.
     pub traps: u32,
     /// How many traps it has.
     pub trap_count: u32,
@@ -68,17 +69,24 @@ pub(crate) struct Trap {
 
 /// Where an exit leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "direct code's"))]
 pub(crate) enum ExitKind {
     /// To the guest address `Exit::target`.
     Direct,
-    /// To the address in `cpu.rip`.
+    /// To the address in `cpu.rip`. In direct code, `Exit::target` is the branch itself, and `Exit::link` what undoes its change of the stack pointer.
     Indirect,
     /// To the interpreter, for one instruction at `Exit::target`.
     Step,
+    /// In direct code: to the interpreter, for the call at `Exit::target`, which goes to the address in `cpu.rip`.
+    Call,
+    /// In direct code: to the caller, behind the SYSCALL at `Exit::target`.
+    Syscall,
     /// To the caller; `cpu.rip` is right.
     Dispatch,
     /// To the caller, at the block's start; the block is stale.
     Stale,
+    /// To the caller, from direct code that wants the guest's x87 registers in the host's unit; `Exit::link` is where it goes on, an offset in the arena.
+    X87,
     /// The indirect jump itself, disarmed: to the block in the jump's register.
     Tail,
 }
@@ -105,17 +113,25 @@ pub(crate) struct Blocks {
     pub blocks: Log<Block>,
     /// Grouped by block.
     pub exits: Log<Exit>,
+    /// The marks of direct code, grouped by block; other blocks have theirs in the arena.
+    pub traps: Log<Trap>,
 }
 
 impl Blocks {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { blocks: Log::new(MAX_BLOCKS)?, exits: Log::new(MAX_EXITS)? })
+        Ok(Self { blocks: Log::new(MAX_BLOCKS)?, exits: Log::new(MAX_EXITS)?, traps: Log::new(MAX_MARKS)? })
     }
 
     /// The block whose code contains the offset `at` of the arena.
     pub(crate) fn find(&self, at: u32) -> Option<(u32, &Block)> {
         let id = self.blocks.partition_point(|b| b.code <= at).checked_sub(1)?;
         self.blocks.get(id).filter(|b| at - b.code < b.len).map(|b| (id, b))
+    }
+
+    /// The marks of `b`, a block of direct code.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn traps_of<'a>(&'a self, b: &Block) -> impl Iterator<Item = &'a Trap> + use<'a> {
+        self.traps.range(b.traps, b.trap_count).map(|(_, t)| t)
     }
 
     /// The exits of `b`.

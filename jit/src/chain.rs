@@ -83,6 +83,15 @@ impl Jit {
         add(&self.counters.links, 1);
     }
 
+    /// Makes exit `id` of the block `of`, which is being placed, go to a place in that block. The caller holds the lock.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn link_inside(&self, id: u32, of: u32, place: u32) {
+        let (Some(exit), Some(block)) = (self.blocks.exits.get(id), self.blocks.blocks.get(of)) else { return };
+        exit.link.store(of, Ordering::Relaxed);
+        exit.next.store(block.incoming.swap(id, Ordering::Relaxed), Ordering::Relaxed);
+        self.point(exit, self.arena.at(place));
+    }
+
     /// Unlinks all exits that are linked to `block`. The caller holds the lock.
     pub(crate) fn unlink_incoming(&self, block: &Block) {
         let mut id = block.incoming.swap(NONE, Ordering::Relaxed);
@@ -113,6 +122,11 @@ impl Jit {
     /// # Safety
     /// Called in a signal handler on the thread that owns `state`, with the interrupted context.
     pub unsafe fn kick(&self, state: *mut JitState, uc: &mut ucontext_t) {
+        #[cfg(target_arch = "x86_64")]
+        if self.is_direct() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.kick_directly(state, uc) };
+        }
         // SAFETY: the caller's promise.
         let (flag, helper_return) = unsafe { (interrupt_flag(state), (*state).helper_return) };
         if flag.load(Ordering::SeqCst) == KICKED {

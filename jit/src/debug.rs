@@ -29,6 +29,16 @@ pub fn to_stderr(d: &Dump<'_>) {
     eprintln!("block {} at {:#x}\n{}\n{}\n{bytes}\n", d.pc, d.address, d.ir, d.listing);
 }
 
+/// Host code at `address` as text.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn disassembly(code: &[u8], address: u64) -> String {
+    let lines = iced_x86::Decoder::with_ip(64, code, address, iced_x86::DecoderOptions::NONE);
+    lines.into_iter().fold(String::new(), |mut text, i| {
+        let _ = writeln!(text, "  {:x}  {i}", i.ip());
+        text
+    })
+}
+
 /// The file in which perf(1) looks up what lies where in this process.
 pub(crate) struct PerfMap(File);
 

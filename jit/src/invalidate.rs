@@ -95,7 +95,7 @@ impl Jit {
     pub fn invalidate(&self, start: GuestAddr, end: GuestAddr) -> usize {
         let mut w = self.write();
         let hit = w.pages.take(start, end);
-        hit.into_iter().filter_map(|id| self.blocks.blocks.get(id)).filter(|b| self.kill(b)).count()
+        hit.into_iter().filter_map(|id| self.blocks.blocks.get(id)).filter(|b| self.kill(&mut w, b)).count()
     }
 
     /// Whether any block depends on a byte of the page.
@@ -105,18 +105,21 @@ impl Jit {
 
     /// Throws away one block whose source was found changed.
     pub(crate) fn kill_stale(&self, id: u32) {
-        let _lock = self.write();
+        let mut w = self.write();
         if let Some(block) = self.blocks.blocks.get(id) {
-            self.kill(block);
+            self.kill(&mut w, block);
         }
     }
 
     /// Kills `block` under the lock; whether it lived.
-    fn kill(&self, block: &Block) -> bool {
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "direct code only"))]
+    fn kill(&self, w: &mut Writer, block: &Block) -> bool {
         if block.dead.swap(true, Ordering::SeqCst) {
             return false;
         }
         self.unlink_incoming(block);
+        #[cfg(target_arch = "x86_64")]
+        self.forget_landing(w, block);
         crate::jit::lock(&self.threads).iter().for_each(|t| {
             t.table.forget(block.pc);
             t.leave_loops();
@@ -135,7 +138,7 @@ impl Jit {
         let threads = crate::jit::lock(&self.threads).clone();
         // Those that are gone by now have left. A thread that comes looks at `flushing`.
         crate::jit::lock(&self.threads).iter().for_each(|t| {
-            t.table.clear();
+            t.clear();
             t.leave_loops();
         });
         while threads.iter().any(|t| t.active.load(Ordering::SeqCst)) {
@@ -145,10 +148,13 @@ impl Jit {
         unsafe {
             self.blocks.blocks.clear();
             self.blocks.exits.clear();
+            self.blocks.traps.clear();
             self.map.clear(&mut w.map);
             self.arena.reset(&mut w.cursor);
         }
         w.pages = Pages::default();
+        #[cfg(target_arch = "x86_64")]
+        w.direct.landings.clear();
         add(&self.counters.flushes, 1);
         self.flushing.store(false, Ordering::SeqCst);
     }

@@ -30,13 +30,28 @@ pub struct Config {
     pub dump: Option<fn(&Dump<'_>)>,
     /// Whether to write a map for perf(1).
     pub perf_map: bool,
+    /// Whether guest code is to be run as it is, where the host can (see the module `direct`): x86-64 on x86-64.
+    pub direct: bool,
+    /// Where the arena should lie, if that is free: direct code wants to be within 2 GiB of the guest's code and data.
+    pub near: u64,
 }
 
 impl Config {
     /// The defaults for a process of this mode.
     pub const fn new(mode: Mode) -> Self {
-        Self { mode, arena_size: 64 << 20, dump: None, perf_map: false }
+        Self { mode, arena_size: 64 << 20, dump: None, perf_map: false, direct: false, near: 0 }
     }
+}
+
+/// How a block of direct code is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// With nothing else.
+    Plain,
+    /// With its landing: an indirect branch goes there; see [`Thread::lands_at`](crate::Thread::lands_at).
+    Lands,
+    /// It compares its bytes; see [`BlockKey::checked`](forklift_lift::BlockKey::checked).
+    Checked,
 }
 
 /// What the compiler's lock guards.
@@ -49,6 +64,8 @@ pub(crate) struct Writer {
     pub cursor: Cursor,
     pub map: map::Writer,
     pub pages: Pages,
+    #[cfg(target_arch = "x86_64")]
+    pub direct: crate::direct::Direct,
 }
 
 /// The JIT of one guest process, shared by its threads.
@@ -85,9 +102,11 @@ impl Jit {
     /// # Errors
     /// [`CompileError::Host`]: the host lacks something.
     pub fn new(config: Config) -> Result<Arc<Self>, CompileError> {
+        #[cfg(target_arch = "x86_64")]
+        let config = Config { direct: config.direct && config.mode == Mode::Bits64 && crate::direct::is_available(), ..config };
         let host = |e: io::Error| CompileError::Host(e.to_string());
         let perf = config.perf_map.then(PerfMap::open).flatten();
-        let (arena, cursor) = Arena::new(config.arena_size).map_err(host)?;
+        let (arena, cursor) = Arena::new(config.arena_size, config.near).map_err(host)?;
         let (map, map_writer) = Map::new();
         Ok(Arc::new(Self {
             config,
@@ -96,7 +115,16 @@ impl Jit {
             map,
             helpers: Box::new(host::thunks()),
             all_miss: crate::table::all_miss().map_err(host)?,
-            compiler: Mutex::new(Writer { compiler: None, installed: Compiled::default(), perf, cursor, map: map_writer, pages: Pages::default() }),
+            compiler: Mutex::new(Writer {
+                compiler: None,
+                installed: Compiled::default(),
+                perf,
+                cursor,
+                map: map_writer,
+                pages: Pages::default(),
+                #[cfg(target_arch = "x86_64")]
+                direct: crate::direct::Direct::new(),
+            }),
             threads: Mutex::default(),
             flushing: AtomicBool::new(false),
             kicks: AtomicU32::new(0),
@@ -134,7 +162,29 @@ impl Jit {
         if self.map.get(&self.blocks.blocks, pc.get()).is_some() {
             return Ok(());
         }
+        #[cfg(target_arch = "x86_64")]
+        if self.is_direct() {
+            return self.translate_directly(&mut w, pc, env, if checked { How::Checked } else { How::Plain });
+        }
         self.timed(|| self.translate(&mut w, pc, checked, env).and_then(|mut c| self.place(&mut w, &mut c)))
+    }
+
+    /// Makes direct code of what lies at `pc`. As [`Jit::compile`] otherwise.
+    ///
+    /// # Errors
+    /// The caller must interpret the block.
+    #[cfg(target_arch = "x86_64")]
+    pub fn compile_directly(&self, pc: GuestAddr, env: &mut dyn LiftEnv, how: How) -> Result<(), CompileError> {
+        self.translate_directly(&mut self.write(), pc, env, how)
+    }
+
+    /// As [`Jit::compile`], for there is no direct code on this host.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn compile_directly(&self, pc: GuestAddr, env: &mut dyn LiftEnv, how: How) -> Result<(), CompileError> {
+        self.compile(pc, how == How::Checked, env)
     }
 
     /// As [`Jit::compile`], for an unchecked block; appends its record to `out`, unless the block can't be kept.
@@ -237,8 +287,13 @@ impl Jit {
         Ok(())
     }
 
+    /// Whether guest code is run as it is.
+    pub fn is_direct(&self) -> bool {
+        cfg!(target_arch = "x86_64") && self.config.direct
+    }
+
     /// Room in the arena and the lists, after a flush if need be. Returns an offset in the arena.
-    fn room(&self, w: &mut Writer, code: usize, traps: usize, exits: usize) -> Option<u32> {
+    pub(crate) fn room(&self, w: &mut Writer, code: usize, traps: usize, exits: usize) -> Option<u32> {
         let len = code.next_multiple_of(align_of::<Trap>()) + traps * size_of::<Trap>();
         let alloc = |w: &mut Writer| {
             let fits = self.blocks.blocks.has_room(1) && self.blocks.exits.has_room(exits);
@@ -320,6 +375,24 @@ impl Jit {
         }
     }
 
+    /// [`Self::show`] for direct code.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn show_direct(&self, w: &mut Writer, code: &[u8], pc: GuestAddr, address: u64) {
+        if let Some(perf) = &mut w.perf {
+            perf.add(pc, address, code.len());
+        }
+        if let Some(dump) = self.config.dump {
+            dump(&Dump { pc, ir: "", listing: &crate::debug::disassembly(code, address), address, code });
+        }
+    }
+
+    /// Whether there is room in arena and lists without a flush.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn has_room(&self, w: &Writer, code: usize, exits: usize) -> bool {
+        let total = self.blocks.exits.len() as usize + exits;
+        self.blocks.blocks.has_room(1) && self.blocks.exits.has_room(exits) && self.arena.has_room(&w.cursor, code, total)
+    }
+
     /// The traps of `b`, sorted by offset.
     fn traps(&self, b: &Block) -> &[Trap] {
         // SAFETY: `write_traps` wrote them; they change no more, and stay as long as the block.
@@ -340,6 +413,11 @@ impl Jit {
     /// # Safety
     /// Called in the handler, on the thread that owns `state`, with the interrupted context.
     pub unsafe fn on_fault(&self, state: *mut JitState, uc: &mut ucontext_t) -> HostFault {
+        #[cfg(target_arch = "x86_64")]
+        if self.is_direct() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.on_direct_fault(state, uc) };
+        }
         let mut cx = Context::new(uc);
         if let Some((block, trap)) = self.trap_at(cx.pc()) {
             if trap.pad != 0 {

@@ -15,6 +15,7 @@
 //! | `map`, `table` | guest address → block, for us and for emitted code |
 //! | `chain` | linking exits, unlinking them, the kick |
 //! | `invalidate` | which blocks depend on which guest bytes |
+//! | `direct` | guest code that runs as it is, on hosts of the same architecture |
 //! | [`debug`] | dumps, perf |
 //! | `thread` | the dispatch loop, entering and leaving |
 //! | `host` | machine code that we write ourselves; one sibling per architecture |
@@ -27,6 +28,8 @@ mod blocks;
 mod chain;
 mod compile;
 pub mod debug;
+#[cfg(target_arch = "x86_64")]
+mod direct;
 mod guard;
 mod host;
 mod invalidate;
@@ -44,7 +47,7 @@ mod thread;
 
 pub use compile::CompileError;
 pub use isa::{FLAGS, fingerprint};
-pub use jit::{Config, ForkGuard, HostFault, Jit};
+pub use jit::{Config, ForkGuard, HostFault, How, Jit};
 pub use stats::Stats;
 pub use stored::{InstallEnv, Recorder, record_address};
 pub use thread::{JitExit, Thread};

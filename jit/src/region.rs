@@ -25,8 +25,14 @@ unsafe impl Sync for Region {}
 impl Region {
     /// Reserves `len` bytes with access `prot`.
     pub(crate) fn reserve(len: usize, prot: i32) -> io::Result<Self> {
-        // SAFETY: an anonymous mapping where the kernel likes touches no memory that exists.
-        let base = unsafe { libc::mmap(core::ptr::null_mut(), len, prot, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1, 0) };
+        Self::reserve_near(0, len, prot)
+    }
+
+    /// The same, at `near` if that is free.
+    pub(crate) fn reserve_near(near: u64, len: usize, prot: i32) -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: an anonymous mapping that may lie where the kernel likes touches no memory that exists.
+        let base = unsafe { libc::mmap(near as *mut libc::c_void, len, prot, flags, -1, 0) };
         if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self { base: base.cast(), len }) }
     }
 

@@ -104,7 +104,7 @@ impl Table {
     }
 
     /// Gives `rip` a place in the second table; returns what that moved.
-    fn keep(&self, rip: u64, code: u64) -> Option<(u64, u64)> {
+    pub(crate) fn keep(&self, rip: u64, code: u64) -> Option<(u64, u64)> {
         let at = pair(rip);
         let [a, b] = [self.second(at), self.second(at + 1)];
         let moved = Some(a.get()).filter(|e| e.0 != rip && e.0 != IndirectEntry::empty(at / 2).rip);

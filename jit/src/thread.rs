@@ -6,11 +6,12 @@ use std::io;
 use std::sync::Arc;
 
 use forklift_lift::JitState;
-use forklift_x86::{CpuState, Mode, Seg};
+use forklift_x86::{CpuState, GuestAddr, Mode, Seg};
 
 use crate::Jit;
 use crate::blocks::{Block, ExitKind};
 use crate::host::{self, LEFT_FAULT, LEFT_INTERRUPTED, Left};
+use crate::region::Region;
 use crate::stats::add;
 use crate::table::Table;
 
@@ -21,9 +22,35 @@ pub(crate) struct Shared {
     pub active: AtomicBool,
     /// The thread's state, for as long as it is in `Jit::threads`.
     state: AtomicPtr<JitState>,
+    /// The memory that the state lies in, and the table of direct code behind it.
+    memory: Region,
 }
 
+/// Size of a thread's memory. Unit: bytes.
+#[cfg(target_arch = "x86_64")]
+const MEMORY: usize = crate::direct::TABLE + crate::direct::TABLE_ENTRIES * size_of::<u64>();
+#[cfg(not(target_arch = "x86_64"))]
+const MEMORY: usize = size_of::<JitState>();
+
 impl Shared {
+    /// Direct code: makes indirect branches to `pc` miss, if they find `code`. Any thread may call this.
+    #[cfg(target_arch = "x86_64")]
+    pub fn forget_landing(&self, pc: u64, code: u64) {
+        // SAFETY: the table lies behind the state, for as long as we have the memory.
+        let entry = unsafe { crate::direct::entry(self.memory.base().cast(), pc) };
+        let _ = entry.compare_exchange(code, 0, Ordering::SeqCst, Ordering::Relaxed);
+    }
+
+    /// Makes all indirect branches miss. Called with the thread out of emitted code, or about to leave it.
+    pub fn clear(&self) {
+        self.table.clear();
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the table of direct code, whose words are host addresses or 0.
+        unsafe {
+            libc::madvise(self.memory.base().add(crate::direct::TABLE).cast(), MEMORY - crate::direct::TABLE, libc::MADV_DONTNEED);
+        }
+    }
+
     /// Makes the thread leave a loop within a block, which no unlinking ends, and look at everything again. Called with `Jit::threads` locked.
     pub fn leave_loops(&self) {
         let state = self.state.load(Ordering::SeqCst);
@@ -45,6 +72,8 @@ pub enum JitExit {
     Barred,
     /// The instruction at `cpu.rip` is for the interpreter.
     Step,
+    /// A SYSCALL was executed: the gate is open, and `cpu.rip` is behind it.
+    Syscall,
     /// A step helper returned non-zero, or something has changed that blocks depend on.
     Dispatch,
     /// The instruction at `cpu.rip` faulted, and [`Jit::on_fault`] was called.
@@ -56,9 +85,15 @@ pub enum JitExit {
 /// One guest thread's place in the JIT. Its state does not move.
 pub struct Thread {
     jit: Arc<Jit>,
-    /// From a `Box`. A pointer, because emitted code and signal handlers use it too.
+    /// In `Shared::memory`. A pointer, because emitted code and signal handlers use it too.
     state: NonNull<JitState>,
     shared: Arc<Shared>,
+    /// Direct code: what is to be done when there is a block at this address.
+    #[cfg(target_arch = "x86_64")]
+    pending: (u64, crate::direct::Pending),
+    /// Direct code: what the base of the host's GS is.
+    #[cfg(target_arch = "x86_64")]
+    gs_base: Option<u64>,
 }
 
 // SAFETY: the state is the thread's own.
@@ -80,8 +115,9 @@ impl Thread {
     /// # Errors
     /// No memory for the thread's tables.
     pub fn new(jit: &Arc<Jit>, cpu: CpuState, mem_base: u64, step: extern "C" fn(&mut JitState, u64) -> u64) -> io::Result<Self> {
-        let shared = Arc::new(Shared { table: Table::new()?, active: AtomicBool::new(false), state: AtomicPtr::default() });
-        let state = Box::new(JitState {
+        let memory = Region::reserve(MEMORY, libc::PROT_READ | libc::PROT_WRITE)?;
+        let shared = Arc::new(Shared { table: Table::new()?, active: AtomicBool::new(false), state: AtomicPtr::default(), memory });
+        let state = JitState {
             cpu,
             mem_base,
             indirect: shared.table.address(),
@@ -92,11 +128,26 @@ impl Thread {
             step: step as usize as u64,
             x87_scratch: 0,
             owner: 0,
-        });
-        let state = NonNull::from(Box::leak(state));
+            host_sp: 0,
+            target: 0,
+            rflags: 0,
+            exit: 0,
+        };
+        let place = shared.memory.base().cast::<JitState>();
+        // SAFETY: fresh memory, which is aligned to pages and large enough.
+        unsafe { place.write(state) };
+        let state = NonNull::new(place).ok_or(io::ErrorKind::OutOfMemory)?;
         shared.state.store(state.as_ptr(), Ordering::SeqCst);
         crate::jit::lock(&jit.threads).push(Arc::clone(&shared));
-        Ok(Self { jit: Arc::clone(jit), state, shared })
+        Ok(Self {
+            jit: Arc::clone(jit),
+            state,
+            shared,
+            #[cfg(target_arch = "x86_64")]
+            pending: Default::default(),
+            #[cfg(target_arch = "x86_64")]
+            gs_base: None,
+        })
     }
 
     /// The JIT.
@@ -135,14 +186,24 @@ impl Thread {
         self.jit.kicks.store(0, Ordering::SeqCst);
     }
 
+    /// Direct code: whether an indirect branch has gone to `pc`, where there is no block yet.
+    #[cfg(target_arch = "x86_64")]
+    pub fn lands_at(&self, pc: GuestAddr) -> bool {
+        self.pending == (pc.get(), crate::direct::Pending::Land)
+    }
+
+    /// Direct code: there is none on this host.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn lands_at(&self, _: GuestAddr) -> bool {
+        false
+    }
+
     /// Runs emitted code from `cpu.rip` on, as long as there is any.
     ///
     /// Fault handlers must call [`Jit::on_fault`], and asynchronous ones may call [`Jit::kick`].
     pub fn run(&mut self) -> JitExit {
         self.shared.active.store(true, Ordering::SeqCst);
-        let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr(), stale: None };
-        let exit = if usable(d.cpu()) { d.run() } else { JitExit::Barred };
-        let stale = d.stale;
+        let (exit, stale) = self.run_blocks();
         host::x87_take(self.state_mut());
         self.shared.active.store(false, Ordering::Release);
         if let Some(block) = stale {
@@ -152,6 +213,24 @@ impl Thread {
         // SAFETY: the state is ours.
         unsafe { self.jit.kick_done(self.state_ptr(), self.shared.table.address()) };
         exit
+    }
+}
+
+impl Thread {
+    /// Why it came back, and a block that was found stale.
+    fn run_blocks(&mut self) -> (JitExit, Option<u32>) {
+        #[cfg(target_arch = "x86_64")]
+        if self.jit.is_direct() {
+            let base = crate::direct::gs_base(self.state());
+            if self.gs_base != Some(base) {
+                crate::direct::set_gs_base(base);
+                self.gs_base = Some(base);
+            }
+            return crate::direct::run(&self.jit, self.state.as_ptr(), &self.shared.table, &mut self.pending);
+        }
+        let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr(), stale: None };
+        let exit = if usable(d.cpu()) { d.run() } else { JitExit::Barred };
+        (exit, d.stale)
     }
 }
 
@@ -231,7 +310,7 @@ impl Dispatch<'_> {
                 self.cpu().rip = exit.target;
                 return Next::Leave(JitExit::Step);
             }
-            ExitKind::Dispatch => {
+            ExitKind::Dispatch | ExitKind::X87 | ExitKind::Call | ExitKind::Syscall => {
                 add(&jit.counters.dispatch, 1);
                 return Next::Leave(JitExit::Dispatch);
             }
@@ -269,8 +348,7 @@ impl Dispatch<'_> {
 impl Drop for Thread {
     fn drop(&mut self) {
         crate::jit::lock(&self.jit.threads).retain(|t| !Arc::ptr_eq(t, &self.shared));
-        // SAFETY: from a Box, in `new`.
-        drop(unsafe { Box::from_raw(self.state.as_ptr()) });
+        // The state goes with the memory: it holds nothing that must be dropped.
     }
 }
 

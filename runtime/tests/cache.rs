@@ -1,6 +1,6 @@
 //! The persistent cache, from the outside: programs do the same without it, while they fill it and when they live on it, whatever happens to its files.
 //!
-//! `FORKLIFT_JIT=warm=wait` has each process fill the cache before it ends. What a run took from the cache is read off `--stats`.
+//! Of lifted code: direct code is not kept. `FORKLIFT_JIT=warm=wait` has each process fill the cache before it ends. What a run took from the cache is read off `--stats`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -31,7 +31,7 @@ impl Temp {
 
     fn forklift(&self, args: &[&str]) -> Command {
         let mut c = Command::new(env!("CARGO_BIN_EXE_forklift"));
-        c.args(args).env("XDG_CACHE_HOME", &self.0).env("FORKLIFT_JIT", "warm=wait").env_remove("FORKLIFT_CACHE_LIMIT").stdin(Stdio::null());
+        c.args(args).env("XDG_CACHE_HOME", &self.0).env("FORKLIFT_JIT", "direct=off,warm=wait").env_remove("FORKLIFT_CACHE_LIMIT").stdin(Stdio::null());
         c
     }
 
@@ -192,7 +192,7 @@ fn no_room() {
     // RLIMIT_FSIZE: no file may have a byte. The guest must not get the signal.
     let line = format!("ulimit -f 0; exec {} run --stats -- /bin/true", env!("CARGO_BIN_EXE_forklift"));
     let mut c = Command::new("/bin/sh");
-    let out = c.args(["-c", &line]).env("XDG_CACHE_HOME", &t.0).env("FORKLIFT_JIT", "warm=wait").output().unwrap();
+    let out = c.args(["-c", &line]).env("XDG_CACHE_HOME", &t.0).env("FORKLIFT_JIT", "direct=off,warm=wait").output().unwrap();
     assert!(out.status.success(), "{out:?}");
     assert!(t.files().is_empty());
     // A limit on all files: some go.

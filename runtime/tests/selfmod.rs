@@ -11,7 +11,8 @@ use forklift_fuzz::generate::{Rng, selfmod};
 use forklift_x86::Mode;
 
 /// What a program is run by; the last only where hosts can.
-const ENGINES: [(&str, &[&str], &str); 4] = [("interpreter", &["--interp"], ""), ("JIT", &[], ""), ("eager JIT", &[], "hot=2"), ("host", &[], "")];
+const ENGINES: [(&str, &[&str], &str); 5] =
+    [("interpreter", &["--interp"], ""), ("JIT", &[], ""), ("lifting JIT", &[], "direct=off"), ("eager JIT", &[], "direct=off,hot=2"), ("host", &[], "")];
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)

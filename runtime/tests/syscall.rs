@@ -1,4 +1,4 @@
-//! The programs of `tests/syscall`, on real Linux and under forklift: for each ABI, by the interpreter alone and with the JIT. Output and status must be the same,
+//! The programs of `tests/syscall`, on real Linux and under forklift: for each ABI, by the interpreter alone and with the JIT (x86-64: in both of its ways). Output and status must be the same,
 //! and the program's own checks must pass.
 //!
 //! `FORKLIFT_TEST_NATIVE=1` runs them on real Linux only. A program that says it can't run here (status 77) is ignored.
@@ -87,6 +87,8 @@ enum Way {
     Native,
     Interp,
     Jit,
+    /// With the JIT, that runs nothing directly.
+    Lifted,
 }
 
 fn run(way: Way, program: &Path, of: &Program) -> Result<Output, Failed> {
@@ -97,7 +99,11 @@ fn run(way: Way, program: &Path, of: &Program) -> Result<Output, Failed> {
     if way != Way::Native {
         c.args(["run", "--no-cache"]);
         of.cpu.iter().for_each(|model| _ = c.args(["--cpu", model]));
-        of.jit.iter().for_each(|options| _ = c.env("FORKLIFT_JIT", options));
+        let tier = (way == Way::Lifted).then_some("direct=off");
+        let options: Vec<_> = tier.into_iter().chain(of.jit.as_deref()).collect();
+        if !options.is_empty() {
+            c.env("FORKLIFT_JIT", options.join(","));
+        }
         if way == Way::Interp {
             c.arg("--interp");
         }
@@ -166,13 +172,15 @@ fn main() -> std::io::Result<()> {
     // Programs wait more than they compute, but two machines' worth of them would miss their deadlines.
     args.test_threads.get_or_insert(std::thread::available_parallelism().map_or(2, usize::from));
     let native_only = std::env::var_os("FORKLIFT_TEST_NATIVE").is_some();
-    let ways: &[(Way, &str)] = if native_only { &[(Way::Native, "native")] } else { &[(Way::Interp, "interp"), (Way::Jit, "jit")] };
+    let ways: &[(Way, &str)] = if native_only { &[(Way::Native, "native")] } else { &[(Way::Interp, "interp"), (Way::Jit, "jit"), (Way::Lifted, "lifted")] };
+    // Elsewhere, and for i386, all is lifted.
+    let has_direct = |abi| cfg!(target_arch = "x86_64") && abi == 64;
     let mut trials = Vec::new();
     let mut files: Vec<_> = std::fs::read_dir(sources())?.filter_map(|e| Some(e.ok()?.path())).collect();
     files.sort();
     for source in files.into_iter().filter(|f| f.extension().is_some_and(|e| e == "c")) {
         for abi in Program::read(source.clone())?.abis {
-            for &(way, how) in ways {
+            for &(way, how) in ways.iter().filter(|w| w.0 != Way::Lifted || has_direct(abi)) {
                 let p = Program::read(source.clone())?;
                 let why = p.missing.iter().find(|m| way != Way::Native && m.0 == abi).map(|m| m.1.clone());
                 let trial = Trial::test(format!("{}::{abi}::{how}", p.name), move || test(&p, abi, way));

@@ -41,6 +41,14 @@ pub struct JitState {
     pub x87_scratch: u64,
     /// For whoever owns the state; the JIT leaves it alone.
     pub owner: u64,
+    /// While direct code runs (see the crate jit): the host's stack pointer.
+    pub host_sp: u64,
+    /// Where direct code is entered.
+    pub target: u64,
+    /// RFLAGS, when direct code is entered and when it is left.
+    pub rflags: u64,
+    /// Why direct code was left.
+    pub exit: u32,
 }
 
 /// Number of entries of the table of indirect branch targets, a power of two. Unit: entries of 16 bytes.
@@ -150,6 +158,14 @@ pub mod offset {
     pub const fn seg_sel(s: Seg) -> i32 {
         disp(offset_of!(JitState, cpu) + offset_of!(CpuState, seg_sel) + 2 * s.index())
     }
+    /// `host_sp`.
+    pub const HOST_SP: i32 = disp(offset_of!(JitState, host_sp));
+    /// `target`.
+    pub const TARGET: i32 = disp(offset_of!(JitState, target));
+    /// `rflags`.
+    pub const RFLAGS: i32 = disp(offset_of!(JitState, rflags));
+    /// `exit`, 32 bits.
+    pub const EXIT: i32 = disp(offset_of!(JitState, exit));
     /// `step`.
     pub const STEP: i32 = disp(offset_of!(JitState, step));
     /// `cpu.mxcsr`, 32 bits.

@@ -10,7 +10,7 @@ use crate::forms::Host;
 use crate::generate::{Defined, Generator, Rng, Sample};
 use crate::judge::{Difference, Known, differences, is_transcendental, known_fault, sticky};
 use crate::machine::{End, Input, Oracle};
-use crate::oracle::{interpreter, jit, listing, real_cpu};
+use crate::oracle::{Tier, direct, interpreter, jit, listing, real_cpu};
 
 /// Blocks between looks at the clock.
 const ROUND: usize = 64;
@@ -27,15 +27,17 @@ enum Verdict {
 
 struct Trio {
     interp: Box<dyn Oracle + Send>,
-    jit: Box<dyn Oracle + Send>,
+    /// Which of `jits` is compared.
+    tier: Tier,
+    jits: [Box<dyn Oracle + Send>; 2],
     /// `None`: the interpreter stands for it.
     real: Option<Box<dyn Oracle + Send>>,
 }
 
 /// Makes blocks until the run ends.
 pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
-    let (interp, jit) = (interpreter().ok_or("no interpreter")?, jit().ok_or("no JIT")?);
-    let mut trio = Trio { interp, jit, real: real_cpu() };
+    let jits = [jit().ok_or("no JIT")?, direct().ok_or("no JIT")?];
+    let mut trio = Trio { interp: interpreter().ok_or("no interpreter")?, tier: Tier::Lifted, jits, real: real_cpu() };
     let filter = &run.options.filter;
     let mnemonics: Vec<Mnemonic> = forklift_lift::lifted_mnemonics().filter(|m| format!("{m:?}").to_lowercase().contains(filter)).collect();
     let host = Host::new();
@@ -43,6 +45,7 @@ pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     while !generators.is_empty() {
         let mut tally = Tally::default();
+        trio.tier = run.options.tier.unwrap_or(if trio.tier == Tier::Lifted { Tier::Direct } else { Tier::Lifted });
         for n in 0..ROUND {
             let generator = rng.pick(&generators);
             let sample = match n % 8 {
@@ -83,8 +86,8 @@ impl Trio {
                 let mut matters = super::mismatch::instructions(&input).into_iter().filter(|i| i.mnemonic() != Mnemonic::Nop);
                 let key = format!("block: {:?}", matters.next_back().map(|i| i.code()));
                 let who = if self.real.is_some() { "the real CPU" } else { "the interpreter" };
-                let listing = listing(&input);
-                let mut m = Mismatch::new(key, [who, "the JIT"], input, &all);
+                let listing = listing(&input, self.tier);
+                let mut m = Mismatch::new(key, [who, self.jits[self.tier as usize].name()], input, &all);
                 m.text += &listing;
                 tally.mismatches.push(m);
             }
@@ -123,7 +126,7 @@ impl Trio {
             Some(real) => real.run(input).ok()?,
             None => interpreted,
         };
-        let got = self.jit.run(input).unwrap_or_else(|e| panic!("{e}: {:02x?}", input.code));
+        let got = self.jits[self.tier as usize].run(input).unwrap_or_else(|e| panic!("{e}: {:02x?}", input.code));
         Some((Outcome::new(want, &input.data), Outcome::new(got, &input.data)))
     }
 }

@@ -21,6 +21,8 @@ pub use mismatch::{Mismatch, instructions};
 pub use report::tables;
 pub use tally::Tally;
 
+use crate::oracle::Tier;
+
 /// Which oracles are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pair {
@@ -47,6 +49,8 @@ pub struct Options {
     pub filter: String,
     /// Modes of the code.
     pub modes: Vec<Mode>,
+    /// How the JIT runs blocks; `None`: in turn.
+    pub tier: Option<Tier>,
     /// Where mismatches are saved as case files.
     pub save: Option<PathBuf>,
 }

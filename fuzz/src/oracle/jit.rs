@@ -12,7 +12,7 @@ use forklift_interp::{FlatMemory, Interp, Perm};
 use forklift_jit::debug::Dump;
 use forklift_jit::{CompileError, Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv, WINDOW_SLACK};
-use forklift_x86::{CcOp, CpuModel, CpuState, Exit, Fault, GuestAddr, Mode};
+use forklift_x86::{CcOp, CpuModel, CpuState, Exit, Fault, Gate, GuestAddr, Mode};
 use iced_x86::Instruction;
 use libc::{c_int, c_void, siginfo_t};
 
@@ -22,26 +22,43 @@ use crate::machine::{CODE, CODE_SIZE, DATA, DATA_SIZE, End, Input, NoAnswer, Ora
 /// How many times emitted code may be left in a run.
 const LEAVE_LIMIT: usize = 100_000;
 
-/// The JIT.
-pub fn jit() -> Option<Box<dyn Oracle + Send>> {
-    Some(Box::new(JitOracle))
+/// How the JIT runs the guest's code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tier {
+    /// Compiled.
+    Lifted,
+    /// As it is, where the host can.
+    Direct,
 }
 
-struct JitOracle;
+/// The JIT that compiles.
+pub fn jit() -> Option<Box<dyn Oracle + Send>> {
+    Some(Box::new(JitOracle(Tier::Lifted)))
+}
+
+/// The JIT that runs code as it is, where this host can; elsewhere it compiles.
+pub fn direct() -> Option<Box<dyn Oracle + Send>> {
+    Some(Box::new(JitOracle(Tier::Direct)))
+}
+
+struct JitOracle(Tier);
 
 impl Oracle for JitOracle {
     fn name(&self) -> &'static str {
-        "JIT"
+        match self.0 {
+            Tier::Lifted => "JIT",
+            Tier::Direct => "direct code",
+        }
     }
 
     fn run(&mut self, input: &Input) -> Result<Output, NoAnswer> {
         let failed = |source| NoAnswer::Failed { what: "setting up the JIT", source };
-        static HOSTS: [OnceLock<Mutex<Host>>; 2] = [OnceLock::new(), OnceLock::new()];
+        static HOSTS: [OnceLock<Mutex<Host>>; 4] = [const { OnceLock::new() }; 4];
         let _running = lock(&ONE_AT_A_TIME);
-        let slot = &HOSTS[usize::from(input.cpu.mode == Mode::Bits64)];
+        let slot = &HOSTS[usize::from(input.cpu.mode == Mode::Bits64) + 2 * usize::from(self.0 == Tier::Direct)];
         if slot.get().is_none() {
             let dump = std::env::var_os("FORKLIFT_DUMP").map(|_| forklift_jit::debug::to_stderr as Dumper);
-            let host = Host::new(input.cpu.mode, dump).map_err(failed)?;
+            let host = Host::new(input.cpu.mode, self.0, dump).map_err(failed)?;
             let _ = slot.set(Mutex::new(host));
         }
         let host = slot.get().ok_or(NoAnswer::Unsupported("no host"))?;
@@ -55,14 +72,14 @@ type Dumper = fn(&Dump<'_>);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The IR and the host's code of all blocks that a run of `input` compiles.
-pub fn listing(input: &Input) -> String {
+pub fn listing(input: &Input, tier: Tier) -> String {
     static TEXT: Mutex<String> = Mutex::new(String::new());
     let collect: Dumper = |d| {
         let code: String = d.code.iter().map(|b| format!("{b:02x}")).collect();
         *lock(&TEXT) += &format!("block {}\n{}\n{}\n{code}\n", d.pc, d.ir, d.listing);
     };
     let _running = lock(&ONE_AT_A_TIME);
-    match Host::new(input.cpu.mode, Some(collect)).and_then(|mut h| h.run(input)) {
+    match Host::new(input.cpu.mode, tier, Some(collect)).and_then(|mut h| h.run(input)) {
         Ok(_) => std::mem::take(&mut lock(&TEXT)),
         Err(e) => e.to_string(),
     }
@@ -94,13 +111,13 @@ const AREAS: [(u64, usize, c_int); 3] =
     [(CODE, CODE_SIZE, libc::PROT_READ), (DATA, DATA_SIZE, libc::PROT_READ | libc::PROT_WRITE), (RODATA, RODATA_SIZE, libc::PROT_READ)];
 
 impl Host {
-    fn new(mode: Mode, dump: Option<Dumper>) -> io::Result<Self> {
+    fn new(mode: Mode, tier: Tier, dump: Option<Dumper>) -> io::Result<Self> {
         let mem_base = if mode == Mode::Bits64 { 0 } else { window()? };
         for (at, len, _) in AREAS {
             map(mem_base + at, len)?;
         }
         install_handlers()?;
-        let jit = Jit::new(Config { dump, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
+        let jit = Jit::new(Config { dump, direct: tier == Tier::Direct, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
         Ok(Self { jit, mem_base })
     }
 
@@ -136,6 +153,7 @@ impl Host {
                 // SAFETY: only we and what runs inside `run` use it.
                 JitExit::Dispatch => unsafe { (*running).stop.take() },
                 JitExit::Interrupted => None,
+                JitExit::Syscall => Some(Exit::Gate(Gate::Syscall)),
                 // SAFETY: as above.
                 JitExit::Cold if self.compile(pc, unsafe { &mut *running })? => None,
                 JitExit::Cold | JitExit::Barred | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),
@@ -246,7 +264,7 @@ fn install_handlers() -> io::Result<()> {
         let result = unsafe {
             let mut action: libc::sigaction = core::mem::zeroed();
             action.sa_sigaction = on_fault as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
             libc::sigaction(signal, &action, null_mut())
         };
         check(result)?;

@@ -11,7 +11,7 @@ use forklift_lift::{HELPERS, Helper, JitState, PARAM_REGS, RepString, offset};
 use forklift_x86::{CcOp, Gpr, bits};
 use libc::{REG_RAX, REG_RCX, REG_RDI, REG_RIP, REG_RSI, REG_RSP, ucontext_t};
 
-pub(crate) use x87::{X87_STUBS, in_x87_stub, x87_take};
+pub(crate) use x87::{X87_STUBS, in_x87_stub, x87_bring, x87_take};
 
 use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB, TRAMPOLINE, Way};
 use crate::table::{HASH, HASH_SHIFT, SECOND};
@@ -436,12 +436,14 @@ pub(crate) fn thunks() -> [u64; HELPERS] {
 /// `at` is writable for [`TRAMPOLINE`] bytes that nobody executes.
 pub(crate) unsafe fn write_trampoline(at: *mut u8, way: Way) {
     let address = match way {
-        Way::Leave => &raw const forklift_jit_leave,
-        Way::Lookup => &raw const forklift_jit_lookup,
+        Way::Leave => &raw const forklift_jit_leave as u64,
+        Way::Lookup => &raw const forklift_jit_lookup as u64,
+        Way::DirectLeave => crate::direct::leave(),
+        Way::DirectMiss => crate::direct::miss(),
     };
     // jmp [rip + 0]; the address.
     let mut code = [0xff, 0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xcc, 0xcc];
-    code[6..14].copy_from_slice(&(address as u64).to_le_bytes());
+    code[6..14].copy_from_slice(&address.to_le_bytes());
     // SAFETY: the caller's promise.
     unsafe { at.cast::<[u8; TRAMPOLINE]>().write_unaligned(code) };
 }
@@ -455,6 +457,22 @@ pub(crate) unsafe fn write_stub(at: *mut u8, id: u32, trampoline: *const u8) {
     code[1..5].copy_from_slice(&id.to_le_bytes());
     let rel = (trampoline as usize).wrapping_sub(at as usize + 10) as u32;
     code[6..10].copy_from_slice(&rel.to_le_bytes());
+    // SAFETY: the caller's promise.
+    unsafe { at.cast::<[u8; STUB]>().write_unaligned(code) };
+}
+
+/// Writes the stub of the exit `id` of direct code: mov dword ptr [r11 + exit], id; jmp trampoline.
+///
+/// # Safety
+/// `at` is writable for [`STUB`] bytes that nobody executes.
+pub(crate) unsafe fn write_direct_stub(at: *mut u8, id: u32, trampoline: *const u8) {
+    let mut code = [0; STUB];
+    code[..3].copy_from_slice(&[0x41, 0xc7, 0x83]);
+    code[3..7].copy_from_slice(&offset::EXIT.to_le_bytes());
+    code[7..11].copy_from_slice(&id.to_le_bytes());
+    code[11] = 0xe9;
+    let rel = (trampoline as usize).wrapping_sub(at as usize + STUB) as u32;
+    code[12..].copy_from_slice(&rel.to_le_bytes());
     // SAFETY: the caller's promise.
     unsafe { at.cast::<[u8; STUB]>().write_unaligned(code) };
 }

@@ -154,7 +154,7 @@ impl Default for Watched {
 
 impl Watched {
     /// Whether the executable page of `addr` is under watch now.
-    fn watch(&mut self, mem: &GuestMem, addr: GuestAddr) -> bool {
+    pub(super) fn watch(&mut self, mem: &GuestMem, addr: GuestAddr) -> bool {
         let epoch = mem.space().epoch();
         if epoch != self.epoch {
             *self = Self { epoch, ..Self::default() };
@@ -168,6 +168,45 @@ impl Watched {
             self.pages[slot] = page;
         }
         true
+    }
+}
+
+/// What direct code is made from.
+pub(super) struct DirectEnv<'a> {
+    pub mem: &'a GuestMem,
+    pub model: CpuModel,
+    pub watched: &'a mut Watched,
+    /// The block compares its bytes.
+    pub checked: bool,
+}
+
+impl LiftEnv for DirectEnv<'_> {
+    /// Not beyond the page, but for an instruction that may cross its end.
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        let room = PAGE - addr.page_offset() as usize;
+        if self.checked {
+            let n = buf.len().min(room.max(MAX_INSN_LEN));
+            return self.mem.fetch_code(addr, &mut buf[..n]);
+        }
+        if !self.watched.watch(self.mem, addr) {
+            return 0;
+        }
+        let behind = room < MAX_INSN_LEN && self.watched.watch(self.mem, addr.wrapping_add(room as u64));
+        let n = buf.len().min(if behind { MAX_INSN_LEN } else { room });
+        self.mem.read_some(addr, &mut buf[..n])
+    }
+
+    /// Direct code steps through nothing.
+    fn token(&mut self, _: &Instruction) -> u64 {
+        0
+    }
+
+    fn model(&self) -> CpuModel {
+        self.model
+    }
+
+    fn flags_op(&self) -> CcOp {
+        CcOp::RAW
     }
 }
 

@@ -5,11 +5,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use forklift_interp::{Exec, Op, run_op};
-use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
+use forklift_jit::{Config, HostFault, How, Jit, JitExit, Thread};
 use forklift_lift::JitState;
-use forklift_x86::{CodeFetch, CpuModel, Exit, GuestAddr, Mode, decode_block};
+use forklift_x86::{CodeFetch, CpuModel, Exit, Gate, GuestAddr, Mode, decode_block};
 
-use super::code::{Env, Guest, InstallEnv, Ops, Watched};
+use super::code::{DirectEnv, Env, Guest, InstallEnv, Ops, Watched};
 use crate::cache::{Cache, Counts};
 use crate::error::Error;
 use crate::mem::{CpuMem, GuestMem};
@@ -31,6 +31,8 @@ pub(crate) struct ProcessJit {
     steps: Mutex<Steps>,
     /// Blocks of earlier runs, and the pages that are known to be watched.
     pub(super) cache: Option<Mutex<Kept>>,
+    /// Pages that are known to be watched, for direct code.
+    watched: Mutex<Watched>,
 }
 
 /// What the cache's lock guards.
@@ -75,14 +77,17 @@ impl ProcessJit {
     /// A JIT for a process with this memory.
     pub(crate) fn new(mem: &GuestMem, process: &process::Config) -> Result<Self, Error> {
         let mode = mem.space().mode();
-        let jit = Jit::new(config(mode, process.dump.callback())).map_err(|e| Error::Jit(e.to_string()))?;
-        let cache = process.cache.as_ref().and_then(|dir| Cache::open(dir, mode, process.model));
-        Ok(Self { jit, steps: Mutex::default(), cache: cache.map(|c| Mutex::new(Kept::new(c))) })
+        let near = mem.space().top();
+        let jit = Jit::new(Config { near, ..config(mode, process.dump.callback()) }).map_err(|e| Error::Jit(e.to_string()))?;
+        // Direct code is made faster than it is found in a cache.
+        let dir = process.cache.as_ref().filter(|_| !jit.is_direct());
+        let cache = dir.and_then(|dir| Cache::open(dir, mode, process.model));
+        Ok(Self { jit, steps: Mutex::default(), cache: cache.map(|c| Mutex::new(Kept::new(c))), watched: Mutex::default() })
     }
 
     /// Holds what a forked child must find free.
     pub(crate) fn before_fork(&self) -> impl Sized + '_ {
-        (self.cache.as_ref().map(lock), self.jit.before_fork())
+        (self.cache.as_ref().map(lock), lock(&self.watched), self.jit.before_fork())
     }
 
     /// What the cache has found and kept, if there is one.
@@ -100,7 +105,7 @@ pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `perf` (write a map for perf(1)), `hot=N` (instead of
+/// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `perf` (write a map for perf(1)), `direct=off` (lift everything), `hot=N` (instead of
 /// [`THRESHOLD`]), `warm=on` and `warm=wait` (see `warm`).
 pub(super) fn option(name: &str) -> Option<String> {
     let options = std::env::var("FORKLIFT_JIT").ok()?;
@@ -108,7 +113,8 @@ pub(super) fn option(name: &str) -> Option<String> {
 }
 
 fn config(mode: Mode, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Config {
-    Config { perf_map: option("perf").is_some(), dump, ..Config::new(mode) }
+    let direct = option("direct=").as_deref() != Some("off");
+    Config { perf_map: option("perf").is_some(), dump, direct, ..Config::new(mode) }
 }
 
 /// How many runs make a block hot.
@@ -248,6 +254,28 @@ impl Task {
         compiled && (self.jit.is_some() || self.enter_jit(&p))
     }
 
+    /// Whether the guest's code is run as it is, and not interpreted until it is hot.
+    pub(super) fn is_direct(&mut self) -> bool {
+        self.process_jit().is_some_and(|p| p.jit.is_direct())
+    }
+
+    /// Makes direct code of what lies at `rip`. Whether there is any.
+    pub(super) fn translate_directly(&mut self) -> bool {
+        let Some(p) = self.process_jit() else { return false };
+        let pc = self.cpu.pc();
+        let mut watched = lock(&p.watched);
+        let checked = !watched.watch(&self.mem, pc) && self.process.space().watch_code(pc, pc.wrapping_add(1));
+        let how = match &self.jit {
+            _ if checked => How::Checked,
+            Some(j) if j.thread.lands_at(pc) => How::Lands,
+            _ => How::Plain,
+        };
+        let mut env = DirectEnv { mem: &self.mem, model: self.process.config.model, watched: &mut watched, checked };
+        let done = p.jit.compile_directly(pc, &mut env, how).is_ok();
+        drop(watched);
+        done && (self.jit.is_some() || self.enter_jit(&p))
+    }
+
     fn process_jit(&mut self) -> Option<Arc<ProcessJit>> {
         self.process.space().jit(|| ProcessJit::new(&self.mem, &self.process.config))
     }
@@ -280,6 +308,7 @@ impl Task {
                     self.handle(exit);
                 }
             }
+            JitExit::Syscall => self.handle(Exit::Gate(Gate::Syscall)),
             JitExit::Interrupted => {}
         }
         None

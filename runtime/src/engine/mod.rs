@@ -8,6 +8,7 @@ pub(crate) mod warm;
 use forklift_interp::Stop;
 use forklift_x86::{Exit, Fault, GuestAddr, bits};
 
+use crate::host::SignalStack;
 use crate::mem::Attention;
 use crate::mem::space::Stale;
 use crate::syscall::dispatch;
@@ -18,14 +19,20 @@ pub(crate) use jit::{ProcessJit, ThreadJit};
 /// Unit: guest instructions. How long the interpreter runs before it comes back for no reason.
 const BUDGET: u64 = 1 << 40;
 
+/// The same where direct code is to be tried again soon.
+const SHORT: u64 = 64;
+
 /// Length of a gate instruction.
 const GATE_LEN: u64 = 2;
 
 impl Task {
     /// Runs the thread until it ends, or the process does. Signals are blocked when it begins.
     pub fn run(&mut self) {
+        let _stack = SignalStack::new();
         self.inbox.enter();
-        if !self.process.config.interpret_only {
+        let compiles = !self.process.config.interpret_only;
+        let direct = compiles && self.is_direct();
+        if compiles && !direct {
             self.interp.set_hot(jit::threshold());
             self.interp.set_asking(self.process.config.cache.is_some());
         }
@@ -36,8 +43,17 @@ impl Task {
             if stepping {
                 self.interpret(true);
             } else if let Some(force) = self.run_jit() {
-                self.interpret(force);
+                if direct { self.go_on_directly(force) } else { self.interpret(force) }
             }
+        }
+    }
+
+    /// There is no direct code at `rip`: makes it, or interprets for a while. `barred`: none may be used in this state.
+    fn go_on_directly(&mut self, barred: bool) {
+        if (barred || !self.translate_directly())
+            && let Stop::Exit(exit) = self.interp.run_on(&mut self.cpu, &mut self.mem, SHORT, true)
+        {
+            self.handle(exit);
         }
     }
 

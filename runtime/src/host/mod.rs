@@ -57,11 +57,49 @@ pub(crate) fn disposition(sig: i32) -> u64 {
 
 /// Sets a signal's disposition on the host. A handler runs with all signals blocked and gets three arguments.
 pub(crate) fn set_disposition(sig: i32, handler: u64, flags: u64) -> SysResult<()> {
-    let flags = flags | if handler > 1 { libc::SA_SIGINFO as u64 } else { 0 };
+    let flags = flags | if handler > 1 { (libc::SA_SIGINFO | libc::SA_ONSTACK) as u64 } else { 0 };
     let (flags, restorer) = arch::with_restorer(flags);
     let new = KernelAction { handler, flags, restorer, mask: u64::MAX };
     // SAFETY: the kernel's structure; a handler is async-signal-safe.
     Errno::check(unsafe { libc::syscall(libc::SYS_rt_sigaction, sig, &raw const new, 0, 8) }).map(drop)
+}
+
+/// A stack for the handlers of a thread: where a guest runs directly, the stack pointer is the guest's.
+pub(crate) struct SignalStack {
+    memory: *mut libc::c_void,
+    before: libc::stack_t,
+}
+
+/// Unit: bytes.
+const SIGNAL_STACK: usize = 64 << 10;
+
+impl SignalStack {
+    /// Gives the calling thread one, until it is dropped. Without memory, what it has stays.
+    pub(crate) fn new() -> Self {
+        let mut stack = Self { memory: libc::MAP_FAILED, before: libc::stack_t { ss_sp: core::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 } };
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: fresh memory, which becomes the stack and nothing else.
+        unsafe {
+            stack.memory = libc::mmap(core::ptr::null_mut(), SIGNAL_STACK, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+            if stack.memory != libc::MAP_FAILED {
+                let new = libc::stack_t { ss_sp: stack.memory, ss_flags: 0, ss_size: SIGNAL_STACK };
+                libc::sigaltstack(&raw const new, &raw mut stack.before);
+            }
+        }
+        stack
+    }
+}
+
+impl Drop for SignalStack {
+    fn drop(&mut self) {
+        if self.memory != libc::MAP_FAILED {
+            // SAFETY: no handler runs on it: we are not in one.
+            unsafe {
+                libc::sigaltstack(&raw const self.before, core::ptr::null_mut());
+                libc::munmap(self.memory, SIGNAL_STACK);
+            }
+        }
+    }
 }
 
 /// Sets the host thread's signal mask and returns the old one.

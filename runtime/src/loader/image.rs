@@ -42,9 +42,11 @@ pub struct Loaded {
     pub sigreturn: (u64, u64),
 }
 
-/// Where the first segment of a position-independent program with an interpreter goes: two thirds of the address space, as Linux has it.
+/// Where the first segment of a position-independent program with an interpreter goes: two thirds of the address space, as Linux has it. On x86-64 hosts,
+/// within reach of direct code, which lies between it and what mmap gives out.
 const fn pie_base(space: &AddressSpace) -> u64 {
     match space.mode() {
+        Mode::Bits64 if cfg!(target_arch = "x86_64") => space.top() + (1 << 29),
         Mode::Bits64 if space.top() == HIGH_TOP => 0x4000_0000_0000,
         Mode::Bits64 => 0x2a_aaaa_a000,
         Mode::Bits32 => 0x5655_5000,

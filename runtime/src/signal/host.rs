@@ -117,11 +117,16 @@ unsafe extern "C" fn on_fault(sig: i32, info: *mut libc::siginfo_t, context: *mu
     let _ = set_disposition(sig, super::action::DFL, 0);
 }
 
-unsafe extern "C" fn on_signal(_sig: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+unsafe extern "C" fn on_signal(sig: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel passes both; siginfo_t is 128 bytes.
-    let (cx, info) = unsafe { (&mut *context.cast::<libc::ucontext_t>(), Info(*info.cast::<[u8; 128]>())) };
+    let (cx, si, info) = unsafe { (&mut *context.cast::<libc::ucontext_t>(), &*info, Info(*info.cast::<[u8; 128]>())) };
     // SAFETY: null or valid, see `enter`.
     let Some(inbox) = (unsafe { INBOX.get().as_ref() }) else { return };
+    // An arithmetic exception in direct code. Without a handler of the guest's, the host's kernel does what is due.
+    // SAFETY: whoever set the kick promises that its argument is valid.
+    if sig == libc::SIGFPE && si.si_code > 0 && inbox.kick.get().is_some_and(|k| unsafe { (k.fault)(k.data, cx, si) }) {
+        return;
+    }
     inbox.put(info);
     *context_sigmask(cx) = host_mask(u64::MAX);
     if let Some(to) = interrupted_syscall(context_pc(cx)) {

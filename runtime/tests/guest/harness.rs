@@ -19,6 +19,8 @@ pub enum Engine {
     Native,
     /// By forklift.
     Jit,
+    /// By forklift, which lifts everything.
+    Lifted,
     /// By forklift's interpreter alone.
     Interp,
 }
@@ -28,6 +30,7 @@ impl Engine {
         match self {
             Self::Native => "native",
             Self::Jit => "jit",
+            Self::Lifted => "lifted",
             Self::Interp => "interp",
         }
     }
@@ -74,21 +77,23 @@ pub fn compare(guest: &Guest, engine: Engine) -> Result<(), String> {
     let argv = (guest.argv)()?;
     let dir = std::env::temp_dir().join(format!("forklift-guest-{}", std::process::id())).join(format!("{}-{}", guest.name, engine.name()));
     let work = guest.work[usize::from(engine == Engine::Interp)];
-    let native = run(&argv, Engine::Native, &dir, work)?;
+    let options = if engine == Engine::Lifted { "direct=off" } else { "" };
+    let native = run(&argv, Engine::Native, &dir, work, options)?;
     let engine = if std::env::var_os("FORKLIFT_GUEST_NATIVE").is_some() { Engine::Native } else { engine };
-    let ours = run(&argv, engine, &dir, work)?;
+    let ours = run(&argv, engine, &dir, work, options)?;
     let _ = fs::remove_dir_all(&dir);
     let text = difference(&native, &ours);
     if text.is_empty() { Ok(()) } else { Err(format!("{}\n{text}", argv.join(" "))) }
 }
 
-fn run(argv: &[String], engine: Engine, dir: &Path, work: u64) -> Result<Outcome, String> {
+fn run(argv: &[String], engine: Engine, dir: &Path, work: u64, options: &str) -> Result<Outcome, String> {
     let fail = |what: &str, e: std::io::Error| format!("{what}: {e}");
     inputs::fresh_directory(dir, work).map_err(|e| fail("inputs", e))?;
     let (out, err) = (dir.with_extension("stdout"), dir.with_extension("stderr"));
     let mut c = command(argv, engine);
     c.current_dir(dir).env_clear().envs(inputs::environment(dir, work));
     // Natively, too: the guests show their environment.
+    c.env("FORKLIFT_JIT", options);
     c.envs(std::env::var_os("FORKLIFT_GUEST_CACHE").map(|d| ("XDG_CACHE_HOME", d))).process_group(0).stdin(Stdio::null());
     c.stdout(File::create(&out).map_err(|e| fail("stdout", e))?).stderr(File::create(&err).map_err(|e| fail("stderr", e))?);
     let mut child = c.spawn().map_err(|e| fail(&argv[0], e))?;

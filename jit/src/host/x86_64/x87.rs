@@ -175,6 +175,13 @@ pub(crate) fn x87_take(state: &mut JitState) {
     }
 }
 
+/// Brings the guest's x87 state to the host's unit, unless it is there.
+pub(crate) fn x87_bring(state: &mut JitState) {
+    if state.x87_live == 0 {
+        load(state);
+    }
+}
+
 /// What FNSAVE writes in 32-bit protected mode's format, SDM vol. 1, 8.1.10: control, status and tag word, pointers, ST(0)–ST(7).
 #[repr(C, packed)]
 struct Image {
