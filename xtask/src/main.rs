@@ -20,8 +20,8 @@ cargo xtask TASK
   test      every check and test; installs what it needs (Debian, as root) or names it
   deps      the dependency rules between crates, and who may use unsafe code
   bless     rewrite the blessed outputs under tests/; review the diff
-  aarch64 setup|build|test|run ARGS
-            the other host, under an emulator; setup takes 0.9 GB in ~/.cache/forklift-aarch64
+  aarch64 setup|build|test|vectors|run ARGS
+            the other host, under an emulator; setup takes 0.9 GB in ~/.cache/forklift-aarch64; vectors replays what a CPU did
   bench [--peers A,B] [--filter NAME] [--reps N] [--options OPTIONS]
             processor time of guests under forklift and peers, as ratios to native, into benches/results
   fuzz [--seconds N] [--cases N] [--seed S] [--oracle jit|cpu|both] [--filter MNEMONIC] [--mode 32|64|both] [--save DIR]
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         ["bless"] => bless::bless(),
         ["aarch64", "setup"] => aarch64::setup(),
         ["aarch64", "build"] => aarch64::build(),
+        ["aarch64", "vectors"] => aarch64::vectors(),
         ["aarch64", "test"] => aarch64::test().and_then(|(passed, failed)| {
             println!("\n{passed} passed, {failed} failed");
             if failed == 0 { Ok(()) } else { Err("the aarch64 host differs".to_owned()) }

@@ -20,9 +20,14 @@ const LINK_HIGH: &str = "link-arg=-Wl,-Ttext-segment=0x5000000000";
 
 /// Builds a static forklift for aarch64.
 pub fn build() -> TaskResult {
+    build_program("forklift")
+}
+
+/// Builds a static program for aarch64, of the package of the same name.
+fn build_program(name: &str) -> TaskResult {
     setup()?;
     let bin = prefix().join("bin");
-    let args = ["rustc", "--quiet", "--release", "--package", "forklift", "--bin", "forklift", "--target", TARGET, "--", "-C", LINK_HIGH];
+    let args = ["rustc", "--quiet", "--release", "--package", name, "--bin", name, "--target", TARGET, "--", "-C", LINK_HIGH];
     run(cargo(&args)
         .env("RUSTC", bin.join("rustc"))
         .env("CARGO_TARGET_DIR", root().join("target/aarch64"))
@@ -32,7 +37,11 @@ pub fn build() -> TaskResult {
 
 /// The forklift that `build` makes.
 pub fn binary() -> PathBuf {
-    root().join("target/aarch64").join(TARGET).join("release/forklift")
+    program("forklift")
+}
+
+fn program(name: &str) -> PathBuf {
+    root().join("target/aarch64").join(TARGET).join("release").join(name)
 }
 
 /// The program that strips aarch64's binaries.
@@ -43,16 +52,16 @@ pub fn strip() -> Command {
     c
 }
 
-fn emulated(cpu: &str, args: &[&str]) -> Command {
+fn emulated(cpu: &str, name: &str, args: &[&str]) -> Command {
     let mut c = command(&prefix().join("qemu/usr/bin/qemu-aarch64").to_string_lossy(), &["-cpu", cpu]);
-    c.arg(binary()).args(args);
+    c.arg(program(name)).args(args);
     c
 }
 
 /// Runs the aarch64 forklift with these arguments.
 pub fn run_one(args: &[&str]) -> TaskResult {
     build()?;
-    run(&mut emulated("max", args))
+    run(&mut emulated("max", "forklift", args))
 }
 
 /// Guests that the host runs itself, to compare. They may fork but not exec: the emulator hands that to the host's kernel, which can't run forklift for aarch64.
@@ -66,6 +75,20 @@ const GUESTS: &[&[&str]] = &[
     &["/bin/busybox", "sh", "-c", "for i in 1 2 3; do (echo $((i * i))); done; (exit 3); echo $?"],
 ];
 
+/// Who replays what a CPU did with some twenty cases of every form, and of how many cases one.
+const VECTORS: [(&str, &str); 2] = [("cpu", "3"), ("jit", "13")];
+
+/// Replays vectors in the emulated fuzzer's interpreter or JIT.
+fn replay((oracle, every): (&str, &str)) -> TaskResult {
+    run(&mut emulated("max", "forklift-fuzz", &["--replay", "tests/vectors/x86.bin", "--oracle", oracle, "--every", every]))
+}
+
+/// Builds the fuzzer and replays vectors.
+pub fn vectors() -> TaskResult {
+    build_program("forklift-fuzz")?;
+    VECTORS.into_iter().try_for_each(replay)
+}
+
 /// Builds, and compares guests under the emulated forklift with native runs. Returns how many agreed and how many did not.
 pub fn test() -> Result<(u64, u64), String> {
     build()?;
@@ -76,7 +99,7 @@ pub fn test() -> Result<(u64, u64), String> {
         for cpu in CPUS {
             for option in [None, Some("--interp")] {
                 let args: Vec<&str> = ["run"].into_iter().chain(option).chain(["--"]).chain(guest.iter().copied()).collect();
-                let got = limited(emulated(cpu, &args));
+                let got = limited(emulated(cpu, "forklift", &args));
                 let ok = want.is_some() && got == want;
                 println!("test aarch64 {cpu} {} {} ... {}", option.unwrap_or("jit"), guest.join(" "), if ok { "ok" } else { "FAILED" });
                 if ok { passed += 1 } else { failed += 1 }
