@@ -103,7 +103,9 @@ impl Jit {
     /// [`CompileError::Host`]: the host lacks something.
     pub fn new(config: Config) -> Result<Arc<Self>, CompileError> {
         #[cfg(target_arch = "x86_64")]
-        let config = Config { direct: config.direct && config.mode == Mode::Bits64 && crate::direct::is_available(), ..config };
+        let direct = config.direct && config.mode == Mode::Bits64 && crate::direct::is_available();
+        #[cfg(target_arch = "x86_64")]
+        let config = Config { direct, arena_size: if direct { crate::arena::MAX } else { config.arena_size }, ..config };
         let host = |e: io::Error| CompileError::Host(e.to_string());
         let perf = config.perf_map.then(PerfMap::open).flatten();
         let (arena, cursor) = Arena::new(config.arena_size, config.near).map_err(host)?;

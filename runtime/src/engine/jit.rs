@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use forklift_interp::{Exec, Op, run_op};
 use forklift_jit::{Config, HostFault, How, Jit, JitExit, Thread};
 use forklift_lift::JitState;
-use forklift_x86::{CodeFetch, CpuModel, Exit, Gate, GuestAddr, Mode, decode_block};
+use forklift_x86::{CodeFetch, CpuModel, Exit, Gate, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
 
 use super::code::{DirectEnv, Env, Guest, InstallEnv, Ops, Watched};
 use crate::cache::{Cache, Counts};
@@ -263,6 +263,7 @@ impl Task {
     pub(super) fn translate_directly(&mut self) -> bool {
         let Some(p) = self.process_jit() else { return false };
         let pc = self.cpu.pc();
+        self.show_source(pc);
         let mut watched = lock(&p.watched);
         let checked = !watched.watch(&self.mem, pc) && self.process.space().watch_code(pc, pc.wrapping_add(1));
         let how = match &self.jit {
@@ -270,10 +271,26 @@ impl Task {
             Some(j) if j.thread.lands_at(pc) => How::Lands,
             _ => How::Plain,
         };
-        let mut env = DirectEnv { mem: &self.mem, model: self.process.config.model, watched: &mut watched, checked };
-        let done = p.jit.compile_directly(pc, &mut env, how).is_ok();
+        let mut make = |how| {
+            let checked = how == How::Checked;
+            let mut env = DirectEnv { mem: &self.mem, model: self.process.config.model, watched: &mut watched, checked };
+            p.jit.compile_directly(pc, &mut env, how).is_ok()
+        };
+        // An instruction may reach into a page that can't be watched from one that is.
+        let crosses = pc.page_offset() > GuestAddr::PAGE_SIZE - MAX_INSN_LEN as u64;
+        let done = make(how) || crosses && how != How::Checked && make(How::Checked);
         drop(watched);
         done && (self.jit.is_some() || self.enter_jit(&p))
+    }
+
+    /// Prints the block at `pc`, if that is wanted.
+    fn show_source(&self, pc: GuestAddr) {
+        let dump = &self.process.config.dump;
+        if dump.is_on()
+            && let Ok(block) = decode_block(&mut Peek(&self.mem), pc, self.cpu.mode, MAX_INSNS)
+        {
+            dump.block(&block);
+        }
     }
 
     fn process_jit(&mut self) -> Option<Arc<ProcessJit>> {
