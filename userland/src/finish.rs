@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn links_and_directories() {
         let root = std::env::temp_dir().join(format!("forklift-finish-{}", std::process::id()));
-        for dir in ["usr/bin", "usr/share/base-files", "etc", "tmp", "opt/a"] {
+        for dir in ["usr/bin", "usr/share/libc-bin", "etc", "tmp", "opt/a"] {
             fs::create_dir_all(root.join(dir)).unwrap();
         }
         for file in ["usr/bin/mawk", "usr/bin/bash", "usr/bin/vi", "usr/bin/nano", "usr/share/libc-bin/nsswitch.conf"] {
