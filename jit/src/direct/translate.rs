@@ -364,7 +364,7 @@ impl Translator {
             Flow::Next | Flow::Barrier if i.mnemonic() == Mnemonic::Nop || i.mnemonic() == Mnemonic::Endbr64 => Then::Next,
             Flow::Next | Flow::Barrier if self.plain(t, i, raw) => Then::Next,
             Flow::Jump(target) if i.op0_kind() == OpKind::NearBranch64 => Then::At(target.get()),
-            Flow::Branch(target) if i.op0_kind() == OpKind::NearBranch64 => conditional(t, i, raw, target.get()),
+            Flow::Branch(target) if is_conditional(i) => conditional(t, i, raw, target.get()),
             Flow::Call(target) if i.op0_kind() == OpKind::NearBranch64 => {
                 t.code.push(i.next_ip());
                 t.mark(target.get(), Recovery::default());
@@ -459,6 +459,11 @@ impl Translator {
         }
         Then::End
     }
+}
+
+/// Whether it is Jcc, JRCXZ or LOOP; not XBEGIN, which no CPU model has.
+fn is_conditional(i: &Instruction) -> bool {
+    i.op0_kind() == OpKind::NearBranch64 && (i.is_jcc_short_or_near() || i.is_jcx_short() || i.is_loop() || i.is_loopcc())
 }
 
 /// Jcc, JRCXZ, LOOP.
