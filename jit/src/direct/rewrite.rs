@@ -16,7 +16,7 @@ pub(super) struct Rewriter {
     encoder: Encoder,
     info: InstructionInfoFactory,
     /// What else a place needs to be recovered from.
-    pub held: Recovery,
+    held: Recovery,
 }
 
 /// Registers that may stand in, those first that are encoded without a prefix.
@@ -71,6 +71,14 @@ pub(super) fn with_operand_of(code: Op, r: Gpr, i: &Instruction) -> Option<Instr
 impl Rewriter {
     pub fn new() -> Self {
         Self { encoder: Encoder::new(64), info: InstructionInfoFactory::new(), held: Recovery::default() }
+    }
+
+    /// Runs `f` where the guest's state is not all in its registers.
+    pub fn holding<T>(&mut self, held: Recovery, f: impl FnOnce(&mut Self) -> T) -> T {
+        self.held = held;
+        let result = f(self);
+        self.held = Recovery::default();
+        result
     }
 
     /// Appends what `i` does; `raw` are its bytes, if it lies in the guest as it is. `None` if that can't be done: nothing is appended then.

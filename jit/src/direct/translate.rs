@@ -414,9 +414,9 @@ impl Translator {
             if let Some(mut lea) = with_operand_of(Op::Lea_r64_m, Gpr::Rcx, i) {
                 lea.set_segment_prefix(Register::None);
                 lea.set_ip(next);
-                self.rewriter.held = Recovery::default().and_restores(Gpr::Rcx);
-                let _ = self.rewriter.emit(&mut t.code, &mut t.marks, &lea, None);
-                self.rewriter.held = Recovery::default();
+                let rcx = Recovery::default().and_restores(Gpr::Rcx);
+                // An address always has a form: a move, or LEA through a register that stands in.
+                let _ = self.rewriter.holding(rcx, |r| r.emit(&mut t.code, &mut t.marks, &lea, None));
                 t.mark(next, Recovery::default().and_restores(Gpr::Rcx));
             }
             t.code.store_rcx(offset::X87_FDP);
@@ -446,7 +446,7 @@ impl Translator {
         let loaded = load.and_then(|mut load| {
             load.set_len(0);
             load.set_ip(i.ip());
-            self.rewriter.emit(&mut t.code, &mut t.marks, &load, None)
+            self.rewriter.holding(Recovery::default().and_restores(Gpr::R10), |r| r.emit(&mut t.code, &mut t.marks, &load, None))
         });
         if loaded.is_none() {
             t.code.bytes.truncate(before);
@@ -533,5 +533,48 @@ mod tests {
                 assert!((0x1000 + base + l.site as u64) % 64 <= 60);
             }
         }
+    }
+
+    /// Code at one place.
+    struct At(u64, Vec<u8>);
+
+    impl LiftEnv for At {
+        fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+            let have = self.1.get(addr.get().wrapping_sub(self.0) as usize..).unwrap_or_default();
+            let n = have.len().min(buf.len());
+            buf[..n].copy_from_slice(&have[..n]);
+            n
+        }
+
+        fn token(&mut self, _: &Instruction) -> u64 {
+            0
+        }
+
+        fn model(&self) -> CpuModel {
+            CpuModel::V3
+        }
+
+        fn flags_op(&self) -> forklift_x86::CcOp {
+            forklift_x86::CcOp::RAW
+        }
+    }
+
+    fn translated(pc: u64, bytes: &[u8]) -> Translation {
+        let mut t = Translation::new();
+        t.restart(0x40_0000_0000, 0x40_0000_0000);
+        Translator::new(CpuModel::V3).translate(&mut t, GuestAddr::new(pc), &mut At(pc, bytes.to_vec()), &|_| false).unwrap();
+        t
+    }
+
+    /// The guest's r10 is in the state from where the target is in r10.
+    #[test]
+    fn the_target_of_a_jump_is_not_the_guests_r10() {
+        // jmp [r11 + 8]
+        let t = translated(0x1000, &[0x41, 0xff, 0x63, 0x08]);
+        let host: Vec<_> = iced_x86::Decoder::with_ip(64, &t.code.bytes, 0, 0).into_iter().collect();
+        let load = host.iter().position(|i| i.to_string().starts_with("mov r10,[")).unwrap();
+        let behind = host[load].next_ip() as u32;
+        let recovery = t.marks.to_traps(GuestAddr::new(0x1000)).filter(|m| m.code <= behind).last().unwrap().pad;
+        assert!(recovery >> Gpr::R10.index() & 1 != 0);
     }
 }
