@@ -40,6 +40,8 @@ pub(super) struct Translation {
     pub leaving: Vec<Leaving>,
     pub ranges: Vec<(GuestAddr, GuestAddr)>,
     pub insns: usize,
+    /// Guest address of the first instruction.
+    start: u64,
     /// Guest addresses of the instructions and where they begin.
     starts: Vec<(u64, u32)>,
     /// The block is on a page that can't be watched: it compares its bytes each time that it is entered, and ends behind its first store.
@@ -72,7 +74,7 @@ enum Then {
 impl Translation {
     pub fn new() -> Self {
         let (code, marks) = (Code::new(), Marks::default());
-        Self { code, marks, leaving: Vec::new(), ranges: Vec::new(), insns: 0, starts: Vec::new(), checked: false, entry: 0, x87: false, miss: 0 }
+        Self { code, marks, leaving: Vec::new(), ranges: Vec::new(), insns: 0, start: 0, starts: Vec::new(), checked: false, entry: 0, x87: false, miss: 0 }
     }
 
     /// Begins anew, with a block that will lie at `base`. `miss`: where indirect branches go whose target the table doesn't have.
@@ -87,6 +89,12 @@ impl Translation {
 
     fn mark(&mut self, pc: u64, recovery: Recovery) {
         self.marks.add(self.code.at(), pc, recovery);
+    }
+
+    /// Whether a mark can tell `pc`: not if it is 2 GiB away.
+    fn reaches(&self, pc: u64) -> bool {
+        const MARGIN: u64 = 1 << 12;
+        (pc.wrapping_sub(self.start) as i64).unsigned_abs() < (1 << 31) - MARGIN
     }
 
     /// Where the instruction at `pc` begins, if it is in here.
@@ -299,6 +307,7 @@ impl Translator {
     fn run(&mut self, t: &mut Translation, pc: GuestAddr, env: &mut dyn LiftEnv, exists: &dyn Fn(u64) -> bool, source: &mut Vec<u8>) -> Result<(), LiftError> {
         let mut window = Window::default();
         let (mut at, mut start, mut branches) = (pc.get(), pc.get(), 0);
+        t.start = at;
         loop {
             let Some((i, bytes)) = window.decode(at, env) else {
                 if t.insns == 0 {
@@ -322,6 +331,11 @@ impl Translator {
             }
             let next = match then {
                 Then::Next => i.next_ip(),
+                Then::At(target) if !t.reaches(target) => {
+                    t.jump(target);
+                    at = i.next_ip();
+                    break;
+                }
                 Then::Behind | Then::At(_) if branches == MAX_BRANCHES => {
                     t.jump(if let Then::At(target) = then { target } else { i.next_ip() });
                     at = i.next_ip();
@@ -365,7 +379,7 @@ impl Translator {
             Flow::Next | Flow::Barrier if self.plain(t, i, raw) => Then::Next,
             Flow::Jump(target) if i.op0_kind() == OpKind::NearBranch64 => Then::At(target.get()),
             Flow::Branch(target) if is_conditional(i) => conditional(t, i, raw, target.get()),
-            Flow::Call(target) if i.op0_kind() == OpKind::NearBranch64 => {
+            Flow::Call(target) if i.op0_kind() == OpKind::NearBranch64 && t.reaches(target.get()) => {
                 t.code.push(i.next_ip());
                 t.mark(target.get(), Recovery::default());
                 t.jump(target.get());
@@ -576,5 +590,19 @@ mod tests {
         let behind = host[load].next_ip() as u32;
         let recovery = t.marks.to_traps(GuestAddr::new(0x1000)).filter(|m| m.code <= behind).last().unwrap().pad;
         assert!(recovery >> Gpr::R10.index() & 1 != 0);
+    }
+
+    /// The places of marks are differences of 32 bits.
+    #[test]
+    fn a_far_jump_ends_a_block() {
+        // jmp +0x7fff_fff0; what is there isn't looked at, and a call of as far away is the interpreter's.
+        for from in [0x1000, 0x10_0000_0000] {
+            let t = translated(from, &[0xe9, 0xf0, 0xff, 0xff, 0x7f]);
+            assert_eq!((t.insns, t.leaving.len(), t.leaving[0].target), (1, 1, from + 5 + 0x7fff_fff0));
+            let t = translated(from, &[0xe8, 0xf0, 0xff, 0xff, 0x7f]);
+            assert!(t.leaving.len() == 1 && t.leaving[0].kind == ExitKind::Step);
+            let near = translated(from, &[0xe8, 0, 0, 0, 0x40]);
+            assert!(near.leaving[0].kind == ExitKind::Direct);
+        }
     }
 }
