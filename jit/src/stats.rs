@@ -102,10 +102,12 @@ impl Counters {
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Direct code takes no longer to make than the clock to read.
+        let time = if self.compile_time.is_zero() { "not timed".to_owned() } else { format!("{:?} compiling", self.compile_time) };
         writeln!(
             f,
-            "jit: {} blocks, {} insns, {} guest bytes, {} host bytes, {:?} compiling, {} failed, {} installed",
-            self.blocks, self.insns, self.guest_bytes, self.code_bytes, self.compile_time, self.failed, self.installed
+            "jit: {} blocks, {} insns, {} guest bytes, {} host bytes, {}, {} failed, {} installed",
+            self.blocks, self.insns, self.guest_bytes, self.code_bytes, time, self.failed, self.installed
         )?;
         writeln!(f, "jit: {} links, {} blocks killed, {} flushes, {} kicks", self.links, self.killed, self.flushes, self.kicks)?;
         write!(

@@ -259,7 +259,7 @@ extern "C" fn on_fault(signal: c_int, _: *mut siginfo_t, context: *mut c_void) {
 }
 
 fn install_handlers() -> io::Result<()> {
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE] {
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL] {
         // SAFETY: a valid action; the handler touches what is documented at `Running`.
         let result = unsafe {
             let mut action: libc::sigaction = core::mem::zeroed();

@@ -134,12 +134,8 @@ const INTERPRETED: &[M] = &[
     M::Fninit,
     M::Finit,
     M::Xsetbv,
-    // Pops a segment's base, or what the decoder and processors don't agree on.
+    // Faults in the middle.
     M::Enter,
-    M::Xbegin,
-    M::Xabort,
-    M::Xend,
-    M::Xtest,
 ];
 
 /// What is known of an instruction's code.

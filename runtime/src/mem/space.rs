@@ -9,7 +9,7 @@
 //! [`AddressSpace::code_written`], which gives the page back and logs the range for all threads to drop their translations. A page that is written again
 //! and again is not protected any more; its blocks compare their bytes.
 //!
-//! Lock order: `jit_epoch`, the cache, the JIT's compiler, `brk`, `map`, `code`. No guest memory is accessed under either lock, so the fault handler may take them.
+//! Lock order: `jit_epoch`, the cache, the pages that direct code knows to be watched, the JIT's compiler, `brk`, `map`, `code`. No guest memory is accessed under either lock, so the fault handler may take them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};

@@ -122,9 +122,10 @@ unsafe extern "C" fn on_signal(sig: i32, info: *mut libc::siginfo_t, context: *m
     let (cx, si, info) = unsafe { (&mut *context.cast::<libc::ucontext_t>(), &*info, Info(*info.cast::<[u8; 128]>())) };
     // SAFETY: null or valid, see `enter`.
     let Some(inbox) = (unsafe { INBOX.get().as_ref() }) else { return };
-    // An arithmetic exception in direct code. Without a handler of the guest's, the host's kernel does what is due.
+    // An arithmetic exception in direct code, or an instruction that this host's CPU hasn't got in just this form: the interpreter finds out. Without a handler of
+    // the guest's, the host's kernel does what is due.
     // SAFETY: whoever set the kick promises that its argument is valid.
-    if sig == libc::SIGFPE && si.si_code > 0 && inbox.kick.get().is_some_and(|k| unsafe { (k.fault)(k.data, cx, si) }) {
+    if matches!(sig, libc::SIGFPE | libc::SIGILL) && si.si_code > 0 && inbox.kick.get().is_some_and(|k| unsafe { (k.fault)(k.data, cx, si) }) {
         return;
     }
     inbox.put(info);
