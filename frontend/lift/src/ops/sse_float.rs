@@ -4,7 +4,7 @@
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
-    condcodes::FloatCC,
+    condcodes::{CondCode, FloatCC},
     types::{F32, F32X4, F64, F64X2, I8X16},
 };
 use iced_x86::{Instruction, Mnemonic};
@@ -155,6 +155,19 @@ fn predicate(i: &Instruction) -> Option<Predicate> {
     PREDICATES.get(imm & 15).map(|cc| Predicate { cc: *cc, quiet })
 }
 
+/// A mask: all ones where `cc` holds. Cranelift's other back ends know no vector comparison that holds for NaNs, too.
+fn fcmp(cx: &mut Lift<'_, '_>, cc: FloatCC, a: Value, b: Value) -> Value {
+    let for_nan = matches!(
+        cc,
+        FloatCC::UnorderedOrGreaterThanOrEqual | FloatCC::UnorderedOrGreaterThan | FloatCC::UnorderedOrLessThan | FloatCC::UnorderedOrLessThanOrEqual
+    );
+    if cx.host.x86 || !for_nan {
+        return cx.b.ins().fcmp(cc, a, b);
+    }
+    let fails = cx.b.ins().fcmp(cc.complement(), a, b);
+    cx.b.ins().bnot(fails)
+}
+
 /// A mask: all ones where the predicate holds.
 fn compare_vectors(cx: &mut Lift<'_, '_>, p: Predicate, a: Value, b: Value) -> Value {
     if p.quiet {
@@ -163,7 +176,7 @@ fn compare_vectors(cx: &mut Lift<'_, '_>, p: Predicate, a: Value, b: Value) -> V
         let ty = cx.type_of(a);
         let mask = cx.cast(ordered, ty);
         let (x, y) = (cx.b.ins().band(a, mask), cx.b.ins().band(b, mask));
-        let holds = cx.b.ins().fcmp(p.cc, x, y);
+        let holds = fcmp(cx, p.cc, x, y);
         let for_nan = matches!(
             p.cc,
             FloatCC::UnorderedOrGreaterThanOrEqual | FloatCC::UnorderedOrGreaterThan | FloatCC::UnorderedOrLessThan | FloatCC::UnorderedOrLessThanOrEqual
@@ -183,7 +196,7 @@ fn compare_vectors(cx: &mut Lift<'_, '_>, p: Predicate, a: Value, b: Value) -> V
             let (x, y) = (cx.b.ins().fcmp(FloatCC::Ordered, a, b), cx.b.ins().fcmp(FloatCC::NotEqual, a, b));
             cx.b.ins().band(x, y)
         }
-        cc => cx.b.ins().fcmp(cc, a, b),
+        cc => fcmp(cx, cc, a, b),
     }
 }
 
