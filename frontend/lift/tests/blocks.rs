@@ -214,7 +214,10 @@ fn mmx() {
 /// What has no translation but by the host's own instructions, and what has one on all hosts.
 #[test]
 fn few_steps() {
-    const BY_HOST: [Asm; 7] = [
+    const BY_HOST: [Asm; 9] = [
+        // MMX raises what is pending in the x87, which blocks elsewhere don't look at.
+        |a| a.pshufw(mm0, mm1, 3),
+        |a| a.cvtpd2pi(mm0, xmm1),
         |a| a.dpps(xmm0, xmm1, 0x31),
         |a| a.dppd(xmm0, xmm1, 0x31),
         |a| a.mpsadbw(xmm0, xmm1, 5),
@@ -223,9 +226,7 @@ fn few_steps() {
         |a| a.pcmpistrm(xmm0, xmm1, 0),
         |a| a.pcmpestrm(xmm0, xmm1, 0),
     ];
-    const ANYWHERE: [Asm; 10] = [
-        |a| a.pshufw(mm0, mm1, 3),
-        |a| a.cvtpd2pi(mm0, xmm1),
+    const ANYWHERE: [Asm; 8] = [
         |a| a.lock().adc(dword_ptr(rdi), eax),
         |a| a.lock().neg(byte_ptr(rdi)),
         |a| a.lock().bts(dword_ptr(rdi), 3u32),
@@ -237,9 +238,9 @@ fn few_steps() {
         |a| a.vpermilpd(ymm0, ymm1, ymm2),
     ];
     let steps = |host, asm: &Asm| lift_for(host, Mode::Bits64, *asm).1.tokens.len();
-    assert_eq!(BY_HOST.each_ref().map(|asm| steps(HostCpu::X86_64_V3, asm)), [0; 7]);
-    assert_eq!(BY_HOST.each_ref().map(|asm| steps(HostCpu::AARCH64, asm)), [1; 7]);
+    assert_eq!(BY_HOST.each_ref().map(|asm| steps(HostCpu::X86_64_V3, asm)), [0; 9]);
+    assert_eq!(BY_HOST.each_ref().map(|asm| steps(HostCpu::AARCH64, asm)), [1; 9]);
     for host in [HostCpu::X86_64_V3, HostCpu::AARCH64] {
-        assert_eq!(ANYWHERE.each_ref().map(|asm| steps(host, asm)), [0; 10]);
+        assert_eq!(ANYWHERE.each_ref().map(|asm| steps(host, asm)), [0; 8]);
     }
 }

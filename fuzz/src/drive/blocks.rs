@@ -36,7 +36,7 @@ struct Trio {
 
 /// Makes blocks until the run ends.
 pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
-    let jits = [jit().ok_or("no JIT")?, direct().ok_or("no JIT")?];
+    let jits = [jit().ok_or("no JIT")?, direct().or_else(jit).ok_or("no JIT")?];
     let mut trio = Trio { interp: interpreter().ok_or("no interpreter")?, tier: Tier::Lifted, jits, real: real_cpu() };
     let filter = &run.options.filter;
     let mnemonics: Vec<Mnemonic> = forklift_lift::lifted_mnemonics().filter(|m| format!("{m:?}").to_lowercase().contains(filter)).collect();

@@ -36,9 +36,9 @@ pub fn jit() -> Option<Box<dyn Oracle + Send>> {
     Some(Box::new(JitOracle(Tier::Lifted)))
 }
 
-/// The JIT that runs code as it is, where this host can; elsewhere it compiles.
+/// The JIT that runs 64-bit code as it is, and compiles other code; on hosts that can do that.
 pub fn direct() -> Option<Box<dyn Oracle + Send>> {
-    Some(Box::new(JitOracle(Tier::Direct)))
+    cfg!(target_arch = "x86_64").then(|| Box::new(JitOracle(Tier::Direct)) as Box<dyn Oracle + Send>)
 }
 
 struct JitOracle(Tier);

@@ -214,7 +214,9 @@ impl<'a, 'b> Lift<'a, 'b> {
         self.index = index;
         // What the CPU model lacks is left to the interpreter, which raises #UD.
         let known = matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && self.env.model().permits(i.code());
-        let lift = crate::ops::lookup(i.mnemonic()).filter(|_| known);
+        // MMX raises what is pending in the x87. Where that is the host's, nothing can be, since blocks run with all exceptions masked only.
+        let safe = self.host.x86 || !is_mmx(i) && i.mnemonic() != Mnemonic::Emms;
+        let lift = crate::ops::lookup(i.mnemonic()).filter(|_| known && safe);
         let done = lift.and_then(|f| f(self, i));
         if done.is_none() {
             self.unlifted(i);
