@@ -9,7 +9,7 @@ use crate::batch::Outcome;
 use crate::forms::Host;
 use crate::generate::{Defined, Generator, Rng, Sample};
 use crate::judge::{Difference, Known, differences, is_transcendental, known_fault, sticky};
-use crate::machine::{End, Input, Oracle};
+use crate::machine::{End, Input, Oracle, Output};
 use crate::oracle::{Tier, direct, interpreter, jit, listing, real_cpu};
 
 /// Blocks between looks at the clock.
@@ -122,11 +122,20 @@ impl Trio {
         if interpreted.end == End::Endless {
             return None;
         }
+        // Bit 17 of MXCSR exists on AMD's CPUs. To lifted code it is reserved, as to the interpreter.
+        let reserved = ends_at_ldmxcsr(input, &interpreted) && (self.tier == Tier::Lifted || input.cpu.mode == Mode::Bits32);
         let want = match &mut self.real {
-            Some(real) => real.run(input).ok()?,
-            None => interpreted,
+            Some(real) if !reserved => real.run(input).ok()?,
+            _ => interpreted,
         };
         let got = self.jits[self.tier as usize].run(input).unwrap_or_else(|e| panic!("{e}: {:02x?}", input.code));
         Some((Outcome::new(want, &input.data), Outcome::new(got, &input.data)))
     }
+}
+
+/// Whether a load of MXCSR found reserved bits.
+fn ends_at_ldmxcsr(input: &Input, r: &Output) -> bool {
+    let refused = r.end == End::Exit(Exit::Fault(Fault::GeneralProtection));
+    let is_load = |i: &Instruction| i.ip() == r.cpu.rip && matches!(i.mnemonic(), Mnemonic::Ldmxcsr | Mnemonic::Vldmxcsr);
+    refused && super::instructions(input).iter().any(is_load)
 }
