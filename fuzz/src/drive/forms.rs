@@ -15,8 +15,8 @@ use crate::judge::{Difference, judge};
 use crate::machine::{End, Input};
 use crate::oracle::{interpreter_batches, real_batches};
 
-/// Cases in a batch, and cases of one encoding.
-const BATCH: usize = 256;
+/// Cases in a batch, and cases of one encoding. What more cases leave is so much that the allocator asks the kernel for it each time.
+const BATCH: usize = 64;
 const PER_ENCODING: usize = 8;
 
 struct Pair {
