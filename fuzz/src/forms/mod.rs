@@ -44,8 +44,6 @@ pub fn exempt(c: Code) -> Option<&'static str> {
         M::Xsave | M::Xsave64 | M::Xsaveopt | M::Xsaveopt64 | M::Xsavec | M::Xsavec64 | M::Xrstor | M::Xrstor64 | M::Xgetbv => {
             "the machine's XCR0 and use of components, other than the model's"
         }
-        M::Fxsave | M::Fxsave64 | M::Fxrstor | M::Fxrstor64 => "FIP, FDP and reserved bytes differ between vendors",
-        M::Fnstenv | M::Fnsave | M::Fldenv | M::Frstor => "FIP and FDP differ between vendors",
         M::Reservednop if format!("{c:?}").ends_with("0F0D") => "#UD on AMD's CPUs",
         M::Bswap if c == Code::Bswap_r16 => "undefined",
         M::Syscall | M::Sysenter | M::Int => "system calls: tests/insn, tests/syscall",

@@ -37,7 +37,7 @@ pub fn aimed(mut cpu: CpuState, i: &Instruction, code: &[u8], image: &[u8], rng:
         strings(&mut cpu, i, rng);
     }
     if has_memory(i) {
-        address(&mut cpu, i, &mut code, rng);
+        address(&mut cpu, i, &mut code, image, rng);
         compared(&mut cpu, i, image, rng);
     }
     Case { cpu, code }
@@ -185,8 +185,15 @@ fn target(rng: &mut Rng) -> u64 {
     }
 }
 
+/// An address at which FXSAVE's image has no reserved bit of MXCSR, mostly.
+fn state_image(image: &[u8], rng: &mut Rng) -> u64 {
+    let is_valid = |at: &usize| image.get(at + 26..at + 28) == Some(&[0, 0]);
+    let mut places = (0..32).map(|_| 16 * rng.below(DATA_SIZE as u64 / 16 - 32) as usize);
+    places.find(is_valid).map_or_else(|| target(rng), |at| DATA + at as u64)
+}
+
 /// Makes the memory operand's address one that [`target`] gives: by the base register, the index, or the displacement in `code`.
-fn address(cpu: &mut CpuState, i: &Instruction, code: &mut [u8], rng: &mut Rng) {
+fn address(cpu: &mut CpuState, i: &Instruction, code: &mut [u8], image: &[u8], rng: &mut Rng) {
     if i.memory_index().is_vector_register() {
         return indices(cpu, i, rng);
     }
@@ -199,7 +206,8 @@ fn address(cpu: &mut CpuState, i: &Instruction, code: &mut [u8], rng: &mut Rng) 
         cpu.set(Gpr::Rbx, to & cpu.mode.addr_mask());
         return;
     }
-    let to = target(rng).wrapping_sub(segment_base(cpu, i.memory_segment()));
+    let to = if matches!(i.mnemonic(), M::Fxrstor | M::Fxrstor64) { state_image(image, rng) } else { target(rng) };
+    let to = to.wrapping_sub(segment_base(cpu, i.memory_segment()));
     let register = |r: Register| Gpr::from_iced(r);
     let (base, index) = (register(i.memory_base()), register(i.memory_index()));
     let scale = i.memory_index_scale() as u64;

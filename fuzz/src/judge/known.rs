@@ -4,6 +4,7 @@ use forklift_x86::{CpuState, Exit, Fault, Mode, bits};
 use iced_x86::{Code, CpuidFeature, Instruction, Mnemonic as M, OpKind, Register};
 
 use super::access::accesses;
+use super::image::without_pointers;
 use super::{Difference, count_and_size, differences};
 use crate::batch::{Case, Outcome};
 use crate::machine::End;
@@ -39,11 +40,13 @@ pub enum Known {
     StickyFlags,
     /// Exception flags of dot products.
     DotProduct,
+    /// Pointers in images of the x87 state.
+    Pointers,
 }
 
 impl Known {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SegmentEnd,
         Self::MisalignedMode,
         Self::ShaAlignment,
@@ -58,6 +61,7 @@ impl Known {
         Self::Canonical,
         Self::StickyFlags,
         Self::DotProduct,
+        Self::Pointers,
     ];
 
     /// What it is, for the documentation.
@@ -82,6 +86,9 @@ impl Known {
                 "Of MXCSR's exception flags, translated code raises none for results that nothing uses, no IE for quiet NaNs in COMISx; it may raise DE in CVTTSx2SI, PE beside IE in CVTPD2DQ and CVTSx2SI, PE in ROUNDxx that suppresses it, those of both operations in ADDSUBxx and FMADDSUB, and those of half an instruction that a page fault ends. Hosts without an x86 CPU keep none."
             }
             Self::DotProduct => "(V)DPPS and (V)DPPD that raise an unmasked exception leave the flags of other steps in MXCSR.",
+            Self::Pointers => {
+                "FXSAVE, FNSAVE and FNSTENV store FOP, FIP and FDP (on AMD's CPUs of the last instruction that raised an exception) and MXCSR's mask by vendor."
+            }
             Self::Canonical => "AMD's CPUs check the offset, too, where a base of FS or GS makes a canonical address of one that isn't.",
         }
     }
@@ -89,7 +96,7 @@ impl Known {
     /// The one that `all`, the differences between the CPU's outcome `want` and `got`, are an instance of.
     pub(super) fn of(case: &Case, i: &Instruction, want: &Outcome, got: &Outcome, all: &[Difference]) -> Option<Self> {
         let d = Differing { case, i, want, got, all };
-        let conditions: [(Self, Condition); 13] = [
+        let conditions: [(Self, Condition); 14] = [
             (Self::SegmentEnd, segment_end),
             (Self::Canonical, canonical),
             (Self::MisalignedMode, misaligned_mode),
@@ -103,6 +110,7 @@ impl Known {
             (Self::MovsxdWidth, movsxd_width),
             (Self::DotProduct, |d| is_dot_product(d.i) && d.want.faults(&[Fault::Simd]) && d.only(&["mxcsr"])),
             (Self::DoubleShift, double_shift),
+            (Self::Pointers, pointers),
         ];
         conditions.into_iter().find(|(_, holds)| holds(&d)).map(|(k, _)| k)
     }
@@ -151,7 +159,8 @@ fn canonical(d: &Differing<'_>) -> bool {
 }
 
 fn misaligned_mode(d: &Differing<'_>) -> bool {
-    matches!(d.i.mnemonic(), M::Ldmxcsr | M::Vldmxcsr) && d.want.cpu.mxcsr & 1 << 17 != 0 && d.got.faults(&[Fault::GeneralProtection])
+    let loads = matches!(d.i.mnemonic(), M::Ldmxcsr | M::Vldmxcsr | M::Fxrstor | M::Fxrstor64);
+    loads && d.want.cpu.mxcsr & 1 << 17 != 0 && d.got.faults(&[Fault::GeneralProtection])
 }
 
 fn sha_alignment(d: &Differing<'_>) -> bool {
@@ -194,6 +203,10 @@ fn movsxd_width(d: &Differing<'_>) -> bool {
 
 fn double_shift(d: &Differing<'_>) -> bool {
     matches!(d.i.mnemonic(), M::Shld | M::Shrd) && d.i.op1_register().size() == 2 && count_and_size(d.i, &d.case.cpu).0 > 16
+}
+
+fn pointers(d: &Differing<'_>) -> bool {
+    without_pointers(d.case, d.i, [d.want, d.got]).is_some_and(|[want, got]| differences(&want, &got, bits::STATUS).is_empty())
 }
 
 fn is_dot_product(i: &Instruction) -> bool {

@@ -4,6 +4,7 @@
 //! [`Known`]: it is counted, and docs/testing.md lists it.
 
 mod access;
+mod image;
 mod known;
 pub mod sticky;
 

@@ -183,13 +183,16 @@ pub(super) fn operand<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>, k: usize) -> 
     Ok(v)
 }
 
-/// Whether `n` bytes may be written: exchanges that change nothing find out.
+/// Whether `n` bytes may be written: exchanges that change nothing find out. That the end isn't canonical comes before all else.
 pub(super) fn probe<M: Memory>(cx: &mut Exec<'_, M>, addr: u64, n: usize) -> Step {
-    cx.compare_exchange::<u8>(addr, 0, 0)?;
-    match 4096 - (addr & 4095) {
-        room if room < n as u64 => cx.compare_exchange::<u8>(addr.wrapping_add(room), 0, 0).map(drop),
-        _ => Ok(()),
+    let room = 4096 - (addr & 4095);
+    let second = addr.wrapping_add(room);
+    let crosses = room < n as u64;
+    if crosses && (second as i64) << 16 >> 16 != second as i64 {
+        cx.compare_exchange::<u8>(second, 0, 0)?;
     }
+    cx.compare_exchange::<u8>(addr, 0, 0)?;
+    if crosses { cx.compare_exchange::<u8>(second, 0, 0).map(drop) } else { Ok(()) }
 }
 
 /// Stores a vector, all of it or nothing.
