@@ -223,7 +223,9 @@ impl Thread {
         if self.jit.is_direct() {
             let base = crate::direct::gs_base(self.state());
             if self.gs_base != Some(base) {
-                crate::direct::set_gs_base(base);
+                if !crate::direct::set_gs_base(base) {
+                    return (JitExit::Barred, None);
+                }
                 self.gs_base = Some(base);
             }
             return crate::direct::run(&self.jit, self.state.as_ptr(), &self.shared.table, &mut self.pending);

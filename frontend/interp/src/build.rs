@@ -147,7 +147,7 @@ fn waits_for_x87(i: &Instruction) -> bool {
     use Mnemonic as M;
     let is_x87 = (M::F2xm1..=M::Fyl2xp1).contains(&i.mnemonic());
     let has_mmx = (0..i.op_count()).any(|k| i.op_register(k).is_mm());
-    has_mmx || is_x87 && !matches!(i.mnemonic(), M::Fnsave | M::Fnstcw | M::Fnstenv | M::Fnstsw)
+    has_mmx || is_x87 && !matches!(i.mnemonic(), M::Fnsave | M::Fnstcw | M::Fnstenv | M::Fnstsw | M::Fxsave)
 }
 
 /// An operation with the operands of `i`.

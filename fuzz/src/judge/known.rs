@@ -74,7 +74,7 @@ impl Known {
             Self::Transcendental => "x87 transcendentals are within 1 unit of the last place of 80 bits; vendors differ, too.",
             Self::DoubleShift => "SHLD and SHRD of 16 bits by more than 16 are undefined.",
             Self::Order => {
-                "Of two faults of one instruction, vendors raise different ones: of CMPS's operands, of CALL's stack and target, of POP to CS. ARPL in CS faults only if it stores."
+                "Of two faults of one instruction, vendors raise different ones: of CMPS's operands, of CALL's stack and target, of POP to CS, of the pages of an image of the x87 state. ARPL in CS faults only if it stores."
             }
             Self::MaskedStore => {
                 "What a masked store to where no memory is leaves (a fault for an empty mask, its address, MMX entered) differs between vendors."
@@ -171,6 +171,8 @@ fn sha_alignment(d: &Differing<'_>) -> bool {
 /// Of faults that an instruction may raise, vendors raise different ones.
 fn order(d: &Differing<'_>) -> bool {
     let open = match d.i.mnemonic() {
+        // Which byte of it isn't there.
+        M::Fldenv | M::Frstor | M::Fxrstor | M::Fxrstor64 | M::Fnstenv | M::Fnsave | M::Fxsave | M::Fxsave64 => return d.only(&["cr2", "error code"]),
         M::Cmpsb | M::Cmpsw | M::Cmpsd | M::Cmpsq | M::Call => true,
         M::Pop => d.i.op0_kind() == OpKind::Memory,
         // In CS.

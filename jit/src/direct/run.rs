@@ -187,11 +187,18 @@ pub(crate) unsafe fn entry<'a>(state: *mut JitState, pc: u64) -> &'a AtomicU64 {
     unsafe { AtomicU64::from_ptr(state.byte_add(TABLE).cast::<u64>().add(pc as usize % TABLE_ENTRIES)) }
 }
 
-/// Sets the base of the host's GS.
-pub(crate) fn set_gs_base(base: u64) {
+/// Sets the base of the host's GS; false if the kernel refuses this one and the CPU can't be asked.
+pub(crate) fn set_gs_base(base: u64) -> bool {
     const ARCH_SET_GS: i32 = 0x1001;
-    // SAFETY: nothing on the host uses GS.
-    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) };
+    const HWCAP2_FSGSBASE: u64 = 2;
+    // SAFETY: nothing on the host uses GS; WRGSBASE is there if the kernel says so, and an FS base of a guest is canonical.
+    unsafe {
+        if libc::getauxval(libc::AT_HWCAP2) & HWCAP2_FSGSBASE != 0 {
+            core::arch::asm!("wrgsbase {}", in(reg) base, options(nostack, preserves_flags));
+            return true;
+        }
+        libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) == 0
+    }
 }
 
 /// The base that the host's GS must have.

@@ -47,6 +47,10 @@ fn read_legacy<M: Memory>(cx: &mut Exec<'_, M>, addr: u64) -> Result<Legacy, Exi
 /// FXSAVE: all components to 416 bytes; #GP unless aligned to 16.
 fn fxsave<const W: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
     let addr = cx.ea(op);
+    if (addr as i64) << 16 >> 16 != addr as i64 {
+        // #SS where it is the stack's, aligned or not.
+        cx.load::<u8>(addr)?;
+    }
     cx.check_aligned(addr, 16)?;
     let mut image = [0; LEGACY_SIZE];
     xstate::write_x87(&cx.cpu.x87, &mut image, pointers(W));
@@ -57,7 +61,7 @@ fn fxsave<const W: bool, M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
         _ => LEGACY_USED - 128,
     };
     // The last bytes aren't written, but must be writable.
-    cx.load_to_update::<u8>(addr.wrapping_add(LEGACY_SIZE as u64 - 1))?;
+    cx.touch::<u8>(addr.wrapping_add(LEGACY_SIZE as u64 - 1))?;
     cx.store_bytes(addr, &image[..used])
 }
 
