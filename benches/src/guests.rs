@@ -1,8 +1,80 @@
-//! What is measured: our own kernels, built for both ABIs, and programs of the machine, on inputs that are made here.
+//! What is measured: our own kernels, built for both ABIs, and the programs of [`crate::programs`].
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{cold, programs};
+
+/// Guests that are looked at together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Group {
+    /// Our kernels for x86-64.
+    #[serde(rename = "kernels-64")]
+    Kernels64,
+    /// Our kernels for i386.
+    #[serde(rename = "kernels-32")]
+    Kernels32,
+    /// Programs of the machine.
+    #[serde(rename = "programs")]
+    Programs,
+    /// What ends as soon as it has started.
+    #[serde(rename = "start")]
+    Start,
+    /// Much code that runs once.
+    #[serde(rename = "cold")]
+    Cold,
+    /// A static program that waits.
+    #[serde(rename = "resident")]
+    Resident,
+}
+
+impl Group {
+    /// In the order of reports.
+    pub const ALL: [Self; 6] = [Self::Kernels64, Self::Kernels32, Self::Programs, Self::Start, Self::Cold, Self::Resident];
+
+    /// Its name on the command line and in files.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Kernels64 => "kernels-64",
+            Self::Kernels32 => "kernels-32",
+            Self::Programs => "programs",
+            Self::Start => "start",
+            Self::Cold => "cold",
+            Self::Resident => "resident",
+        }
+    }
+
+    /// What its numbers are.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Kernels64 => "Kernels, x86-64: processor time, times native",
+            Self::Kernels32 => "Kernels, i386: processor time, times native",
+            Self::Programs => "Programs: processor time, times native",
+            Self::Start => "Start: processor time, ms",
+            Self::Cold => "Cold code: processor time per distinct instruction, ns",
+            Self::Resident => "Resident size of a static program, MiB",
+        }
+    }
+
+    /// Whether its numbers are multiples of the native one.
+    pub const fn is_ratio(self) -> bool {
+        matches!(self, Self::Kernels64 | Self::Kernels32 | Self::Programs)
+    }
+
+    /// Whether forklift is measured with an empty cache, too.
+    pub const fn has_both_caches(self) -> bool {
+        matches!(self, Self::Start | Self::Cold)
+    }
+
+    /// How often a guest is run for each run that was asked for: milliseconds scatter more than seconds.
+    pub const fn times(self) -> u32 {
+        if self.has_both_caches() { 4 } else { 1 }
+    }
+}
 
 /// A program to measure.
 pub struct Guest {
@@ -14,8 +86,8 @@ pub struct Guest {
     pub command: Vec<String>,
     /// Where it runs.
     pub dir: PathBuf,
-    /// `kernels.64`, `kernels.32` or `programs`: what its ratio is averaged with.
-    pub group: &'static str,
+    /// What it is looked at with.
+    pub group: Group,
 }
 
 /// All that `wanted` asks for, and why some are not there.
@@ -25,29 +97,24 @@ pub struct Guest {
 pub fn all(sources: &Path, work: &Path, wanted: &dyn Fn(&Guest) -> bool) -> Result<(Vec<Guest>, Vec<String>), String> {
     fs::create_dir_all(work).map_err(|e| format!("{}: {e}", work.display()))?;
     let (mut guests, mut missing) = (Vec::new(), Vec::new());
-    for source in kernels(sources)? {
+    for source in kernels(sources)?.into_iter().chain([cold::source(work)]) {
         for bits in [64, 32] {
-            let guest = kernel(&source, bits, work);
-            if wanted(&guest) {
-                match build(&source, bits, work, Path::new(&guest.command[0])) {
-                    Ok(()) => guests.push(guest),
-                    Err(why) => missing.push(format!("{}: {why}", guest.name)),
+            let of_source: Vec<Guest> = kernel(&source, bits, work).into_iter().filter(|g| wanted(g)).collect();
+            if let Some(first) = of_source.first() {
+                if first.group == Group::Cold {
+                    cold::write(&source)?;
+                }
+                match build(&source, bits, Path::new(&first.command[0])) {
+                    Ok(()) => guests.extend(of_source),
+                    Err(why) => missing.push(format!("{}: {why}", first.name)),
                 }
             }
         }
     }
-    for p in PROGRAMS {
-        let guest = program(p, work);
-        match which(p.1[0]) {
-            _ if !wanted(&guest) => {}
-            Some(path) => guests.push(Guest { command: [vec![path], guest.command[1..].to_vec()].concat(), ..guest }),
-            None => missing.push(format!("{}: {} is not installed", p.0, p.1[0])),
-        }
-    }
-    if guests.iter().any(|g| g.group == "programs") {
-        inputs(work)?;
-    }
-    Ok((guests, missing))
+    let (programs, not_there) = programs::all(work, wanted)?;
+    guests.extend(programs);
+    guests.sort_by_key(|g| g.group);
+    Ok((guests, [missing, not_there].concat()))
 }
 
 fn kernels(sources: &Path) -> Result<Vec<PathBuf>, String> {
@@ -57,102 +124,47 @@ fn kernels(sources: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-fn stem(source: &Path) -> String {
-    source.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// What is measured of a source: one thing, but for the empty program.
+fn kernel(source: &Path, bits: u32, work: &Path) -> Vec<Guest> {
+    let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let program = work.join(format!("{stem}.{bits}")).display().to_string();
+    let guest = |name: &str, group, arguments: &[&str]| {
+        let command = [&program[..]].iter().chain(arguments).map(|&a| a.to_owned()).collect();
+        Guest { name: format!("{name}{stem}.{bits}"), bits, command, dir: work.to_owned(), group }
+    };
+    match &stem[..] {
+        "empty" => vec![guest("start: ", Group::Start, &[]), guest("resident: ", Group::Resident, &["wait"])],
+        "cold" => vec![guest("", Group::Cold, &[])],
+        _ => vec![guest("", if bits == 64 { Group::Kernels64 } else { Group::Kernels32 }, &[])],
+    }
 }
 
-fn kernel(source: &Path, bits: u32, work: &Path) -> Guest {
-    let name = format!("{}.{bits}", stem(source));
-    let command = vec![work.join(&name).display().to_string()];
-    Guest { name, bits, command, dir: work.to_owned(), group: if bits == 64 { "kernels.64" } else { "kernels.32" } }
-}
-
-/// Compiles a kernel, unless that was done. A `.py` writes the C source.
-fn build(source: &Path, bits: u32, work: &Path, out: &Path) -> Result<(), String> {
+/// Whether `out` was made after `from` was.
+pub fn is_newer(out: &Path, from: &Path) -> bool {
     let modified = |p: &Path| fs::metadata(p).and_then(|m| m.modified()).ok();
-    if modified(out) > modified(source) {
+    modified(out) > modified(from)
+}
+
+/// What a source's first line says after `flags: `.
+fn flags(source: &Path) -> Result<String, String> {
+    let mut line = String::new();
+    let read = fs::File::open(source).and_then(|f| BufReader::new(f).read_line(&mut line));
+    read.map_err(|e| format!("{}: {e}", source.display()))?;
+    Ok(line.split_once("flags: ").map_or_else(String::new, |f| f.1.to_owned()))
+}
+
+/// Compiles a kernel, unless that was done.
+fn build(source: &Path, bits: u32, out: &Path) -> Result<(), String> {
+    if is_newer(out, source) {
         return Ok(());
     }
-    let text = fs::read_to_string(source).map_err(|e| e.to_string())?;
-    let flags = text.lines().find_map(|l| l.split_once("flags: ")).map_or("", |f| f.1);
-    let extension = source.extension().unwrap_or_default();
-    let mut source = source.to_owned();
-    if extension == "py" {
-        let made = Command::new("python3").arg(&source).output().map_err(|e| format!("python3: {e}"))?;
-        source = work.join(format!("{}.c", stem(&source)));
-        fs::write(&source, made.stdout).map_err(|e| e.to_string())?;
-    }
-    let compiler = if extension == "cc" { "g++" } else { "gcc" };
+    let flags = flags(source)?;
+    let compiler = if source.extension().is_some_and(|e| e == "cc") { "g++" } else { "gcc" };
     let sse = if bits == 32 { "-msse2 -mfpmath=sse " } else { "" };
     let mut c = Command::new(compiler);
     c.args(["-O2", "-static", &format!("-m{bits}")]).args(sse.split_whitespace()).args(flags.split_whitespace());
-    let built = c.arg("-o").arg(out).arg(&source).arg("-lm").output().map_err(|e| format!("{compiler}: {e}"))?;
+    let built = c.arg("-o").arg(out).arg(source).arg("-lm").output().map_err(|e| format!("{compiler}: {e}"))?;
     let said = String::from_utf8_lossy(&built.stderr);
-    if built.status.success() { Ok(()) } else { Err(format!("{compiler}: {}", said.lines().next().unwrap_or_default())) }
-}
-
-/// Name and command of each real program.
-const PROGRAMS: &[(&str, &[&str])] = &[
-    ("gzip", &["gzip", "-c", "words"]),
-    ("xz", &["xz", "-2", "-T1", "-c", "words"]),
-    ("zstd", &["zstd", "-9", "-q", "-c", "words"]),
-    ("openssl sha256", &["openssl", "dgst", "-sha256", "words", "words", "words", "words", "words", "words", "words", "words"]),
-    ("openssl aes", &["openssl", "enc", "-aes-256-cbc", "-K", "00", "-iv", "00", "-in", "words"]),
-    ("sqlite3", &["sqlite3", ":memory:", SQL]),
-    ("python3", &["/usr/bin/python3", "loop.py"]),
-    ("perl", &["perl", "-e", "my %h; my $s=0; for my $i (1..900000){ $h{$i%1000}+=$i*3%7; $s+=length(\"$i\"); } print \"$s\\n\";"]),
-    ("lua", &["lua5.4", "-e", "local s=0 for i=1,20000000 do s=s+i%7*3 end print(s)"]),
-    ("luajit", &["luajit", "-e", "local s=0 for i=1,60000000 do s=s+i%7*3 end print(s)"]),
-    ("node", &["node", "-e", "let s=0;for(let i=0;i<2e7;i++)s=(s+i*3)%1000003;console.log(s)"]),
-    ("gawk", &["gawk", AWK, "words"]),
-    ("mawk", &["mawk", AWK, "words"]),
-    ("bash", &["bash", "-c", "s=0; for ((i=0;i<120000;i++)); do s=$((s+i%7)); done; echo $s"]),
-    ("sort", &["sort", "lines"]),
-    ("grep", &["grep", "-c", "ab.*xy", "lines"]),
-    ("cc1", &["gcc", "-O2", "-S", "-o", "-", "source.c"]),
-    ("start: true", &["/bin/true"]),
-    ("start: bash", &["bash", "-c", ":"]),
-    ("start: python3", &["/usr/bin/python3", "-c", "pass"]),
-    ("start: perl", &["perl", "-e", "1"]),
-    ("start: node", &["node", "-e", "0"]),
-    ("start: gcc", &["gcc", "--version"]),
-];
-
-const SQL: &str = "create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where x<250000) insert into t select x, x*7%1000 from c; \
-                   select sum(a),count(distinct b) from t; create index i on t(b); select b,count(*) from t group by b limit 5;";
-const AWK: &str = "{for(i=1;i<=NF;i++)c[$i]++} END{n=0;for(k in c)n+=c[k];print n}";
-
-fn program((name, command): &(&str, &[&str]), work: &Path) -> Guest {
-    let command = command.iter().map(|&a| a.to_owned()).collect();
-    let group = if name.starts_with("start") { "start-up" } else { "programs" };
-    Guest { name: (*name).to_owned(), bits: 64, command, dir: work.to_owned(), group }
-}
-
-fn which(program: &str) -> Option<String> {
-    if program.starts_with('/') {
-        return Path::new(program).exists().then(|| program.to_owned());
-    }
-    ["/usr/local/bin", "/usr/bin", "/bin"].iter().map(|d| format!("{d}/{program}")).find(|p| Path::new(p).exists())
-}
-
-/// Writes what the programs read: words and lines of a fixed pseudo-random sequence, scripts, a C source.
-fn inputs(work: &Path) -> Result<(), String> {
-    let mut x = 1u64;
-    let mut next = |n: u64| {
-        x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (x >> 33) % n
-    };
-    let words: Vec<String> = (0..5000).map(|_| (0..2 + next(8)).map(|_| char::from(b'a' + next(26) as u8)).collect()).collect();
-    let text: Vec<&str> = (0..400_000).map(|_| words[next(5000) as usize].as_str()).collect();
-    let source: String = (0..150)
-        .map(|n| {
-            format!(
-                "int f{n}(int *a, int n) {{ int s = {n}; for (int i = 0; i < n; i++) {{ if (a[i] % {} == 0) s += a[i] * {n}; else s ^= a[i] >> 3; }} return s; }}\n",
-                n + 2
-            )
-        })
-        .collect();
-    let python = "def f(n):\n    s = 0\n    d = {}\n    for i in range(n):\n        d[i % 1000] = d.get(i % 1000, 0) + i * 3 % 7\n        s += len(str(i))\n    return s, sum(d.values())\nprint(f(700000))\n";
-    let files = [("words", text.join(" ")), ("lines", text.join("\n")), ("source.c", source), ("loop.py", python.to_owned())];
-    files.iter().try_for_each(|(name, text)| fs::write(work.join(name), text).map_err(|e| format!("{name}: {e}")))
+    let error = said.lines().find(|l| l.contains("error")).or_else(|| said.lines().next()).unwrap_or_default();
+    if built.status.success() { Ok(()) } else { Err(format!("{compiler} -m{bits}: {error}")) }
 }

@@ -1,98 +1,32 @@
-//! Rows, averages, files: JSON with every number, and a chart.
+//! All rows of a run: means, files, what has changed since the last one.
 
-use std::collections::BTreeMap;
+use core::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::guests::Guest;
-use crate::measure::Run;
+use crate::chart;
+use crate::guests::Group;
+use crate::row::Row;
+use crate::runners::{OURS, Runner};
 
-/// A guest natively, under forklift, and under the peers, in this order.
-#[derive(Serialize)]
-pub struct Row {
-    name: String,
-    group: String,
-    took: Vec<Took>,
-}
-
-/// What the runs of one command took: medians.
-#[derive(Serialize)]
-pub struct Took {
-    /// Unit: seconds of processor time.
-    cpu: f64,
-    /// Unit: seconds.
-    wall: f64,
-    /// Peak resident size. Unit: MiB.
-    memory: f64,
-    /// Largest less smallest processor time, as a part of the median.
-    spread: f64,
-    /// It ended and printed as natively.
-    pub correct: bool,
-    status: i32,
-}
-
-fn median(mut v: Vec<f64>) -> f64 {
-    v.sort_by(f64::total_cmp);
-    v.get(v.len() / 2).copied().unwrap_or(0.0)
-}
-
-impl Took {
-    fn new(runs: &[Run], native: &Run) -> Self {
-        let cpu: Vec<f64> = runs.iter().map(|r| r.cpu).collect();
-        let (least, most) = cpu.iter().fold((f64::MAX, 0f64), |(a, b), &c| (a.min(c), b.max(c)));
-        let middle = median(cpu);
-        Self {
-            cpu: middle,
-            wall: median(runs.iter().map(|r| r.wall).collect()),
-            memory: runs.iter().map(|r| r.memory).fold(0.0, f64::max),
-            spread: (most - least) / middle.max(1e-9),
-            correct: runs.iter().all(|r| r.status == native.status && r.output == native.output),
-            status: runs.last().map_or(0, |r| r.status),
-        }
-    }
-}
-
-impl Row {
-    /// From the runs of each command.
-    pub fn new(guest: &Guest, runs: &[Vec<Run>]) -> Self {
-        Self { name: guest.name.clone(), group: guest.group.to_owned(), took: runs.iter().map(|r| Took::new(r, &runs[0][0])).collect() }
-    }
-
-    /// What it took under forklift.
-    pub fn ours(&self) -> Option<&Took> {
-        self.took.get(1)
-    }
-
-    /// Ratio of processor times to native; `None` if what was printed was wrong.
-    fn ratio(&self, n: usize) -> Option<f64> {
-        let t = self.took.get(n).filter(|t| t.correct)?;
-        Some(t.cpu / self.took[0].cpu.max(1e-4))
-    }
-
-    /// As text.
-    pub fn line(&self) -> String {
-        let native = &self.took[0];
-        let mut line = format!("{:<20} native {:7.3} s", self.name, native.cpu);
-        for n in 1..self.took.len() {
-            let t = &self.took[n];
-            line += &match self.ratio(n) {
-                Some(r) => format!("  {r:6.2}x (wall {:.2}x, ±{:.0} %, {:.0} MiB)", t.wall / native.wall.max(1e-6), t.spread * 50.0, t.memory),
-                None => format!("  wrong (status {})", t.status),
-            };
-        }
-        line
-    }
-}
+/// A smaller change is none, however little the runs of a day scatter: so much differs between days by where things lie in memory.
+const LEAST_CHANGE: f64 = 0.03;
 
 /// All of a run.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Report {
-    date: String,
-    machine: String,
-    peers: Vec<String>,
+    /// YYYY-MM-DD.
+    pub date: String,
+    /// Name of the processor.
+    pub machine: String,
+    /// How many processors there are.
+    processors: usize,
+    reps: u32,
+    /// Name and version of what was measured.
+    runners: Vec<(String, String)>,
     /// The guests.
     pub rows: Vec<Row>,
 }
@@ -103,72 +37,190 @@ fn said(program: &str, args: &[&str]) -> String {
 
 impl Report {
     /// Without rows.
-    pub fn new(peers: Vec<String>) -> Self {
+    pub fn new(runners: &[Runner], reps: u32) -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpuinfo.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or(std::env::consts::ARCH);
-        Self { date: said("date", &["+%Y-%m-%d"]), machine: model.trim_start_matches([' ', '\t', ':']).to_owned(), peers, rows: Vec::new() }
+        Self {
+            date: said("date", &["-u", "+%Y-%m-%d"]),
+            machine: model.trim_start_matches([' ', '\t', ':']).to_owned(),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            reps,
+            runners: runners.iter().map(|r| (r.name.clone(), r.version.clone())).collect(),
+            rows: Vec::new(),
+        }
     }
 
-    /// The geometric mean of each group's ratios, for each command but the native one.
-    fn means(&self) -> BTreeMap<&str, Vec<(f64, usize)>> {
-        let mut groups: BTreeMap<&str, Vec<(f64, usize)>> = BTreeMap::new();
+    /// Whether forklift was right in all rows.
+    pub fn is_right(&self) -> bool {
+        self.rows.iter().flat_map(|r| &r.took).all(|t| t.correct || !t.is_ours())
+    }
+
+    /// What was measured, the machine first.
+    pub fn runner_names(&self) -> impl Iterator<Item = &str> {
+        self.runners.iter().map(|r| r.0.as_str())
+    }
+
+    /// The rows of a group.
+    pub fn of(&self, group: Group) -> Vec<&Row> {
+        self.rows.iter().filter(|r| r.group == group).collect()
+    }
+
+    /// The geometric mean of a group's ratios to native, over how many rows, and of the same rows' ratios to forklift.
+    pub fn mean(&self, group: Group, runner: &str) -> Option<(f64, usize, f64)> {
+        let (mut native, mut ours, mut n) = (0.0, 0.0, 0);
+        for row in self.of(group) {
+            let (Some(t), Some(us)) = (row.right(runner), row.right(OURS)) else { continue };
+            let (a, b) = (row.ratio(t).median, row.ratio(us).median);
+            if a > 0.0 && b > 0.0 {
+                (native, ours, n) = (native + a.ln(), ours + (a / b).ln(), n + 1);
+            }
+        }
+        let mean = |sum: f64| (sum / n as f64).exp();
+        (n > 0).then(|| (mean(native), n, mean(ours)))
+    }
+
+    /// The means as text, a line for each group of ratios.
+    pub fn means_text(&self) -> String {
+        let mut text = String::new();
+        for group in Group::ALL.into_iter().filter(|g| g.is_ratio()) {
+            let each: Vec<String> = self
+                .runner_names()
+                .skip(1)
+                .filter_map(|r| {
+                    let (native, rows, ours) = self.mean(group, r)?;
+                    let beside = if r == OURS { String::new() } else { format!(", {ours:.2} times forklift's") };
+                    Some(format!("{r} {native:.2}x over {rows}{beside}"))
+                })
+                .collect();
+            if !each.is_empty() {
+                let _ = writeln!(text, "geometric mean, {}: {}", group.key(), each.join("; "));
+            }
+        }
+        text
+    }
+
+    fn folder(&self) -> String {
+        let words = self.machine.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+        format!("{}-{}", self.date, words.collect::<Vec<_>>().join("-").to_ascii_lowercase())
+    }
+
+    /// The latest results of this machine below `results`, with the name of their folder.
+    ///
+    /// # Errors
+    /// They can't be read.
+    pub fn last_in(&self, results: &Path) -> Result<Option<(String, Self)>, String> {
+        let own = self.folder();
+        let machine = &own[self.date.len()..];
+        let entries = fs::read_dir(results).into_iter().flatten().filter_map(|e| e.ok()?.file_name().into_string().ok());
+        let Some(last) = entries.filter(|n| n.ends_with(machine)).max() else { return Ok(None) };
+        let path = results.join(&last).join("results.json");
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let report = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Some((last, report)))
+    }
+
+    /// What became slower or faster than in `last`, relative to native, by more than both spreads.
+    pub fn changes_since(&self, last: &Self) -> String {
+        let mut lines = Vec::new();
         for row in &self.rows {
-            let sums = groups.entry(&row.group).or_insert_with(|| vec![(0.0, 0); row.took.len() - 1]);
-            for (n, sum) in sums.iter_mut().enumerate() {
-                if let Some(r) = row.ratio(n + 1) {
-                    *sum = (sum.0 + r.ln(), sum.1 + 1);
+            let Some(old) = last.rows.iter().find(|r| r.name == row.name && r.group == row.group) else { continue };
+            for t in row.took.iter().filter(|t| t.is_ours() && t.correct) {
+                let Some(before) = old.right(&t.runner) else { continue };
+                let (a, b) = (old.ratio(before), row.ratio(t));
+                let change = b.median / a.median - 1.0;
+                let noise = (a.spread + b.spread).max(LEAST_CHANGE);
+                if change.abs() > noise {
+                    let what = if row.group == Group::Resident { ["larger", "smaller"] } else { ["slower", "faster"] }[usize::from(change < 0.0)];
+                    let (percent, noise) = (change.abs() * 100.0, noise * 100.0);
+                    lines.push(format!(
+                        "  {}, {}: {percent:.0} % {what}, {:.2} -> {:.2} times native (spread {noise:.0} %)",
+                        row.name, t.runner, a.median, b.median
+                    ));
                 }
             }
         }
-        groups
+        if lines.is_empty() { "  nothing has changed by more than the spread".to_owned() } else { lines.join("\n") }
     }
 
-    /// The means, as text.
-    pub fn summary(&self) -> Vec<String> {
-        let names: Vec<&str> = ["forklift"].into_iter().chain(self.peers.iter().map(String::as_str)).collect();
-        let of = |(group, sums): (&str, Vec<(f64, usize)>)| {
-            let each = names.iter().zip(sums).map(|(n, (sum, rows))| format!("{n} {:.2}x over {rows}", (sum / rows.max(1) as f64).exp()));
-            format!("geometric mean, {group}: {}", each.collect::<Vec<_>>().join(", "))
-        };
-        self.means().into_iter().map(of).collect()
-    }
-
-    /// Writes `DATE-MACHINE/results.json` and `chart.svg` under `results`; gives the folder.
+    /// Writes `results.json`, `table.md` and `chart.svg` to `DATE-MACHINE` below `results`; gives the folder.
     ///
     /// # Errors
     /// They can't be written.
     pub fn write(&self, results: &Path) -> Result<PathBuf, String> {
-        let machine: String = self.machine.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-        let dir = results.join(format!("{}-{machine}", self.date));
+        let dir = results.join(self.folder());
         let json = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
         fs::create_dir_all(&dir)
-            .and_then(|()| fs::write(dir.join("results.json"), json))
-            .and_then(|()| fs::write(dir.join("chart.svg"), self.chart()))
+            .and_then(|()| fs::write(dir.join("results.json"), json + "\n"))
+            .and_then(|()| fs::write(dir.join("table.md"), self.tables()))
+            .and_then(|()| fs::write(dir.join("chart.svg"), chart::draw(self)))
             .map_err(|e| format!("{}: {e}", dir.display()))?;
         Ok(dir)
     }
 
-    /// Bars of ratios on a logarithmic scale from 1 to 100, a row a guest.
-    fn chart(&self) -> String {
-        const COLOURS: [&str; 4] = ["#2a6f97", "#bc6c25", "#6a994e", "#7b2d8b"];
-        let bars = self.peers.len() + 1;
-        let step = 8 * bars + 8;
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"{}\" font-family=\"sans-serif\" font-size=\"11\">\n<text x=\"8\" y=\"16\">Processor time, times native ({}, {})</text>\n",
-            40 + step * self.rows.len(),
-            self.machine,
-            self.date
-        );
-        for (i, row) in self.rows.iter().enumerate() {
-            let y = 30 + step * i;
-            svg += &format!("<text x=\"8\" y=\"{}\">{}</text>\n", y + 9, row.name);
-            for n in 1..=bars {
-                let Some(r) = row.ratio(n) else { continue };
-                let (w, y) = (r.max(1.0).log10() * 270.0, y + 8 * (n - 1));
-                svg += &format!("<rect x=\"140\" y=\"{y}\" width=\"{w:.1}\" height=\"7\" fill=\"{}\"/>", COLOURS[(n - 1) % 4]);
-                svg += &format!("<text x=\"{:.1}\" y=\"{}\" font-size=\"8\">{r:.2}</text>\n", 144.0 + w, y + 7);
+    /// Tables for a README.
+    fn tables(&self) -> String {
+        let versions: Vec<String> = self.runners.iter().filter(|r| !r.1.is_empty()).map(|(name, version)| format!("{name}: {version}")).collect();
+        let mut text =
+            format!("{}, {} processors, {}. Medians of {} runs or more. {}\n", self.machine, self.processors, self.date, self.reps, versions.join("; "));
+        for group in Group::ALL {
+            let rows = self.of(group);
+            let names: Vec<&str> =
+                self.runner_names().skip(usize::from(group.is_ratio())).filter(|n| rows.iter().any(|r| r.took.iter().any(|t| t.runner == *n))).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let _ = write!(text, "\n{}\n\n| | {} |\n|---|{}\n", group.title(), names.join(" | "), "---|".repeat(names.len()));
+            for row in rows {
+                let cells = names.iter().map(|n| row.right(n).map_or_else(|| "wrong".to_owned(), |t| row.value_text(t)));
+                let _ = writeln!(text, "| {} | {} |", row.name, cells.collect::<Vec<_>>().join(" | "));
+            }
+            if group.is_ratio() {
+                let means = names.iter().map(|n| self.mean(group, n).map_or_else(String::new, |m| format!("{:.2}x ({} rows)", m.0, m.1)));
+                let _ = writeln!(text, "| **geometric mean** | {} |", means.collect::<Vec<_>>().join(" | "));
             }
         }
-        svg + "</svg>\n"
+        text
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::row::tests::row;
+
+    pub fn report(rows: Vec<Row>) -> Report {
+        let runners = ["native", OURS, "a<b"].map(|n| (n.to_owned(), String::new())).to_vec();
+        Report { date: "2026-01-02".to_owned(), machine: "A (R) 7 @ 2 GHz".to_owned(), processors: 2, reps: 3, runners, rows }
+    }
+
+    #[test]
+    fn means() {
+        let r = report(vec![row("a", 1.0, 2.0, 0.0), row("b", 1.0, 8.0, 0.0)]);
+        let (native, rows, ours) = r.mean(Group::Kernels64, "a<b").unwrap();
+        assert!((native - 16.0).abs() < 1e-9 && rows == 2 && (ours - 4.0).abs() < 1e-9);
+        assert_eq!(r.means_text(), "geometric mean, kernels-64: forklift 4.00x over 2; a<b 16.00x over 2, 4.00 times forklift's\n");
+        assert!(r.tables().contains("| a | 2.00x | 8.00x |"), "{}", r.tables());
+    }
+
+    #[test]
+    fn changes_beyond_the_spread() {
+        let old = report(vec![row("a", 1.0, 2.0, 0.05), row("b", 1.0, 2.0, 0.05), row("gone", 1.0, 1.0, 0.0)]);
+        let new = report(vec![row("a", 1.0, 2.15, 0.05), row("b", 2.0, 3.0, 0.05), row("new", 1.0, 9.0, 0.0)]);
+        assert_eq!(new.changes_since(&old), "  b, forklift: 25 % faster, 2.00 -> 1.50 times native (spread 10 %)");
+        assert!(old.changes_since(&old).contains("nothing"));
+    }
+
+    #[test]
+    fn the_last_results_of_this_machine() {
+        let dir = std::env::temp_dir().join(format!("forklift-results-{}", std::process::id()));
+        let mut r = report(vec![row("a", 1.0, 2.0, 0.0)]);
+        assert!(r.last_in(&dir).unwrap().is_none());
+        assert!(r.write(&dir).unwrap().ends_with("2026-01-02-a-r-7-2-ghz"));
+        let other = Report { machine: "B".to_owned(), date: "2026-02-01".to_owned(), ..report(Vec::new()) };
+        other.write(&dir).unwrap();
+        r.date = "2026-01-10".to_owned();
+        let (name, last) = r.last_in(&dir).unwrap().unwrap();
+        assert_eq!((&name[..10], last.rows.len()), ("2026-01-02", 1));
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

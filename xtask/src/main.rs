@@ -22,8 +22,8 @@ cargo xtask TASK
   bless     rewrite the blessed outputs under tests/; review the diff
   aarch64 setup|build|test|vectors|run ARGS
             the other host, under an emulator; setup takes 0.9 GB in ~/.cache/forklift-aarch64; vectors replays what a CPU did
-  bench [--peers A,B] [--filter NAME] [--reps N] [--options OPTIONS]
-            processor time of guests under forklift and peers, as ratios to native, into benches/results
+  bench [--peers qemu,PATH] [--filter NAME] [--reps N] [--options OPTIONS]
+            processor time and size of guests natively, under forklift and under peers, into benches/results
   fuzz [--seconds N] [--cases N] [--seed S] [--oracle jit|cpu|both] [--filter MNEMONIC] [--mode 32|64|both] [--save DIR]
             random code through interpreter, JIT and this machine's CPU: docs/testing.md
   fuzz --record FILE | --replay FILE [--every N]
