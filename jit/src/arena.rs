@@ -10,6 +10,7 @@
 
 use std::io;
 
+use crate::debug::Observer;
 use crate::host::{self, STUB, TRAMPOLINE, Way};
 use crate::region::Region;
 
@@ -56,6 +57,16 @@ impl Arena {
         let len = Way::ALL.len() * TRAMPOLINE;
         host::sync_icache(self.region.base(), len);
         Cursor { next: len }
+    }
+
+    /// Tells what lies in front of the blocks.
+    pub(crate) fn show_shared(&self, observer: &dyn Observer) {
+        for way in Way::ALL {
+            let at = self.trampoline(*way);
+            // SAFETY: the arena's first bytes, which are written once.
+            let code = unsafe { core::slice::from_raw_parts(at, TRAMPOLINE) };
+            observer.shared(&format!("forklift: {way:?}"), at as u64, code);
+        }
     }
 
     /// Address of offset `o`.

@@ -1,8 +1,6 @@
-//! Looking at emitted code: text of each block, and a map for perf(1).
+//! Looking at emitted code: text of each block, and where it lies.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Write as _;
 
 use forklift_x86::GuestAddr;
 
@@ -39,18 +37,11 @@ pub(crate) fn disassembly(code: &[u8], address: u64) -> String {
     })
 }
 
-/// The file in which perf(1) looks up what lies where in this process.
-pub(crate) struct PerfMap(File);
+/// Is told what lies where in the arena. Called with the JIT's lock held, on the thread that has compiled; never in a signal handler.
+pub trait Observer: Send + Sync {
+    /// The block that begins at the guest's `pc` lies at `address`, as this code, exits not yet linked. What was there before is gone.
+    fn block(&self, pc: GuestAddr, address: u64, code: &[u8]);
 
-impl PerfMap {
-    /// The file for this process; `None` if it can't be written.
-    pub(crate) fn open() -> Option<Self> {
-        File::create(format!("/tmp/perf-{}.map", std::process::id())).ok().map(Self)
-    }
-
-    /// Adds a block.
-    pub(crate) fn add(&mut self, pc: GuestAddr, address: u64, len: usize) {
-        // A map that is incomplete is a pity, not an error.
-        let _ = writeln!(self.0, "{address:x} {len:x} guest_{:x}", pc.get());
-    }
+    /// Code that all blocks use, which stays.
+    fn shared(&self, name: &str, address: u64, code: &[u8]);
 }

@@ -12,7 +12,7 @@ use libc::ucontext_t;
 use crate::arena::{Arena, Cursor};
 use crate::blocks::{Block, Blocks, Exit, ExitKind, NONE, Trap};
 use crate::compile::{Compiled, Compiler};
-use crate::debug::{Dump, PerfMap};
+use crate::debug::{Dump, Observer};
 use crate::host::{self, Context, Way};
 use crate::invalidate::Pages;
 use crate::map::{self, Map};
@@ -28,8 +28,8 @@ pub struct Config {
     pub arena_size: usize,
     /// Called for each block, if given.
     pub dump: Option<fn(&Dump<'_>)>,
-    /// Whether to write a map for perf(1).
-    pub perf_map: bool,
+    /// Who is told of each block.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Whether guest code is to be run as it is, where the host can (see the module `direct`): x86-64 on x86-64.
     pub direct: bool,
     /// Where the arena should lie, if that is free: direct code wants to be within 2 GiB of the guest's code and data.
@@ -39,7 +39,7 @@ pub struct Config {
 impl Config {
     /// The defaults for a process of this mode.
     pub const fn new(mode: Mode) -> Self {
-        Self { mode, arena_size: 64 << 20, dump: None, perf_map: false, direct: false, near: 0 }
+        Self { mode, arena_size: 64 << 20, dump: None, observer: None, direct: false, near: 0 }
     }
 }
 
@@ -60,7 +60,6 @@ pub(crate) struct Writer {
     compiler: Option<Result<Compiler, CompileError>>,
     /// A block that is being installed, for its allocations.
     installed: Compiled,
-    perf: Option<PerfMap>,
     pub cursor: Cursor,
     pub map: map::Writer,
     pub pages: Pages,
@@ -107,8 +106,10 @@ impl Jit {
         #[cfg(target_arch = "x86_64")]
         let config = Config { direct, arena_size: if direct { crate::arena::MAX } else { config.arena_size }, ..config };
         let host = |e: io::Error| CompileError::Host(e.to_string());
-        let perf = config.perf_map.then(PerfMap::open).flatten();
         let (arena, cursor) = Arena::new(config.arena_size, config.near).map_err(host)?;
+        if let Some(observer) = &config.observer {
+            arena.show_shared(&**observer);
+        }
         let (map, map_writer) = Map::new();
         Ok(Arc::new(Self {
             config,
@@ -120,7 +121,6 @@ impl Jit {
             compiler: Mutex::new(Writer {
                 compiler: None,
                 installed: Compiled::default(),
-                perf,
                 cursor,
                 map: map_writer,
                 pages: Pages::default(),
@@ -368,8 +368,8 @@ impl Jit {
 
     fn show(&self, w: &mut Writer, c: &Compiled, pc: GuestAddr, base: u32) {
         let address = self.arena.at(base) as u64;
-        if let Some(perf) = &mut w.perf {
-            perf.add(pc, address, c.code.len());
+        if let Some(observer) = &self.config.observer {
+            observer.block(pc, address, &c.code);
         }
         if let (Some(dump), Some(Ok(compiler))) = (self.config.dump, &w.compiler) {
             let (ir, listing) = compiler.dumps();
@@ -379,9 +379,9 @@ impl Jit {
 
     /// [`Self::show`] for direct code.
     #[cfg(target_arch = "x86_64")]
-    pub(crate) fn show_direct(&self, w: &mut Writer, code: &[u8], pc: GuestAddr, address: u64) {
-        if let Some(perf) = &mut w.perf {
-            perf.add(pc, address, code.len());
+    pub(crate) fn show_direct(&self, code: &[u8], pc: GuestAddr, address: u64) {
+        if let Some(observer) = &self.config.observer {
+            observer.block(pc, address, code);
         }
         if let Some(dump) = self.config.dump {
             dump(&Dump { pc, ir: "", listing: &crate::debug::disassembly(code, address), address, code });

@@ -16,6 +16,7 @@
 //! | [`loader`] | from a path to a program in memory |
 //! | [`machine`] | building a process and running it |
 //! | [`mem`] | guest memory: address space, map, fault-safe access |
+//! | [`perf`] | profiles with the guest's names |
 //! | [`process`], [`task`] | a guest process and its threads |
 //! | [`procfs`] | files of /proc that describe the guest |
 //! | [`segments`] | GDT and LDT entries of programs |
@@ -45,6 +46,7 @@ pub mod machine;
 pub mod mem;
 mod naming;
 pub mod paths;
+pub mod perf;
 pub mod process;
 pub mod procfs;
 pub mod root;

@@ -12,6 +12,7 @@ use crate::dump::Dump;
 use crate::hooks::Hooks;
 use crate::loader::Places;
 use crate::mem::AddressSpace;
+use crate::perf;
 use crate::signal::action::Actions;
 use crate::stats::Totals;
 use crate::syscall::Strace;
@@ -34,6 +35,8 @@ pub struct Config {
     pub trace: Trace,
     /// Which blocks are printed when they are compiled.
     pub dump: Dump,
+    /// What is written for perf(1), if anything.
+    pub perf: Option<perf::Kind>,
     /// The directory of the persistent cache, if it is to be used.
     pub cache: Option<PathBuf>,
 }
@@ -82,6 +85,9 @@ impl Config {
         if self.dump.is_on() {
             option("-d", OsStr::new(&self.dump.to_string()));
         }
+        if let Some(kind) = self.perf {
+            option("--perf=", OsStr::new(kind.name()));
+        }
         if let Some(dir) = &self.cache {
             option("--cache=", dir.as_os_str());
         }
@@ -94,7 +100,17 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { root: None, roots: None, model: CpuModel::V3, interpret_only: false, stats: false, trace: Trace::Off, dump: Dump::default(), cache: None }
+        Self {
+            root: None,
+            roots: None,
+            model: CpuModel::V3,
+            interpret_only: false,
+            stats: false,
+            trace: Trace::Off,
+            dump: Dump::default(),
+            perf: None,
+            cache: None,
+        }
     }
 }
 

@@ -108,7 +108,7 @@ impl Jit {
         for l in &t.leaving {
             self.add_way_out(id, base, l.site, l.kind, l.target, l.inside);
         }
-        self.show_direct(w, &t.code.bytes, pc, address as u64);
+        self.show_direct(&t.code.bytes, pc, address as u64);
         Ok(id)
     }
 

@@ -16,6 +16,7 @@ use forklift_x86::CpuModel;
 use crate::binfmt::arguments;
 use crate::dump::Dump;
 use crate::exec::EXEC_COMMAND;
+use crate::perf;
 
 /// Runs Linux programs for i386 and x86-64 on this machine, whatever its processor.
 ///
@@ -90,6 +91,9 @@ struct RunArgs {
     /// Print blocks when they are compiled: asm (the program's), clif, host; of blocks that begin in these ranges only, if there are any.
     #[arg(short = 'd', value_name = "KIND[,KIND…][@START-END…]")]
     dump: Option<Dump>,
+    /// Write where translated code lies, under the program's names, for perf(1).
+    #[arg(long, value_name = "KIND", value_enum, conflicts_with = "interp")]
+    perf: Option<perf::Kind>,
     /// Print statistics when the program ends.
     #[arg(long)]
     stats: bool,

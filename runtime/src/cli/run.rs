@@ -5,6 +5,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use super::RunArgs;
 use crate::cache;
 use crate::errno::Errno;
@@ -12,6 +14,7 @@ use crate::error::Error;
 use crate::loader::{Opened, elf};
 use crate::machine::Machine;
 use crate::paths::Last;
+use crate::perf;
 use crate::process::{Config, Trace};
 use crate::root::in_root;
 use crate::syscall::Strace;
@@ -66,6 +69,8 @@ fn exec_start(mut args: impl Iterator<Item = OsString>) -> Result<Machine, Error
             config.interpret_only = true;
         } else if let Some(dump) = value("-d") {
             config.dump = dump.to_str().and_then(|d| d.parse().ok()).unwrap_or_default();
+        } else if let Some(kind) = value("--perf=") {
+            config.perf = kind.to_str().and_then(|k| perf::Kind::from_str(k, false).ok());
         } else if let Some(dir) = value("--cache=") {
             config.cache = Some(dir.into());
         } else if bytes == b"--no-worker" {
@@ -114,7 +119,10 @@ fn start(args: RunArgs) -> Result<Machine, Error> {
     let dump = args.dump.unwrap_or_default();
     let wanted = !(args.no_cache || args.interp || dump.is_on() || cache::is_privileged());
     let cache = wanted.then(|| cache::default_dir(|name| std::env::var_os(name))).flatten();
-    let config = Config { root, roots: super::root::place(), model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump, cache };
+    let config =
+        Config { root, roots: super::root::place(), model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump, perf: args.perf, cache };
+    // So that whoever asks for it hears of it if it can't be.
+    args.perf.map_or(Ok(()), perf::Kind::create)?;
     let mut argv = args.program.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
     let path = find(&argv[0], &envp, config.root.as_deref());
     if let Some(name) = args.argv0 {

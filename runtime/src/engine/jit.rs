@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use forklift_interp::{Exec, Op, run_op};
+use forklift_jit::debug::Observer;
 use forklift_jit::{Config, HostFault, How, Jit, JitExit, Thread};
 use forklift_lift::JitState;
 use forklift_x86::{CodeFetch, CpuModel, Exit, Gate, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
@@ -13,6 +14,7 @@ use super::code::{DirectEnv, Env, Guest, InstallEnv, Ops, Watched};
 use crate::cache::{Cache, Counts};
 use crate::error::Error;
 use crate::mem::{CpuMem, GuestMem};
+use crate::perf::Log;
 use crate::process;
 use crate::signal::Kick;
 use crate::task::Task;
@@ -33,6 +35,8 @@ pub(crate) struct ProcessJit {
     pub(super) cache: Option<Mutex<Kept>>,
     /// Pages that are known to be watched, for direct code.
     watched: Mutex<Watched>,
+    /// What is written for perf(1).
+    perf: Option<Arc<Log>>,
 }
 
 /// What the cache's lock guards.
@@ -78,11 +82,13 @@ impl ProcessJit {
     pub(crate) fn new(mem: &GuestMem, process: &process::Config) -> Result<Self, Error> {
         let mode = mem.space().mode();
         let near = mem.space().top();
-        let jit = Jit::new(Config { near, ..config(mode, process.dump.callback()) }).map_err(|e| Error::Jit(e.to_string()))?;
+        let perf = process.perf.and_then(|kind| Log::new(kind, process.root.clone(), mem.space()));
+        let observer = perf.clone().map(|p| p as Arc<dyn Observer>);
+        let jit = Jit::new(Config { near, observer, ..config(mode, process.dump.callback()) }).map_err(|e| Error::Jit(e.to_string()))?;
         // Direct code is made faster than it is found in a cache.
         let dir = process.cache.as_ref().filter(|_| !jit.is_direct());
         let cache = dir.and_then(|dir| Cache::open(dir, mode, process.model));
-        Ok(Self { jit, steps: Mutex::default(), cache: cache.map(|c| Mutex::new(Kept::new(c))), watched: Mutex::default() })
+        Ok(Self { jit, steps: Mutex::default(), cache: cache.map(|c| Mutex::new(Kept::new(c))), watched: Mutex::default(), perf })
     }
 
     /// Holds what a forked child must find free.
@@ -105,8 +111,8 @@ pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `perf` (write a map for perf(1)), `direct=off` (lift everything), `hot=N` (instead of
-/// [`THRESHOLD`]), `warm=on` and `warm=wait` (see `warm`).
+/// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `direct=off` (lift everything), `hot=N` (instead of [`THRESHOLD`]), `warm=on` and
+/// `warm=wait` (see `warm`).
 pub(super) fn option(name: &str) -> Option<String> {
     let options = std::env::var("FORKLIFT_JIT").ok()?;
     options.split(',').find_map(|o| o.strip_prefix(name)).map(str::to_owned)
@@ -114,7 +120,7 @@ pub(super) fn option(name: &str) -> Option<String> {
 
 fn config(mode: Mode, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Config {
     let direct = option("direct=").as_deref() != Some("off");
-    Config { perf_map: option("perf").is_some(), dump, direct, ..Config::new(mode) }
+    Config { dump, direct, ..Config::new(mode) }
 }
 
 /// How many runs make a block hot.
@@ -345,8 +351,12 @@ impl Task {
         if let Some(jit) = &mut self.jit {
             jit.thread.after_fork();
         }
-        if let Some(kept) = self.process.space().existing_jit().and_then(|p| p.cache.as_ref()) {
+        let Some(p) = self.process.space().existing_jit() else { return };
+        if let Some(kept) = &p.cache {
             lock(kept).cache.after_fork();
+        }
+        if let Some(perf) = &p.perf {
+            perf.after_fork();
         }
     }
 }

@@ -62,19 +62,19 @@ pub struct Elf {
 }
 
 /// A little-endian reader of header fields.
-struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl Fields<'_> {
-    fn num(&self, at: usize, len: usize) -> u64 {
+    pub(crate) fn num(&self, at: usize, len: usize) -> u64 {
         self.0.get(at..at + len).map_or(0, |b| b.iter().rev().fold(0, |v, &b| v << 8 | u64::from(b)))
     }
-    fn u16(&self, at: usize) -> u16 {
+    pub(crate) fn u16(&self, at: usize) -> u16 {
         self.num(at, 2) as u16
     }
-    fn u32(&self, at: usize) -> u32 {
+    pub(crate) fn u32(&self, at: usize) -> u32 {
         self.num(at, 4) as u32
     }
-    fn u64(&self, at: usize) -> u64 {
+    pub(crate) fn u64(&self, at: usize) -> u64 {
         self.num(at, 8)
     }
 }
