@@ -33,7 +33,7 @@ fn the_jit_does_as_the_cpu() {
 #[test]
 #[cfg_attr(not(target_arch = "x86_64"), ignore = "this host can't run code directly")]
 fn direct_code_does_as_the_cpu() {
-    play(&mut Player::Jit(oracle::direct().expect("direct code")), 1, &[Mode::Bits64]);
+    play(&mut Player::Jit(oracle::direct().expect("direct code")), 1, BOTH);
 }
 
 #[test]

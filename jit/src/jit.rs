@@ -1,6 +1,6 @@
 //! The JIT of one guest process.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -30,7 +30,8 @@ pub struct Config {
     pub dump: Option<fn(&Dump<'_>)>,
     /// Who is told of each block.
     pub observer: Option<Arc<dyn Observer>>,
-    /// Whether guest code is to be run as it is, where the host can (see the module `direct`): x86-64 on x86-64.
+    /// Whether guest code is to be run as it is, where the host can (see the module `direct`). The guest's address 0 must be the host's, and for 32-bit code there must be
+    /// nothing within 2 GiB behind the guest's address space.
     pub direct: bool,
     /// Where the arena should lie, if that is free: direct code wants to be within 2 GiB of the guest's code and data.
     pub near: u64,
@@ -77,6 +78,8 @@ pub struct Jit {
     pub(crate) all_miss: u64,
     compiler: Mutex<Writer>,
     pub(crate) threads: Mutex<Vec<Arc<Shared>>>,
+    /// Segments, by number, that some 32-bit direct code goes through.
+    pub(crate) segments: AtomicU8,
     /// Set while a flush waits for threads to leave.
     pub(crate) flushing: AtomicBool,
     /// How many threads have been kicked out of a block and are still on the way.
@@ -102,7 +105,7 @@ impl Jit {
     /// [`CompileError::Host`]: the host lacks something.
     pub fn new(config: Config) -> Result<Arc<Self>, CompileError> {
         #[cfg(target_arch = "x86_64")]
-        let direct = config.direct && config.mode == Mode::Bits64 && crate::direct::is_available();
+        let direct = config.direct && crate::direct::is_available();
         #[cfg(target_arch = "x86_64")]
         let config = Config { direct, arena_size: if direct { crate::arena::MAX } else { config.arena_size }, ..config };
         let host = |e: io::Error| CompileError::Host(e.to_string());
@@ -128,6 +131,7 @@ impl Jit {
                 direct: crate::direct::Direct::new(),
             }),
             threads: Mutex::default(),
+            segments: AtomicU8::new(0),
             flushing: AtomicBool::new(false),
             kicks: AtomicU32::new(0),
             counters: Counters::default(),
@@ -287,6 +291,11 @@ impl Jit {
         self.map.insert(&mut w.map, &self.blocks.blocks, id, pc.get());
         self.show(w, c, pc, base);
         Ok(())
+    }
+
+    /// Mode of the process.
+    pub fn mode(&self) -> Mode {
+        self.config.mode
     }
 
     /// Whether guest code is run as it is.

@@ -222,7 +222,7 @@ impl Thread {
         #[cfg(target_arch = "x86_64")]
         if self.jit.is_direct() {
             let base = crate::direct::gs_base(self.state());
-            if self.gs_base != Some(base) {
+            if self.gs_base != Some(base) && self.jit.mode() == Mode::Bits64 {
                 if !crate::direct::set_gs_base(base) {
                     return (JitExit::Barred, None);
                 }

@@ -3,6 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// The program of either ABI uses the same files.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/strace").join(name)
@@ -55,6 +59,7 @@ fn expected(abi: &str) -> Vec<String> {
 }
 
 fn compare(abi: &str) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let (ours, should) = (trace(abi), expected(abi));
     for (a, b) in ours.iter().zip(&should) {
         assert_eq!(a, b);

@@ -173,14 +173,14 @@ fn main() -> std::io::Result<()> {
     args.test_threads.get_or_insert(std::thread::available_parallelism().map_or(2, usize::from));
     let native_only = std::env::var_os("FORKLIFT_TEST_NATIVE").is_some();
     let ways: &[(Way, &str)] = if native_only { &[(Way::Native, "native")] } else { &[(Way::Interp, "interp"), (Way::Jit, "jit"), (Way::Lifted, "lifted")] };
-    // Elsewhere, and for i386, all is lifted.
-    let has_direct = |abi| cfg!(target_arch = "x86_64") && abi == 64;
+    // Elsewhere all is lifted.
+    let has_direct = cfg!(target_arch = "x86_64");
     let mut trials = Vec::new();
     let mut files: Vec<_> = std::fs::read_dir(sources())?.filter_map(|e| Some(e.ok()?.path())).collect();
     files.sort();
     for source in files.into_iter().filter(|f| f.extension().is_some_and(|e| e == "c")) {
         for abi in Program::read(source.clone())?.abis {
-            for &(way, how) in ways.iter().filter(|w| w.0 != Way::Lifted || has_direct(abi)) {
+            for &(way, how) in ways.iter().filter(|w| w.0 != Way::Lifted || has_direct) {
                 let p = Program::read(source.clone())?;
                 let why = p.missing.iter().find(|m| way != Way::Native && m.0 == abi).map(|m| m.1.clone());
                 let trial = Trial::test(format!("{}::{abi}::{how}", p.name), move || test(&p, abi, way));

@@ -77,7 +77,7 @@ pub fn is_interpreted<M: Memory>(i: &Instruction) -> bool {
 }
 
 fn lookup<M: Memory>(i: &Instruction) -> Option<(RunFn<M>, bool)> {
-    if !matches!(i.code().op_code().encoding(), EncodingKind::Legacy | EncodingKind::VEX | EncodingKind::D3NOW) {
+    if !matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX | EncodingKind::D3NOW) {
         return None;
     }
     ops::table::<M>()[i.mnemonic() as usize].iter().flatten().find_map(|entry| match entry {

@@ -257,6 +257,11 @@ pub trait LiftEnv {
 
     /// What set the status flags that the guest has now, where a block is likely to be entered soon: a guess, which emitted code checks.
     fn flags_op(&self) -> CcOp;
+
+    /// [`CpuState::usable_segments`](forklift_x86::CpuState::usable_segments) where a block of direct code is likely to be entered soon.
+    fn usable_segments(&self) -> u8 {
+        !0
+    }
 }
 
 /// An environment as the source of code.

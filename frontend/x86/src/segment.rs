@@ -80,6 +80,11 @@ impl CpuState {
         self.seg_cache[seg.index()]
     }
 
+    /// The segments, a bit for each by number, that don't hold a null selector.
+    pub fn usable_segments(&self) -> u8 {
+        Seg::ALL.into_iter().filter(|s| self.segment(*s).is_usable()).fold(0, |all, s| all | 1 << s.index())
+    }
+
     /// Finds out whether segments restrict anything, after they or the mode changed.
     pub fn update_segmented(&mut self) {
         let plain = |seg| {

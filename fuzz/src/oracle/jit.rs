@@ -27,7 +27,7 @@ const LEAVE_LIMIT: usize = 100_000;
 pub enum Tier {
     /// Compiled.
     Lifted,
-    /// As it is, where the host can.
+    /// As it is.
     Direct,
 }
 
@@ -36,7 +36,7 @@ pub fn jit() -> Option<Box<dyn Oracle + Send>> {
     Some(Box::new(JitOracle(Tier::Lifted)))
 }
 
-/// The JIT that runs 64-bit code as it is, and compiles other code; on hosts that can do that.
+/// The JIT that runs code as it is, on hosts that can do that.
 pub fn direct() -> Option<Box<dyn Oracle + Send>> {
     cfg!(target_arch = "x86_64").then(|| Box::new(JitOracle(Tier::Direct)) as Box<dyn Oracle + Send>)
 }
@@ -112,7 +112,8 @@ const AREAS: [(u64, usize, c_int); 3] =
 
 impl Host {
     fn new(mode: Mode, tier: Tier, dump: Option<Dumper>) -> io::Result<Self> {
-        let mem_base = if mode == Mode::Bits64 { 0 } else { window()? };
+        // Direct code has the guest's addresses.
+        let mem_base = if mode == Mode::Bits64 || tier == Tier::Direct { 0 } else { window()? };
         for (at, len, _) in AREAS {
             map(mem_base + at, len)?;
         }
@@ -153,7 +154,7 @@ impl Host {
                 // SAFETY: only we and what runs inside `run` use it.
                 JitExit::Dispatch => unsafe { (*running).stop.take() },
                 JitExit::Interrupted => None,
-                JitExit::Syscall => Some(Exit::Gate(Gate::Syscall)),
+                JitExit::Syscall => Some(Exit::Gate(if self.jit.mode() == Mode::Bits64 { Gate::Syscall } else { Gate::Int80 })),
                 // SAFETY: as above.
                 JitExit::Cold if self.compile(pc, unsafe { &mut *running })? => None,
                 JitExit::Cold | JitExit::Barred | JitExit::Step | JitExit::Fault => interpret(thread.cpu(), self.mem_base).err(),

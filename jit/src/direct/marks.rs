@@ -13,6 +13,8 @@ impl Recovery {
     const KEEPS_R11: u32 = 1 << 20;
     const DYNAMIC: u32 = 1 << 21;
     const FLAGS: u32 = 1 << 22;
+    const POPS: u32 = 1 << 23;
+    const FRAME: u32 = 1 << 24;
 
     /// As it is, and the guest's `r` lies in the state.
     pub fn and_restores(self, r: Gpr) -> Self {
@@ -27,6 +29,16 @@ impl Recovery {
     /// An indirect branch to where r10 tells; the guest's r10 and rcx lie in the state.
     pub fn branch() -> Self {
         Self(Self::DYNAMIC).and_restores(Gpr::R10).and_restores(Gpr::Rcx)
+    }
+
+    /// As it is, but 4 bytes are still on the stack.
+    pub fn and_pops(self) -> Self {
+        Self(self.0 | Self::POPS)
+    }
+
+    /// As it is, and rbp is in r8.
+    pub fn and_frame_in_value(self) -> Self {
+        Self(self.0 | Self::FRAME)
     }
 
     /// As it is, and the status flags are in AX: those of LAHF in AH, OF in AL, to which 127 may have been added.
@@ -103,6 +115,13 @@ pub(super) unsafe fn recover(uc: &mut ucontext_t, gprs: *mut u64, pc: u64, recov
     if recovery & Recovery::FLAGS != 0 {
         let flags = &mut registers[libc::REG_EFL as usize];
         *flags = *flags & !0x8d5 | (ax >> 8 & 0xd5) as i64 | i64::from(matches!(ax as u8, 1 | 0x80)) << 11;
+    }
+    if recovery & Recovery::POPS != 0 {
+        let sp = &mut registers[libc::REG_RSP as usize];
+        *sp = i64::from((*sp as u32).wrapping_add(4));
+    }
+    if recovery & Recovery::FRAME != 0 {
+        registers[libc::REG_RBP as usize] = registers[libc::REG_R8 as usize];
     }
     if recovery & Recovery::KEEPS_R11 != 0 {
         let r = (recovery >> 16 & 15) as usize;

@@ -22,6 +22,7 @@
 mod asm;
 mod emit;
 mod marks;
+mod narrow;
 mod place;
 mod policy;
 mod rewrite;

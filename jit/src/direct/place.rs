@@ -38,7 +38,7 @@ impl Jit {
     pub(crate) fn translate_directly(&self, w: &mut Writer, pc: GuestAddr, env: &mut dyn LiftEnv, how: How) -> Result<(), CompileError> {
         let model = env.model();
         let kept = w.direct.translator.take().filter(|t| t.0 == model);
-        let (_, mut translator) = kept.unwrap_or_else(|| (model, Translator::new(model)));
+        let (_, mut translator) = kept.unwrap_or_else(|| (model, Translator::new(model, self.mode())));
         let mut t = self.begin(w, pc)?;
         t.checked = how == How::Checked;
         let lands = how == How::Lands && !w.direct.landings.contains_key(&pc.get());
@@ -46,7 +46,9 @@ impl Jit {
             t.landing(pc.get());
         }
         let exists = |pc| self.map.get(&self.blocks.blocks, pc).is_some();
+        translator.rewriter.usable = env.usable_segments();
         let done = translator.translate(&mut t, pc, env, &exists).map_err(CompileError::from).and_then(|()| self.put(w, &t, pc));
+        self.segments.fetch_or(translator.rewriter.segments, Ordering::SeqCst);
         if let Ok(id) = done {
             t.ranges.iter().for_each(|r| w.pages.add(id, *r));
             self.map.insert(&mut w.map, &self.blocks.blocks, id, pc.get());

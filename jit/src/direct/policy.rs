@@ -3,7 +3,7 @@
 //! Those that user programs may run, that do the same whoever runs them, and that the host has. All others are for the interpreter: what asks the machine
 //! what it is, what loads or shows segments, whole images of the floating point state, far branches, and what the host lacks.
 
-use forklift_x86::{CpuModel, Feature};
+use forklift_x86::{CpuModel, Feature, Mode};
 use iced_x86::{Code, CpuidFeature as F, Instruction, Mnemonic as M, OpKind, Register};
 
 /// Whether the host has the instructions of `f`.
@@ -181,12 +181,13 @@ fn decide(code: Code, model: CpuModel) -> Kind {
 /// The answers for one CPU model.
 pub(super) struct Policy {
     model: CpuModel,
+    mode: Mode,
     known: Vec<Kind>,
 }
 
 impl Policy {
-    pub fn new(model: CpuModel) -> Self {
-        Self { model, known: vec![Kind(Kind::UNKNOWN); Code::values().len()] }
+    pub fn new(model: CpuModel, mode: Mode) -> Self {
+        Self { model, mode, known: vec![Kind(Kind::UNKNOWN); Code::values().len()] }
     }
 
     /// What is to be done with `i`, which is no branch.
@@ -198,7 +199,9 @@ impl Policy {
         }
         let kind = *kind;
         let operands = || (0..i.op_count()).filter(|&k| i.op_kind(k) == OpKind::Register).map(|k| i.op_register(k));
-        if kind.is_copied() && (i.segment_prefix() == Register::GS || i.memory_base() == Register::EIP || operands().any(is_special)) {
+        if kind.is_copied()
+            && (i.segment_prefix() == Register::GS && self.mode == Mode::Bits64 || i.memory_base() == Register::EIP || operands().any(is_special))
+        {
             return Kind(Kind::KNOWN);
         }
         // Conversions between MMX and SSE: not with an operand in memory.

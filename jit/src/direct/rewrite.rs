@@ -5,7 +5,7 @@
 //! * `rip` is elsewhere. The operand is reached from the new place, or from address 0, or through a register as above.
 //! * The guest's FS is the host's GS.
 
-use forklift_x86::Gpr;
+use forklift_x86::{Gpr, Mode};
 use iced_x86::{Code as Op, Encoder, Instruction, InstructionInfoFactory, InstructionInfoOptions, MemoryOperand, OpAccess, OpKind, Register};
 
 use super::emit::{Code, STATE};
@@ -17,6 +17,11 @@ pub(super) struct Rewriter {
     info: InstructionInfoFactory,
     /// What else a place needs to be recovered from.
     held: Recovery,
+    /// Mode of the guest's code.
+    mode: Mode,
+    /// Of 32-bit code: the segments, by number, that code may go through now, and those that some code goes through.
+    pub usable: u8,
+    pub segments: u8,
 }
 
 /// Registers that may stand in, those first that are encoded without a prefix.
@@ -50,7 +55,7 @@ fn names_r11(i: &Instruction) -> bool {
 }
 
 /// `code` with the memory operand of `i`, and `r` as the first operand.
-pub(super) fn with_operand_of(code: Op, r: Gpr, i: &Instruction) -> Option<Instruction> {
+pub(super) fn with_operand_of(code: Op, r: Register, i: &Instruction) -> Option<Instruction> {
     let mut memory = MemoryOperand::new(
         i.memory_base(),
         i.memory_index(),
@@ -63,14 +68,14 @@ pub(super) fn with_operand_of(code: Op, r: Gpr, i: &Instruction) -> Option<Instr
     if i.memory_base() == Register::RIP {
         memory.displ_size = 8;
     }
-    let mut new = Instruction::with2(code, register(r), memory).ok()?;
+    let mut new = Instruction::with2(code, r, memory).ok()?;
     new.set_ip(i.ip());
     Some(new)
 }
 
 impl Rewriter {
-    pub fn new() -> Self {
-        Self { encoder: Encoder::new(64), info: InstructionInfoFactory::new(), held: Recovery::default() }
+    pub fn new(mode: Mode) -> Self {
+        Self { encoder: Encoder::new(64), info: InstructionInfoFactory::new(), held: Recovery::default(), mode, usable: !0, segments: 0 }
     }
 
     /// Runs `f` where the guest's state is not all in its registers.
@@ -83,6 +88,9 @@ impl Rewriter {
 
     /// Appends what `i` does; `raw` are its bytes, if it lies in the guest as it is. `None` if that can't be done: nothing is appended then.
     pub fn emit(&mut self, code: &mut Code, marks: &mut Marks, i: &Instruction, raw: Option<&[u8]>) -> Option<()> {
+        if self.mode == Mode::Bits32 {
+            return self.emit_narrow(code, marks, i, raw);
+        }
         let relative = i.is_ip_rel_memory_operand();
         let other = names_r11(i);
         if let Some(raw) = raw.filter(|_| !other && !relative) {
@@ -111,7 +119,7 @@ impl Rewriter {
     }
 
     /// Encodes `i` for where it goes. `None` if its operand is out of reach from there, and from address 0.
-    fn encode(&mut self, code: &mut Code, i: &Instruction) -> Option<()> {
+    pub(super) fn encode(&mut self, code: &mut Code, i: &Instruction) -> Option<()> {
         let mut i = *i;
         if i.is_ip_rel_memory_operand() && !is_in_reach(&i, code.address()) {
             i32::try_from(i.ip_rel_memory_address()).ok()?;
@@ -377,14 +385,14 @@ fn replace_r11(i: &mut Instruction, r: Gpr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use forklift_x86::{GuestAddr, Mode, decode_one};
+    use forklift_x86::{GuestAddr, decode_one};
 
     /// What becomes of the instruction at `pc`, for code at 0x40_0000_0000.
     fn rewritten(pc: u64, bytes: &[u8]) -> Vec<String> {
         let i = decode_one(Mode::Bits64, GuestAddr::new(pc), bytes).unwrap();
         let (mut code, mut marks) = (Code::new(), Marks::default());
         code.restart(0x40_0000_0000);
-        Rewriter::new().emit(&mut code, &mut marks, &i, Some(bytes)).unwrap();
+        Rewriter::new(Mode::Bits64).emit(&mut code, &mut marks, &i, Some(bytes)).unwrap();
         iced_x86::Decoder::with_ip(64, &code.bytes, 0x40_0000_0000, 0).into_iter().map(|i| i.to_string()).collect()
     }
 

@@ -31,8 +31,8 @@ pub(crate) enum Pending {
 /// Flags that the guest can't have while it runs on the host.
 const INTERPRETED: u32 = bits::TF | bits::AC | bits::NT;
 
-/// Of 0F 05 without prefixes.
-const SYSCALL_LEN: u64 = 2;
+/// Of SYSCALL and INT 80h without prefixes.
+const GATE_LEN: u64 = 2;
 
 /// As [`Thread::run`](crate::Thread::run), which says what to promise of `state`. `pending` is kept from one call to the next.
 pub(crate) fn run(jit: &Jit, state: *mut JitState, table: &Table, pending: &mut (u64, Pending)) -> (JitExit, Option<u32>) {
@@ -52,7 +52,7 @@ struct Dispatch<'a> {
 impl Dispatch<'_> {
     fn run(&mut self, pending: &mut (u64, Pending)) -> JitExit {
         let jit = self.jit;
-        if self.cpu().mode != Mode::Bits64 || self.cpu().flags.rest & INTERPRETED != 0 {
+        if !self.is_usable() {
             return JitExit::Barred;
         }
         let kept = core::mem::take(pending);
@@ -85,6 +85,18 @@ impl Dispatch<'_> {
         }
     }
 
+    /// Whether direct code does all that instructions do in this state.
+    fn is_usable(&mut self) -> bool {
+        let used = self.jit.segments.load(Ordering::SeqCst);
+        let mode = self.jit.mode();
+        let cpu = self.cpu();
+        let narrow = || {
+            let flat = cpu.segmented == 0 && [Seg::Es, Seg::Cs, Seg::Ss, Seg::Ds].iter().all(|s| cpu.seg_base[s.index()] == 0);
+            flat && used & !cpu.usable_segments() == 0
+        };
+        cpu.mode == mode && cpu.flags.rest & INTERPRETED == 0 && (mode == Mode::Bits64 || narrow())
+    }
+
     fn cpu(&mut self) -> &mut CpuState {
         // SAFETY: the thread's state, while no emitted code runs.
         unsafe { &mut (*self.state).cpu }
@@ -110,6 +122,10 @@ impl Dispatch<'_> {
             let cpu = self.cpu();
             cpu.flags.set_status(flags);
             cpu.flags.rest = cpu.flags.rest & !bits::DF | flags & bits::DF;
+            if cpu.mode == Mode::Bits32 {
+                // What the guest hasn't got.
+                cpu.gpr[8..].fill(0);
+            }
             let Some(exit) = jit.blocks.exits.get(id) else { return Err((self.special(id), Default::default())) };
             match exit.kind {
                 ExitKind::X87 => {
@@ -140,10 +156,12 @@ impl Dispatch<'_> {
                 }
                 ExitKind::Syscall => {
                     let cpu = self.cpu();
-                    cpu.rip = exit.target.wrapping_add(SYSCALL_LEN);
-                    cpu.set(Gpr::Rcx, cpu.rip);
-                    let flags = cpu.flags.rflags() & !u64::from(bits::RF);
-                    cpu.set(Gpr::R11, flags);
+                    cpu.rip = exit.target.wrapping_add(GATE_LEN);
+                    if cpu.mode == Mode::Bits64 {
+                        cpu.set(Gpr::Rcx, cpu.rip);
+                        let flags = cpu.flags.rflags() & !u64::from(bits::RF);
+                        cpu.set(Gpr::R11, flags);
+                    }
                     return Err((JitExit::Syscall, Default::default()));
                 }
                 kind => {

@@ -55,8 +55,9 @@ pub(super) struct Translation {
 
 /// What translating keeps from one block to the next.
 pub(super) struct Translator {
+    mode: Mode,
     policy: Policy,
-    rewriter: Rewriter,
+    pub(super) rewriter: Rewriter,
 }
 
 /// What comes behind an instruction.
@@ -273,20 +274,20 @@ impl Window {
     const SIZE: usize = 128;
 
     /// The instruction at `at` and its bytes.
-    fn decode(&mut self, at: u64, env: &mut dyn LiftEnv) -> Option<(Instruction, &[u8])> {
+    fn decode(&mut self, mode: Mode, at: u64, env: &mut dyn LiftEnv) -> Option<(Instruction, &[u8])> {
         let skip = at.wrapping_sub(self.start) as usize;
         if at < self.start || skip.saturating_add(MAX_INSN_LEN) > self.len {
             (self.start, self.len) = (at, env.fetch(GuestAddr::new(at), &mut self.buf));
         }
         let bytes = &self.buf[at.wrapping_sub(self.start) as usize..self.len];
-        let i = decode_one(Mode::Bits64, GuestAddr::new(at), bytes)?;
+        let i = decode_one(mode, GuestAddr::new(at), bytes)?;
         Some((i, &bytes[..i.len()]))
     }
 }
 
 impl Translator {
-    pub fn new(model: CpuModel) -> Self {
-        Self { policy: Policy::new(model), rewriter: Rewriter::new() }
+    pub fn new(model: CpuModel, mode: Mode) -> Self {
+        Self { mode, policy: Policy::new(model, mode), rewriter: Rewriter::new(mode) }
     }
 
     /// Translates what lies at `pc` into `t`. `exists`: whether there is a block at an address.
@@ -309,7 +310,7 @@ impl Translator {
         let (mut at, mut start, mut branches) = (pc.get(), pc.get(), 0);
         t.start = at;
         loop {
-            let Some((i, bytes)) = window.decode(at, env) else {
+            let Some((i, bytes)) = window.decode(self.mode, at, env) else {
                 if t.insns == 0 {
                     return Err(LiftError::Fetch(GuestAddr::new(at)));
                 }
@@ -375,8 +376,10 @@ impl Translator {
         t.starts.push((i.ip(), t.code.at() as u32));
         let flow = if i.is_invalid() { Flow::Fault } else { flow(i) };
         match flow {
-            Flow::Next | Flow::Barrier if i.mnemonic() == Mnemonic::Nop || i.mnemonic() == Mnemonic::Endbr64 => Then::Next,
+            Flow::Next | Flow::Barrier if matches!(i.mnemonic(), Mnemonic::Nop | Mnemonic::Endbr64 | Mnemonic::Endbr32) => Then::Next,
             Flow::Next | Flow::Barrier if self.plain(t, i, raw) => Then::Next,
+            Flow::Next | Flow::Barrier | Flow::Fault => Then::step(t, i),
+            _ if self.mode == Mode::Bits32 => self.branch_narrow(t, i, raw, flow),
             Flow::Jump(target) if i.op0_kind() == OpKind::NearBranch64 => Then::At(target.get()),
             Flow::Branch(target) if is_conditional(i) => conditional(t, i, raw, target.get()),
             Flow::Call(target) if i.op0_kind() == OpKind::NearBranch64 && t.reaches(target.get()) => {
@@ -392,10 +395,36 @@ impl Translator {
                 t.leave(&[0xe9], ExitKind::Syscall, i.ip());
                 Then::End
             }
-            _ => {
-                t.step(i.ip());
+            _ => Then::step(t, i),
+        }
+    }
+
+    /// Appends a branch of 32-bit code.
+    fn branch_narrow(&mut self, t: &mut Translation, i: &Instruction, raw: &[u8], flow: Flow) -> Then {
+        match flow {
+            Flow::Jump(target) if i.op0_kind() == OpKind::NearBranch32 => Then::At(target.get()),
+            Flow::Branch(target) if is_conditional(i) => conditional(t, i, raw, target.get()),
+            Flow::Call(target) if i.op0_kind() == OpKind::NearBranch32 && t.reaches(target.get()) => {
+                t.code.push_narrow(i.next_ip() as u32);
+                t.mark(target.get(), Recovery::default());
+                t.jump(target.get());
                 Then::End
             }
+            Flow::Return if matches!(i.code(), Op::Retnd | Op::Retnd_imm16) => {
+                t.code.save(Gpr::Rcx);
+                t.code.save(Gpr::R10);
+                t.code.load_top(Gpr::R10);
+                t.code.move_stack_up(4 + if i.op_count() > 0 { i32::from(i.immediate16()) } else { 0 });
+                t.branch(i.ip(), 0);
+                Then::End
+            }
+            Flow::IndirectJump if i.code() == Op::Jmp_rm32 => self.indirect(t, i, None),
+            Flow::IndirectCall if i.code() == Op::Call_rm32 => self.indirect(t, i, Some(i.next_ip())),
+            Flow::Gate if i.code() == Op::Int_imm8 && raw == [0xcd, 0x80] => {
+                t.leave(&[0xe9], ExitKind::Syscall, i.ip());
+                Then::End
+            }
+            _ => Then::step(t, i),
         }
     }
 
@@ -425,7 +454,7 @@ impl Translator {
         t.code.save(Gpr::Rcx);
         t.mark(next, Recovery::default().and_restores(Gpr::Rcx));
         if i.op_count() > 0 && (0..i.op_count()).any(|k| i.op_kind(k) == OpKind::Memory) {
-            if let Some(mut lea) = with_operand_of(Op::Lea_r64_m, Gpr::Rcx, i) {
+            if let Some(mut lea) = with_operand_of(Op::Lea_r64_m, Register::RCX, i) {
                 lea.set_segment_prefix(Register::None);
                 lea.set_ip(next);
                 let rcx = Recovery::default().and_restores(Gpr::Rcx);
@@ -452,11 +481,8 @@ impl Translator {
         let before = t.code.at();
         t.code.save(Gpr::R10);
         t.code.save(Gpr::Rcx);
-        let load = if i.op0_kind() == OpKind::Register {
-            Instruction::with2(Op::Mov_r64_rm64, register(Gpr::R10), i.op0_register()).ok()
-        } else {
-            with_operand_of(Op::Mov_r64_rm64, Gpr::R10, i)
-        };
+        let (code, to) = if self.mode == Mode::Bits64 { (Op::Mov_r64_rm64, register(Gpr::R10)) } else { (Op::Mov_r32_rm32, Register::R10D) };
+        let load = if i.op0_kind() == OpKind::Register { Instruction::with2(code, to, i.op0_register()).ok() } else { with_operand_of(code, to, i) };
         let loaded = load.and_then(|mut load| {
             load.set_len(0);
             load.set_ip(i.ip());
@@ -468,6 +494,10 @@ impl Translator {
             return Then::End;
         }
         match returns_to {
+            Some(address) if self.mode == Mode::Bits32 => {
+                t.code.push_narrow(address as u32);
+                t.branch(i.ip(), 0);
+            }
             Some(address) => t.call(i.ip(), address),
             None => t.branch(i.ip(), 0),
         }
@@ -475,8 +505,18 @@ impl Translator {
     }
 }
 
-/// Whether it is Jcc, JRCXZ or LOOP; not XBEGIN, which no CPU model has.
+impl Then {
+    fn step(t: &mut Translation, i: &Instruction) -> Self {
+        t.step(i.ip());
+        Self::End
+    }
+}
+
+/// Whether it is Jcc, JRCXZ or LOOP; not XBEGIN, which no CPU model has. Of 32-bit code, those that count with 32 bits.
 fn is_conditional(i: &Instruction) -> bool {
+    if i.op0_kind() == OpKind::NearBranch32 {
+        return i.is_jcc_short_or_near() || matches!(i.code(), Op::Jecxz_rel8_32 | Op::Loop_rel8_32_ECX | Op::Loope_rel8_32_ECX | Op::Loopne_rel8_32_ECX);
+    }
     i.op0_kind() == OpKind::NearBranch64 && (i.is_jcc_short_or_near() || i.is_jcx_short() || i.is_loop() || i.is_loopcc())
 }
 
@@ -487,6 +527,10 @@ fn conditional(t: &mut Translation, i: &Instruction, raw: &[u8], target: u64) ->
         t.leave(&[0x0f, 0x80 | condition], ExitKind::Direct, target);
     } else {
         // These have a short form only, and write no flags.
+        if i.op0_kind() == OpKind::NearBranch32 {
+            // As wide as in the guest.
+            t.code.put(&[0x67]);
+        }
         t.code.put(&raw[..raw.len() - 1]);
         t.code.put(&[2]);
         t.mark(i.next_ip(), Recovery::default());
@@ -576,7 +620,7 @@ mod tests {
     fn translated(pc: u64, bytes: &[u8]) -> Translation {
         let mut t = Translation::new();
         t.restart(0x40_0000_0000, 0x40_0000_0000);
-        Translator::new(CpuModel::V3).translate(&mut t, GuestAddr::new(pc), &mut At(pc, bytes.to_vec()), &|_| false).unwrap();
+        Translator::new(CpuModel::V3, Mode::Bits64).translate(&mut t, GuestAddr::new(pc), &mut At(pc, bytes.to_vec()), &|_| false).unwrap();
         t
     }
 

@@ -176,6 +176,7 @@ pub(super) struct DirectEnv<'a> {
     pub mem: &'a GuestMem,
     pub model: CpuModel,
     pub watched: &'a mut Watched,
+    pub usable_segments: u8,
     /// The block compares its bytes.
     pub checked: bool,
 }
@@ -194,6 +195,10 @@ impl LiftEnv for DirectEnv<'_> {
         let behind = room < MAX_INSN_LEN && self.watched.watch(self.mem, addr.wrapping_add(room as u64));
         let n = buf.len().min(if behind { MAX_INSN_LEN } else { room });
         self.mem.read_some(addr, &mut buf[..n])
+    }
+
+    fn usable_segments(&self) -> u8 {
+        self.usable_segments
     }
 
     /// Direct code steps through nothing.

@@ -84,7 +84,10 @@ impl ProcessJit {
         let near = mem.space().top();
         let perf = process.perf.and_then(|kind| Log::new(kind, process.root.clone(), mem.space()));
         let observer = perf.clone().map(|p| p as Arc<dyn Observer>);
-        let jit = Jit::new(Config { near, observer, ..config(mode, process.dump.callback()) }).map_err(|e| Error::Jit(e.to_string()))?;
+        let config = config(mode, process.dump.callback());
+        // Direct code has the guest's addresses.
+        let direct = config.direct && mem.space().base() == 0;
+        let jit = Jit::new(Config { near, observer, direct, ..config }).map_err(|e| Error::Jit(e.to_string()))?;
         // Direct code is made faster than it is found in a cache.
         let dir = process.cache.as_ref().filter(|_| !jit.is_direct());
         let cache = dir.and_then(|dir| Cache::open(dir, mode, process.model));
@@ -277,9 +280,10 @@ impl Task {
             Some(j) if j.thread.lands_at(pc) => How::Lands,
             _ => How::Plain,
         };
+        let usable_segments = self.cpu.usable_segments();
         let mut make = |how| {
             let checked = how == How::Checked;
-            let mut env = DirectEnv { mem: &self.mem, model: self.process.config.model, watched: &mut watched, checked };
+            let mut env = DirectEnv { mem: &self.mem, model: self.process.config.model, watched: &mut watched, usable_segments, checked };
             p.jit.compile_directly(pc, &mut env, how).is_ok()
         };
         // An instruction may reach into a page that can't be watched from one that is.
@@ -331,7 +335,7 @@ impl Task {
                     self.handle(exit);
                 }
             }
-            JitExit::Syscall => self.handle(Exit::Gate(Gate::Syscall)),
+            JitExit::Syscall => self.handle(Exit::Gate(if self.cpu.mode == Mode::Bits64 { Gate::Syscall } else { Gate::Int80 })),
             JitExit::Interrupted => {}
         }
         None

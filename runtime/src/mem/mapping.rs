@@ -24,7 +24,7 @@ const MAP_32BIT: i32 = 0x40;
 /// MAP_DROPPABLE and the like lie in this mask.
 const MAP_TYPE: i32 = 0xf;
 /// MAP_FIXED_NOREPLACE, the same on all hosts.
-const MAP_FIXED_NOREPLACE: i32 = 0x10_0000;
+pub(super) const MAP_FIXED_NOREPLACE: i32 = 0x10_0000;
 /// Flags that the host gets as they are; their numbers are those of the generic ABI.
 const HOST_FLAGS: i32 = MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_LOCKED | libc::MAP_POPULATE | libc::MAP_NONBLOCK | libc::MAP_SYNC;
 
@@ -306,6 +306,13 @@ impl AddressSpace {
     pub(super) fn host_unmap(&self, addr: u64, len: u64) -> SysResult<()> {
         let p = self.host(addr).cast::<libc::c_void>();
         // SAFETY: as in `host_map`.
+        let below = MIN_ADDR.saturating_sub(p as u64).min(len);
+        if self.mode() == Mode::Bits32 && below != 0 {
+            // What can't be reserved.
+            // SAFETY: the range is the guest's.
+            Errno::check(unsafe { libc::munmap(p, below as usize) })?;
+            return if below == len { Ok(()) } else { self.host_unmap(addr + below, len - below) };
+        }
         let ok = match self.mode() {
             // SAFETY: the range is the guest's.
             Mode::Bits64 => unsafe { libc::munmap(p, len as usize) == 0 },

@@ -3,7 +3,8 @@
 //! **Placement.** An x86-64 guest's address is the host's; what forklift places lies below [`X64_LIMIT`], or, for programs that want all of that for
 //! themselves ([`Placement::High`]), below [`HIGH_TOP`]. What the guest places itself may lie wherever nothing of forklift's does: everything below
 //! [`AddressSpace::limit`] is the guest's, and beyond it what its map says. An i386 guest has a window of 4 GiB, aligned to 4 GiB, with guard areas on both
-//! sides, all reserved without access.
+//! sides, all reserved without access. On an x86-64 host it
+//! lies at address 0 if that is free, but for what lies below [`MIN_ADDR`](super::mapping::MIN_ADDR), which can't be reserved.
 //!
 //! **Code pages.** A page with decoded or translated code is write-protected on the host. A write to it ends the instruction, or the system call, in
 //! [`AddressSpace::code_written`], which gives the page back and logs the range for all threads to drop their translations. A page that is written again
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use forklift_x86::{GuestAddr, Mode};
 
 use super::Attention;
+use super::mapping::{MAP_FIXED_NOREPLACE, MIN_ADDR};
 use super::vma::{Prot, VmaMap};
 use crate::engine::ProcessJit;
 use crate::errno::{Errno, SysResult};
@@ -363,12 +365,25 @@ fn host_floor() -> u64 {
     (lowest.saturating_sub(ROOM) / STEP * STEP).max(X64_LIMIT)
 }
 
+/// A window at address 0 where that is free, so that the guest's addresses are the host's; below it, where no mapping can be, is guard enough.
 fn reserve_window() -> SysResult<u64> {
     const WINDOW: u64 = 1 << 32;
+    const FLAGS: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    if cfg!(target_arch = "x86_64") {
+        let (low, len) = (MIN_ADDR as *mut libc::c_void, (WINDOW + GUARD - MIN_ADDR) as usize);
+        // SAFETY: a new mapping; the flag keeps what is there, and a kernel that doesn't know it takes the address as a wish.
+        let p = unsafe { libc::mmap(low, len, libc::PROT_NONE, FLAGS | MAP_FIXED_NOREPLACE, -1, 0) };
+        if p == low {
+            return Ok(0);
+        }
+        if p != libc::MAP_FAILED {
+            // SAFETY: what was just mapped.
+            unsafe { libc::munmap(p, len) };
+        }
+    }
     let len = 2 * WINDOW + 2 * GUARD;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a new mapping at a place of the kernel's choice.
-    let p = unsafe { libc::mmap(core::ptr::null_mut(), len as usize, libc::PROT_NONE, flags, -1, 0) };
+    let p = unsafe { libc::mmap(core::ptr::null_mut(), len as usize, libc::PROT_NONE, FLAGS, -1, 0) };
     if p == libc::MAP_FAILED {
         return Err(Errno::last());
     }

@@ -92,7 +92,7 @@ static BY_MNEMONIC: LazyLock<ByMnemonic> = LazyLock::new(|| {
 
 /// The SSE instruction that `i` is like; its operands are the scratch registers where lanes or sources must be copied.
 pub(crate) fn analogue(i: &Instruction) -> Option<Analogue> {
-    if i.code().op_code().encoding() != EncodingKind::VEX {
+    if i.encoding() != EncodingKind::VEX {
         return None;
     }
     let exact = analogues::BY_CODE.iter().find(|e| e.0 == i.code()).map(|e| (e.1, e.2));
