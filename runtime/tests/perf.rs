@@ -55,7 +55,7 @@ fn entries(map: &str) -> Vec<(u64, u64, String)> {
 #[test]
 fn a_map_with_the_guests_names() {
     let dir = temp("map");
-    for (bits, jit) in [(64, ""), (64, "direct=off,hot=1"), (32, "hot=1")] {
+    for (bits, jit) in [(64, ""), (64, "direct=off,hot=1"), (32, ""), (32, "direct=off,hot=1")] {
         let (pid, out) = run("map", jit, &guest(&dir, bits), &[]);
         assert!(out.status.success(), "{out:?}");
         let path = format!("/tmp/perf-{pid}.map");
