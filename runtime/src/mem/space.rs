@@ -4,7 +4,7 @@
 //! themselves ([`Placement::High`]), below [`HIGH_TOP`]. What the guest places itself may lie wherever nothing of forklift's does: everything below
 //! [`AddressSpace::limit`] is the guest's, and beyond it what its map says. An i386 guest has a window of 4 GiB, aligned to 4 GiB, with guard areas on both
 //! sides, all reserved without access. On an x86-64 host it
-//! lies at address 0 if that is free, but for what lies below [`MIN_ADDR`](super::mapping::MIN_ADDR), which can't be reserved.
+//! lies at address 0 if that is free, but for what lies below [`MIN_ADDR`], which can't be reserved.
 //!
 //! **Code pages.** A page with decoded or translated code is write-protected on the host. A write to it ends the instruction, or the system call, in
 //! [`AddressSpace::code_written`], which gives the page back and logs the range for all threads to drop their translations. A page that is written again
