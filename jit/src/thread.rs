@@ -132,6 +132,7 @@ impl Thread {
             target: 0,
             rflags: 0,
             exit: 0,
+            kept: 0,
         };
         let place = shared.memory.base().cast::<JitState>();
         // SAFETY: fresh memory, which is aligned to pages and large enough.

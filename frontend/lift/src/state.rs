@@ -49,6 +49,8 @@ pub struct JitState {
     pub rflags: u64,
     /// Why direct code was left.
     pub exit: u32,
+    /// Not 0: direct code has targets in the second table of indirect branches.
+    pub kept: u32,
 }
 
 /// Number of entries of the table of indirect branch targets, a power of two. Unit: entries of 16 bytes.
@@ -166,6 +168,8 @@ pub mod offset {
     pub const RFLAGS: i32 = disp(offset_of!(JitState, rflags));
     /// `exit`, 32 bits.
     pub const EXIT: i32 = disp(offset_of!(JitState, exit));
+    /// `kept`, 32 bits.
+    pub const KEPT: i32 = disp(offset_of!(JitState, kept));
     /// `step`.
     pub const STEP: i32 = disp(offset_of!(JitState, step));
     /// `cpu.mxcsr`, 32 bits.

@@ -47,12 +47,15 @@ pub(super) fn make(mode: Mode, c: Code, rng: &mut Rng) -> Option<Instruction> {
     let mut memory = None;
     // With a register for the bit's number, the operand may lie anywhere.
     let string_of_bits = matches!(c.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc) && !matches!(info.op_kind(1), K::imm8);
+    // How much of it is read differs between vendors.
+    let odd_width = c == Code::Movsxd_r16_rm16;
     for n in 0..info.op_count() {
         let k = info.op_kind(n);
         let is_memory = k == K::mem
             || matches!(k, K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem | K::ymm_or_mem | K::mm_or_mem)
                 && rng.chance(2)
-                && !string_of_bits;
+                && !string_of_bits
+                && !odd_width;
         if is_memory {
             i.set_op_kind(n, OpKind::Memory);
             memory = Some(n);

@@ -186,9 +186,16 @@ impl Dispatch<'_> {
     fn land(&self, pc: u64) {
         let Some(mut w) = self.jit.try_write() else { return };
         let Some(at) = self.jit.landing(&mut w, pc) else { return };
+        let new = self.jit.arena.at(at) as u64;
         // SAFETY: the table lies behind the state; entries are words that only this thread writes to, but for a flush, which has the lock.
-        unsafe { entry(self.state, pc).store(self.jit.arena.at(at) as u64, Ordering::Relaxed) };
-        self.table.keep(pc, self.jit.arena.at(at) as u64);
+        let old = unsafe { entry(self.state, pc).swap(new, Ordering::Relaxed) };
+        // Pages of the second table are worth their price for what the first has no room for.
+        let displaced = self.jit.arena.offset(old).filter(|_| old != new).and_then(|at| self.jit.blocks.find(at));
+        if let Some((_, block)) = displaced {
+            self.table.keep(block.pc, old);
+            // SAFETY: the state is ours.
+            unsafe { (*self.state).kept = 1 };
+        }
     }
 }
 
