@@ -123,7 +123,7 @@ impl Trio {
             return None;
         }
         // Bit 17 of MXCSR exists on AMD's CPUs. To lifted code it is reserved, as to the interpreter.
-        let reserved = ends_at_ldmxcsr(input, &interpreted) && (self.tier == Tier::Lifted || input.cpu.mode == Mode::Bits32);
+        let reserved = self.tier == Tier::Lifted && ends_at_ldmxcsr(input, &interpreted);
         let want = match &mut self.real {
             Some(real) if !reserved => real.run(input).ok()?,
             _ => interpreted,
