@@ -211,6 +211,9 @@ pub(crate) const EXIT_INTERRUPTED: u32 = u32::MAX;
 /// `JitState::exit`: a fault handler made the thread leave.
 pub(crate) const EXIT_FAULT: u32 = u32::MAX - 1;
 
+/// `JitState::exit`: an indirect branch of 32-bit code found nothing.
+pub(crate) const EXIT_UNKNOWN: u32 = u32::MAX - 2;
+
 /// Runs the guest from `code` on until it leaves.
 ///
 /// # Safety

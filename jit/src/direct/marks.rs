@@ -15,6 +15,7 @@ impl Recovery {
     const FLAGS: u32 = 1 << 22;
     const POPS: u32 = 1 << 23;
     const FRAME: u32 = 1 << 24;
+    const COUNT: u32 = 1 << 25;
 
     /// As it is, and the guest's `r` lies in the state.
     pub fn and_restores(self, r: Gpr) -> Self {
@@ -29,6 +30,16 @@ impl Recovery {
     /// An indirect branch to where r10 tells; the guest's r10 and rcx lie in the state.
     pub fn branch() -> Self {
         Self(Self::DYNAMIC).and_restores(Gpr::R10).and_restores(Gpr::Rcx)
+    }
+
+    /// An indirect branch of 32-bit code to where r10 tells.
+    pub fn narrow_target() -> Self {
+        Self(Self::DYNAMIC)
+    }
+
+    /// The same in 32-bit code: the guest's rcx is in r9.
+    pub fn narrow_branch() -> Self {
+        Self(Self::DYNAMIC | Self::COUNT)
     }
 
     /// As it is, but 4 bytes are still on the stack.
@@ -119,6 +130,9 @@ pub(super) unsafe fn recover(uc: &mut ucontext_t, gprs: *mut u64, pc: u64, recov
     if recovery & Recovery::POPS != 0 {
         let sp = &mut registers[libc::REG_RSP as usize];
         *sp = i64::from((*sp as u32).wrapping_add(4));
+    }
+    if recovery & Recovery::COUNT != 0 {
+        registers[libc::REG_RCX as usize] = registers[libc::REG_R9 as usize];
     }
     if recovery & Recovery::FRAME != 0 {
         registers[libc::REG_RBP as usize] = registers[libc::REG_R8 as usize];

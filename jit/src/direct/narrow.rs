@@ -6,15 +6,19 @@
 //! * An operand without registers is encoded anew (its encoding means `rip` on the host), and so are VEX prefixes, of which 32-bit mode ignores some bits.
 //! * PUSH, POP, CALL, RET and LEAVE move 4 bytes: a move, and LEA of the stack pointer, which keeps the flags.
 //! * INC and DEC of a register have another encoding; BCD and others have none, and are the interpreter's.
+//! * Indirect branches keep the guest's rcx in r9 on their way.
 //! * FS and GS have bases of 32 bits, with which addresses wrap: the base becomes a part of the operand.
 
 use forklift_lift::offset;
 use forklift_x86::{Gpr, Seg};
 use iced_x86::{Code as Op, Instruction, OpKind, Register};
 
+use super::TABLE;
+use super::asm::EXIT_UNKNOWN;
 use super::emit::{Code, STATE};
 use super::marks::{Marks, Recovery};
 use super::rewrite::{Rewriter, with_operand_of};
+use super::translate::Translation;
 
 /// Holds the base of a segment.
 const BASE: Gpr = Gpr::R9;
@@ -72,6 +76,46 @@ impl Code {
     fn load_base(&mut self, disp: i32) {
         self.put(&[0x45, 0x8b, 0x8b]);
         self.put(&disp.to_le_bytes());
+    }
+}
+
+impl Translation {
+    /// Behind a branch but for its change of `rip`: to the block at the address in r10.
+    pub(super) fn branch_narrow(&mut self) {
+        // mov r9, rcx
+        self.code.put(&[0x49, 0x89, 0xc9]);
+        self.mark(0, Recovery::narrow_branch());
+        // movzx ecx, r10w; mov rcx, [r11 + 8 * rcx + TABLE]
+        self.code.put(&[0x41, 0x0f, 0xb7, 0xca, 0x49, 0x8b, 0x8c, 0xcb]);
+        self.code.put(&(TABLE as u32).to_le_bytes());
+        // jrcxz behind; jmp rcx
+        self.code.put(&[0xe3, 0x02, 0xff, 0xe1]);
+        self.miss_narrow();
+    }
+
+    /// To where the second table is looked into.
+    fn miss_narrow(&mut self) {
+        // mov [r11 + 8], r9
+        self.code.put(&[0x4d, 0x89, 0x4b, 8 * Gpr::Rcx.index() as u8]);
+        self.code.store_u32(offset::EXIT, EXIT_UNKNOWN);
+        let miss = self.miss;
+        self.code.jump_to(miss);
+    }
+
+    /// As [`Translation::landing`].
+    pub(super) fn landing_narrow(&mut self, pc: u64) {
+        self.mark(0, Recovery::narrow_branch());
+        // lea ecx, [r10 - pc]; jrcxz behind
+        self.code.put(&[0x41, 0x8d, 0x8a]);
+        self.code.put(&(pc as u32).wrapping_neg().to_le_bytes());
+        self.code.put(&[0xe3, 0]);
+        let hit = self.code.at();
+        self.miss_narrow();
+        self.code.bytes[hit - 1] = (self.code.at() - hit) as u8;
+        // mov rcx, r9
+        self.code.put(&[0x4c, 0x89, 0xc9]);
+        self.mark(pc, Recovery::default());
+        self.entry = self.code.at();
     }
 }
 

@@ -68,6 +68,7 @@ impl Jit {
         let base = self.room(w, MOST_CODE, 0, MOST_EXITS).ok_or(CompileError::TooLarge(pc))?;
         w.cursor.give_back(base);
         let mut t = w.direct.translation.take().unwrap_or_else(Translation::new);
+        t.mode = self.mode();
         t.restart(self.arena.at(base) as u64, self.arena.trampoline(Way::DirectMiss) as u64);
         Ok(t)
     }

@@ -6,7 +6,7 @@ use forklift_lift::JitState;
 use forklift_x86::{CpuState, Gpr, GuestAddr, Mode, Seg, bits};
 use libc::ucontext_t;
 
-use super::asm::{self, EXIT_FAULT, EXIT_INTERRUPTED};
+use super::asm::{self, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNKNOWN};
 use super::{TABLE, TABLE_ENTRIES, marks};
 use crate::Jit;
 use crate::blocks::{Block, ExitKind};
@@ -125,6 +125,10 @@ impl Dispatch<'_> {
             if cpu.mode == Mode::Bits32 {
                 // What the guest hasn't got.
                 cpu.gpr[8..].fill(0);
+            }
+            if id == EXIT_UNKNOWN {
+                add(&jit.counters.indirect, 1);
+                return Ok(Pending::Land);
             }
             let Some(exit) = jit.blocks.exits.get(id) else { return Err((self.special(id), Default::default())) };
             match exit.kind {

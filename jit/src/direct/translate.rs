@@ -50,7 +50,9 @@ pub(super) struct Translation {
     pub entry: usize,
     /// The host's unit holds the guest's x87 registers here.
     x87: bool,
-    miss: u64,
+    pub(super) miss: u64,
+    /// Of the guest's code.
+    pub(super) mode: Mode,
 }
 
 /// What translating keeps from one block to the next.
@@ -75,7 +77,7 @@ enum Then {
 impl Translation {
     pub fn new() -> Self {
         let (code, marks) = (Code::new(), Marks::default());
-        Self { code, marks, leaving: Vec::new(), ranges: Vec::new(), insns: 0, start: 0, starts: Vec::new(), checked: false, entry: 0, x87: false, miss: 0 }
+        Self { code, marks, leaving: Vec::new(), ranges: Vec::new(), insns: 0, start: 0, starts: Vec::new(), checked: false, entry: 0, x87: false, miss: 0, mode: Mode::Bits64 }
     }
 
     /// Begins anew, with a block that will lie at `base`. `miss`: where indirect branches go whose target the table doesn't have.
@@ -88,7 +90,7 @@ impl Translation {
         (self.insns, self.checked, self.entry, self.x87, self.miss) = (0, false, 0, false, miss);
     }
 
-    fn mark(&mut self, pc: u64, recovery: Recovery) {
+    pub(super) fn mark(&mut self, pc: u64, recovery: Recovery) {
         self.marks.add(self.code.at(), pc, recovery);
     }
 
@@ -158,6 +160,9 @@ impl Translation {
 
     /// What the table has for `pc`: goes to the block there, if that is where r10 says, and r10 and rcx are those of `branch`.
     pub fn landing(&mut self, pc: u64) {
+        if self.mode == Mode::Bits32 {
+            return self.landing_narrow(pc);
+        }
         self.mark(0, Recovery::branch());
         if let Ok(low) = i32::try_from(pc) {
             // lea rcx, [r10 - pc]
@@ -411,11 +416,10 @@ impl Translator {
                 Then::End
             }
             Flow::Return if matches!(i.code(), Op::Retnd | Op::Retnd_imm16) => {
-                t.code.save(Gpr::Rcx);
-                t.code.save(Gpr::R10);
                 t.code.load_top(Gpr::R10);
                 t.code.move_stack_up(4 + if i.op_count() > 0 { i32::from(i.immediate16()) } else { 0 });
-                t.branch(i.ip(), 0);
+                t.mark(0, Recovery::narrow_target());
+                t.branch_narrow();
                 Then::End
             }
             Flow::IndirectJump if i.code() == Op::Jmp_rm32 => self.indirect(t, i, None),
@@ -479,14 +483,18 @@ impl Translator {
     /// JMP and CALL to where a register or memory says.
     fn indirect(&mut self, t: &mut Translation, i: &Instruction, returns_to: Option<u64>) -> Then {
         let before = t.code.at();
-        t.code.save(Gpr::R10);
-        t.code.save(Gpr::Rcx);
+        let narrow = self.mode == Mode::Bits32;
+        let held = if narrow { Recovery::default() } else { Recovery::default().and_restores(Gpr::R10) };
+        if !narrow {
+            t.code.save(Gpr::R10);
+            t.code.save(Gpr::Rcx);
+        }
         let (code, to) = if self.mode == Mode::Bits64 { (Op::Mov_r64_rm64, register(Gpr::R10)) } else { (Op::Mov_r32_rm32, Register::R10D) };
         let load = if i.op0_kind() == OpKind::Register { Instruction::with2(code, to, i.op0_register()).ok() } else { with_operand_of(code, to, i) };
         let loaded = load.and_then(|mut load| {
             load.set_len(0);
             load.set_ip(i.ip());
-            self.rewriter.holding(Recovery::default().and_restores(Gpr::R10), |r| r.emit(&mut t.code, &mut t.marks, &load, None))
+            self.rewriter.holding(held, |r| r.emit(&mut t.code, &mut t.marks, &load, None))
         });
         if loaded.is_none() {
             t.code.bytes.truncate(before);
@@ -494,10 +502,12 @@ impl Translator {
             return Then::End;
         }
         match returns_to {
-            Some(address) if self.mode == Mode::Bits32 => {
+            Some(address) if narrow => {
                 t.code.push_narrow(address as u32);
-                t.branch(i.ip(), 0);
+                t.mark(0, Recovery::narrow_target());
+                t.branch_narrow();
             }
+            None if narrow => t.branch_narrow(),
             Some(address) => t.call(i.ip(), address),
             None => t.branch(i.ip(), 0),
         }
