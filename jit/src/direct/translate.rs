@@ -77,7 +77,20 @@ enum Then {
 impl Translation {
     pub fn new() -> Self {
         let (code, marks) = (Code::new(), Marks::default());
-        Self { code, marks, leaving: Vec::new(), ranges: Vec::new(), insns: 0, start: 0, starts: Vec::new(), checked: false, entry: 0, x87: false, miss: 0, mode: Mode::Bits64 }
+        Self {
+            code,
+            marks,
+            leaving: Vec::new(),
+            ranges: Vec::new(),
+            insns: 0,
+            start: 0,
+            starts: Vec::new(),
+            checked: false,
+            entry: 0,
+            x87: false,
+            miss: 0,
+            mode: Mode::Bits64,
+        }
     }
 
     /// Begins anew, with a block that will lie at `base`. `miss`: where indirect branches go whose target the table doesn't have.
