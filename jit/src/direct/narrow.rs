@@ -326,7 +326,7 @@ fn operand(i: &Instruction) -> Operand {
     if narrow || i.segment_prefix() == Register::CS { Operand::Odd } else { Operand::Plain }
 }
 
-/// Where the base of a segment lies is in the state.
+/// The bytes above address the state by r11.
 const _: () = assert!(STATE.index() == Gpr::R11.index());
 
 #[cfg(test)]
