@@ -8,7 +8,7 @@ use iced_x86::{Code, Instruction};
 use super::shrink::shrink;
 use super::{Mismatch, Run, Tally};
 use crate::NoAnswer;
-use crate::batch::{Batch, BatchOracle, Case, Outcome};
+use crate::batch::{Batch, BatchOracle, Outcome};
 use crate::forms::{Host, encode, exempt, image, state};
 use crate::generate::Rng;
 use crate::judge::{Difference, judge};
@@ -113,7 +113,6 @@ impl Pair {
                 Err(known) => *tally.known.entry(known).or_default() += 1,
                 Ok(d) if d.is_empty() => *tally.forms.entry((case.cpu.mode.bitness(), i.code())).or_default() += 1,
                 Ok(_) if self.hits_the_oracle(ours) => tally.endless += 1,
-                Ok(_) if self.is_unsteady(case, i, &batch.image, ours)? => tally.unsteady += 1,
                 Ok(found) => {
                     let key = format!("{:?} ({} bits)", i.code(), case.cpu.mode.bitness());
                     if tally.mismatches.iter().any(|m| m.key == key) {
@@ -130,13 +129,6 @@ impl Pair {
     /// Whether a case faulted where the CPU's oracle has memory of its own, so that it can't fault there.
     fn hits_the_oracle(&self, ours: &Outcome) -> bool {
         ours.end == End::Exit(Exit::Fault(Fault::Page)) && self.real.occupies(ours.cpu.cr2)
-    }
-
-    /// Whether the CPU, asked again, does as `ours` says: a hypervisor may get a trap wrong when it is interrupted.
-    fn is_unsteady(&mut self, case: &Case, i: &Instruction, image: &[u8], ours: &Outcome) -> Result<bool, NoAnswer> {
-        let batch = Batch { image: image.to_vec(), cases: vec![case.clone()] };
-        let again = self.real.run_batch(&batch)?;
-        Ok(judge(case, i, &again[0], ours).is_ok_and(|d| d.is_empty()))
     }
 
     /// The mismatch that `input` is, which has been `found` among others: made small if it shows when it runs alone.

@@ -19,8 +19,6 @@ pub struct Tally {
     pub known: BTreeMap<Known, u64>,
     /// Cases that didn't end and so weren't compared.
     pub endless: u64,
-    /// Cases in which the CPU, asked again, gave another answer, which was right.
-    pub unsteady: u64,
     /// Blocks that went through the JIT.
     pub blocks: u64,
     /// What is wrong.
@@ -54,7 +52,6 @@ impl Tally {
             *self.known.entry(k).or_default() += n;
         }
         self.endless += other.endless;
-        self.unsteady += other.unsteady;
         self.blocks += other.blocks;
         self.more += other.more;
         for m in other.mismatches {
@@ -96,9 +93,6 @@ impl Tally {
         }
         for (k, n) in self.known.iter().filter(|(_, n)| **n != 0) {
             let _ = writeln!(t, "known difference, {n} times: {}", k.text());
-        }
-        if self.unsteady != 0 {
-            let _ = writeln!(t, "the CPU gave another answer when it was asked again: {} times", self.unsteady);
         }
         let _ = writeln!(
             t,
