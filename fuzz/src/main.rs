@@ -26,6 +26,8 @@ enum Oracles {
 enum Tiers {
     /// Compiled
     Lifted,
+    /// Compiled for memory that others see
+    Ordered,
     /// As it is
     Direct,
 }
@@ -103,7 +105,11 @@ fn main() -> ExitCode {
             Oracles::Both => Pair::Both,
         },
         filter: args.filter.to_lowercase(),
-        tier: args.tier.map(|t| if t == Tiers::Direct { Tier::Direct } else { Tier::Lifted }),
+        tier: args.tier.map(|t| match t {
+            Tiers::Lifted => Tier::Lifted,
+            Tiers::Ordered => Tier::Ordered,
+            Tiers::Direct => Tier::Direct,
+        }),
         modes: match args.mode {
             Modes::Bits32 => vec![Mode::Bits32],
             Modes::Bits64 => vec![Mode::Bits64],
@@ -153,6 +159,7 @@ fn replay(sets: &[vectors::Vectors], args: &Args) -> bool {
     if !matches!(args.oracle, Oracles::Cpu) {
         let wanted = |t| args.tier.is_none_or(|w| w == t);
         players.extend(oracle::jit().filter(|_| wanted(Tiers::Lifted)).map(|j| ("JIT", vectors::Player::Jit(j))));
+        players.extend(oracle::ordered().filter(|_| args.tier == Some(Tiers::Ordered)).map(|j| ("JIT, ordered", vectors::Player::Jit(j))));
         players.extend(oracle::direct().filter(|_| wanted(Tiers::Direct)).map(|j| ("direct code", vectors::Player::Jit(j))));
     }
     let mut good = true;

@@ -14,6 +14,7 @@ use forklift_x86::GuestAddr;
 
 use crate::blocks::Trap;
 use crate::guard::{self, Guards};
+use crate::host;
 use crate::strip::{Frame, Hole};
 
 /// Why a block was not compiled. The caller interprets it.
@@ -117,6 +118,7 @@ impl Compiler {
         let code = self.context.compiled_code().ok_or(CompileError::Shape(start, "no code"))?;
         let mut c = shape(code, &self.context.func, lifted).map_err(|what| CompileError::Shape(start, what))?;
         patch(code, &mut c).ok_or(CompileError::Patch)?;
+        host::narrow_barriers(code, &mut c.code);
         Ok(c)
     }
 

@@ -111,6 +111,15 @@ impl Jit {
         }
     }
 
+    /// Throws away a block with an access that wasn't aligned: the next one there is made for that.
+    pub(crate) fn kill_misaligned(&self, id: u32) {
+        let mut w = self.write();
+        if let Some(block) = self.blocks.blocks.get(id) {
+            w.unaligned.insert(block.pc);
+            self.kill(&mut w, block);
+        }
+    }
+
     /// Kills `block` under the lock; whether it lived.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "direct code only"))]
     fn kill(&self, w: &mut Writer, block: &Block) -> bool {
@@ -153,6 +162,7 @@ impl Jit {
             self.arena.reset(&mut w.cursor);
         }
         w.pages = Pages::default();
+        w.unaligned.clear();
         #[cfg(target_arch = "x86_64")]
         w.direct.landings.clear();
         add(&self.counters.flushes, 1);

@@ -38,7 +38,8 @@ pub(crate) fn host() -> Result<OwnedTargetIsa, CompileError> {
 /// What emitted code depends on besides the guest's and forklift's: the host's architecture and features, and the options here.
 pub fn fingerprint() -> String {
     let flags = FLAGS.iter().map(|(name, value)| format!("{name}={value}"));
-    let all: Vec<_> = flags.chain(features().chain(forklift_lift::HostCpu::detect().features()).map(str::to_owned)).collect();
+    let others = forklift_lift::HostCpu::detect().features().chain(narrower());
+    let all: Vec<_> = flags.chain(features().chain(others).map(str::to_owned)).collect();
     format!("{} {}", std::env::consts::ARCH, all.join(" "))
 }
 
@@ -52,6 +53,18 @@ fn features() -> impl Iterator<Item = &'static str> {
         "has_fma": "fma", "has_popcnt": "popcnt", "has_bmi1": "bmi1", "has_bmi2": "bmi2", "has_lzcnt": "lzcnt",
     };
     all.into_iter().filter(|f| f.1).map(|f| f.0)
+}
+
+/// Features that the JIT makes use of by itself.
+#[cfg(target_arch = "x86_64")]
+fn narrower() -> impl Iterator<Item = &'static str> {
+    core::iter::empty()
+}
+
+/// Features that the JIT makes use of by itself.
+#[cfg(target_arch = "aarch64")]
+fn narrower() -> impl Iterator<Item = &'static str> {
+    std::arch::is_aarch64_feature_detected!("rcpc").then_some("rcpc").into_iter()
 }
 
 #[cfg(target_arch = "aarch64")]

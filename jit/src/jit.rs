@@ -1,11 +1,12 @@
 //! The JIT of one guest process.
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use forklift_lift::{BlockKey, HELPERS, JitState, LiftEnv, LiftedExit};
+use forklift_lift::{BlockKey, HELPERS, JitState, LiftEnv, LiftedExit, Needs};
 use forklift_x86::{GuestAddr, Mode};
 use libc::ucontext_t;
 
@@ -64,6 +65,8 @@ pub(crate) struct Writer {
     pub cursor: Cursor,
     pub map: map::Writer,
     pub pages: Pages,
+    /// Where blocks with unaligned accesses begin.
+    pub unaligned: HashSet<u64>,
     #[cfg(target_arch = "x86_64")]
     pub direct: crate::direct::Direct,
 }
@@ -82,6 +85,8 @@ pub struct Jit {
     pub(crate) segments: AtomicU8,
     /// Set while a flush waits for threads to leave.
     pub(crate) flushing: AtomicBool,
+    /// What lifted blocks are made for, as a number. It changes under the compiler's lock only.
+    needs: AtomicU8,
     /// How many threads have been kicked out of a block and are still on the way.
     pub(crate) kicks: AtomicU32,
     pub(crate) counters: Counters,
@@ -127,12 +132,14 @@ impl Jit {
                 cursor,
                 map: map_writer,
                 pages: Pages::default(),
+                unaligned: HashSet::new(),
                 #[cfg(target_arch = "x86_64")]
                 direct: crate::direct::Direct::new(),
             }),
             threads: Mutex::default(),
             segments: AtomicU8::new(0),
             flushing: AtomicBool::new(false),
+            needs: AtomicU8::new(0),
             kicks: AtomicU32::new(0),
             counters: Counters::default(),
         }))
@@ -155,6 +162,30 @@ impl Jit {
         // Without the lock only a thread in `run` may look, where a flush waits for it.
         let _lock = self.write();
         self.map.get(&self.blocks.blocks, pc.get()).is_some()
+    }
+
+    /// What lifted blocks are made for.
+    pub fn needs(&self) -> Needs {
+        Needs::from_bits(self.needs.load(Ordering::SeqCst))
+    }
+
+    /// What a block that begins at `pc` is made for.
+    fn needs_at(&self, w: &Writer, pc: GuestAddr) -> Needs {
+        if w.unaligned.contains(&pc.get()) { self.needs().with(Needs::UNALIGNED) } else { self.needs() }
+    }
+
+    /// From now on blocks are made for this, too, where it makes a difference; those that were made before are thrown away. Not for a thread that is in
+    /// [`Thread::run`](crate::Thread::run).
+    pub fn need(&self, more: Needs) {
+        if !host::NEEDS || self.needs().has(more) {
+            return;
+        }
+        let mut w = self.write();
+        let needs = self.needs();
+        if !needs.has(more) {
+            self.flush(&mut w);
+            self.needs.store(needs.with(more).bits(), Ordering::SeqCst);
+        }
     }
 
     /// Compiles the block at `pc`, unless there is one. `checked` as in [`BlockKey::checked`].
@@ -204,7 +235,7 @@ impl Jit {
         }
         self.timed(|| {
             let mut c = self.translate(&mut w, pc, false, env)?;
-            stored::encode(&c, out, |at, buf| env.seen(at, buf));
+            stored::encode(&c, self.needs_at(&w, pc), out, |at, buf| env.seen(at, buf));
             self.place(&mut w, &mut c)
         })
     }
@@ -216,7 +247,7 @@ impl Jit {
     pub fn record(&self, pc: GuestAddr, env: &mut dyn Recorder, out: &mut Vec<u8>) -> Result<(), CompileError> {
         let mut w = self.write();
         let c = self.timed(|| self.translate(&mut w, pc, false, env))?;
-        if stored::encode(&c, out, |at, buf| env.seen(at, buf)) { Ok(()) } else { Err(CompileError::Shape(pc, "not to be kept")) }
+        if stored::encode(&c, self.needs_at(&w, pc), out, |at, buf| env.seen(at, buf)) { Ok(()) } else { Err(CompileError::Shape(pc, "not to be kept")) }
     }
 
     /// Installs the block that a record holds, unless there is one. Whether there is one now: not if its source is not what `env` has.
@@ -226,7 +257,11 @@ impl Jit {
             return true;
         }
         let mut c = core::mem::take(&mut w.installed);
-        let done = stored::decode(record, &mut c, env).is_some() && self.place(&mut w, &mut c).is_ok();
+        let fits = stored::record_address(record).zip(stored::needs(record)).is_some_and(|(pc, made_for)| {
+            let needs = self.needs_at(&w, pc);
+            made_for.has(needs) && needs.with(Needs::UNALIGNED) == made_for.with(Needs::UNALIGNED)
+        });
+        let done = fits && stored::decode(record, &mut c, env).is_some() && self.place(&mut w, &mut c).is_ok();
         add(&self.counters.installed, u64::from(done));
         c.clear();
         w.installed = c;
@@ -242,7 +277,7 @@ impl Jit {
     }
 
     fn translate(&self, w: &mut Writer, pc: GuestAddr, checked: bool, env: &mut dyn LiftEnv) -> Result<Compiled, CompileError> {
-        let key = BlockKey { start: pc, mode: self.config.mode, flat: true, checked };
+        let key = BlockKey { start: pc, mode: self.config.mode, flat: true, checked, needs: self.needs_at(w, pc) };
         self.compiler_of(w)?.compile(key, env)
     }
 
@@ -411,26 +446,27 @@ impl Jit {
     }
 
     /// The host instruction at `pc`, if that is one of ours that may fault. Safe in a signal handler.
-    fn trap_at(&self, pc: u64) -> Option<(&Block, &Trap)> {
+    fn trap_at(&self, pc: u64) -> Option<(u32, &Block, &Trap)> {
         let at = self.arena.offset(pc)?;
-        let (_, block) = self.blocks.find(at)?;
+        let (id, block) = self.blocks.find(at)?;
         let traps = self.traps(block);
         let i = traps.binary_search_by_key(&(at - block.code), |t| t.code).ok()?;
-        traps.get(i).map(|t| (block, t))
+        traps.get(i).map(|t| (id, block, t))
     }
 
-    /// Handles a host signal for a synchronous fault (SIGSEGV, SIGBUS, SIGFPE). Safe in a signal handler.
+    /// Handles a host signal for a synchronous fault (SIGSEGV, SIGBUS, SIGFPE). Safe in a signal handler. `misaligned`: the host's processor wants the
+    /// access to be aligned.
     ///
     /// # Safety
     /// Called in the handler, on the thread that owns `state`, with the interrupted context.
-    pub unsafe fn on_fault(&self, state: *mut JitState, uc: &mut ucontext_t) -> HostFault {
+    pub unsafe fn on_fault(&self, state: *mut JitState, uc: &mut ucontext_t, misaligned: bool) -> HostFault {
         #[cfg(target_arch = "x86_64")]
         if self.is_direct() {
             // SAFETY: the caller's promise.
             return unsafe { self.on_direct_fault(state, uc) };
         }
         let mut cx = Context::new(uc);
-        if let Some((block, trap)) = self.trap_at(cx.pc()) {
+        if let Some((id, block, trap)) = self.trap_at(cx.pc()) {
             if trap.pad != 0 {
                 add(&self.counters.fault, 1);
                 cx.set_pc(self.arena.at(block.code + trap.pad) as u64);
@@ -438,7 +474,10 @@ impl Jit {
             }
             let pc = block.guest(trap.guest);
             // SAFETY: the caller's promise; the thread is in emitted code, so nobody else has the state.
-            unsafe { (*state).cpu.rip = pc.get() };
+            unsafe {
+                (*state).cpu.rip = pc.get();
+                (*state).misaligned = if misaligned { id + 1 } else { 0 };
+            }
             cx.leave();
             return HostFault::Left(pc);
         }

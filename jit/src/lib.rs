@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `isa` | Cranelift's options and the host's features |
 //! | `compile` | from a block's key to bytes, exits and trap table |
+//! | [`barriers`] | aarch64: narrower barriers than Cranelift's |
 //! | `strip` | how to take the frame out of a compiled block |
 //! | `stored` | blocks as bytes, for another run of the program |
 //! | `arena` | where code lies, and its two growing ends |
@@ -24,6 +25,7 @@
 //! one, and a thread in [`Thread::run`] never waits for one.
 
 mod arena;
+pub mod barriers;
 mod blocks;
 mod chain;
 mod compile;

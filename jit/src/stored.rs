@@ -8,7 +8,7 @@
 //! Numbers are little-endian, 32 bits wide but for addresses; the lists come in the order of [`Head`]. Nothing is believed that could lead out of a list or out
 //! of the code, so that a bad record is an error and nothing worse; but emitted code is not looked into.
 
-use forklift_lift::{LiftEnv, LiftedExit, Token};
+use forklift_lift::{LiftEnv, LiftedExit, Needs, Token};
 use forklift_x86::GuestAddr;
 
 use crate::blocks::Trap;
@@ -37,7 +37,7 @@ const MAX_LIST: usize = 4096;
 /// Longest code. Unit: bytes.
 const MAX_CODE: usize = 1 << 20;
 
-/// The start of a record: the block's address, then these.
+/// The start of a record: the block's address, then these, then what it was made for.
 struct Head {
     insns: usize,
     entry: usize,
@@ -68,20 +68,20 @@ fn put_address(out: &mut Vec<u8>, a: u64) {
 
 /// Appends the record of `c` to `out`. `source` fills its buffer with the guest code at an address, as the lifter saw it. Returns whether it could be done; if
 /// not, `out` is as it was.
-pub(crate) fn encode(c: &Compiled, out: &mut Vec<u8>, source: impl FnMut(GuestAddr, &mut [u8]) -> bool) -> bool {
+pub(crate) fn encode(c: &Compiled, needs: Needs, out: &mut Vec<u8>, source: impl FnMut(GuestAddr, &mut [u8]) -> bool) -> bool {
     let start = out.len();
-    let done = try_encode(c, out, source).is_some();
+    let done = try_encode(c, needs, out, source).is_some();
     if !done {
         out.truncate(start);
     }
     done
 }
 
-fn try_encode(c: &Compiled, out: &mut Vec<u8>, mut source: impl FnMut(GuestAddr, &mut [u8]) -> bool) -> Option<()> {
+fn try_encode(c: &Compiled, needs: Needs, out: &mut Vec<u8>, mut source: impl FnMut(GuestAddr, &mut [u8]) -> bool) -> Option<()> {
     let l = &c.lifted;
     put_address(out, l.ranges.first()?.0.get());
     let counts: [usize; COUNTS] = [l.insns, c.entry, l.exits.len(), c.direct.len(), c.tails.len(), c.tokens.len(), c.traps.len(), l.ranges.len(), c.code.len()];
-    counts.iter().chain(&[0]).for_each(|&n| put(out, n));
+    counts.iter().chain(&[usize::from(needs.bits())]).for_each(|&n| put(out, n));
     for e in &l.exits {
         let (kind, target) = match *e {
             LiftedExit::Direct(a) => (kind::DIRECT, a.get()),
@@ -124,6 +124,14 @@ pub fn record_address(record: &[u8]) -> Option<GuestAddr> {
     Reader(record).address()
 }
 
+/// What the block that the record holds was made for.
+pub(crate) fn needs(record: &[u8]) -> Option<Needs> {
+    let mut r = Reader(record);
+    r.address()?;
+    r.bytes(COUNTS * size_of::<u32>())?;
+    r.number().and_then(|n| u8::try_from(n).ok()).map(Needs::from_bits)
+}
+
 /// Reads numbers off the front of a record.
 struct Reader<'a>(&'a [u8]);
 
@@ -159,7 +167,7 @@ impl<'a> Reader<'a> {
             ranges: list(MAX_LIST)?,
             code: list(MAX_CODE)?,
         };
-        list(0)?;
+        list(usize::from(u8::MAX))?;
         (h.entry < h.code).then_some(h)
     }
 
@@ -280,7 +288,7 @@ mod tests {
             buf.copy_from_slice(&SOURCE[from..from + buf.len()]);
             true
         };
-        assert!(encode(&sample(), &mut out, source));
+        assert!(encode(&sample(), Needs::ORDERED, &mut out, source));
         out.split_off(6)
     }
 
@@ -294,7 +302,7 @@ mod tests {
         let (c, want) = (read(&record(), &SOURCE).unwrap(), sample());
         assert_eq!(c.lifted, want.lifted);
         assert_eq!((c.code, c.entry, c.direct, c.tails, c.tokens, c.traps), (want.code, want.entry, want.direct, want.tails, want.tokens, want.traps));
-        assert_eq!(record_address(&record()), Some(at(0)));
+        assert_eq!((record_address(&record()), needs(&record())), (Some(at(0)), Some(Needs::ORDERED)));
     }
 
     /// Of the guest's bytes, exactly those that the block was made from matter.
@@ -330,8 +338,8 @@ mod tests {
         let mut c = sample();
         c.lifted.exits.push(LiftedExit::Stale);
         let mut out = vec![1];
-        assert!(!encode(&c, &mut out, |_, _| true));
-        assert!(!encode(&sample(), &mut out, |_, _| false));
+        assert!(!encode(&c, Needs::NONE, &mut out, |_, _| true));
+        assert!(!encode(&sample(), Needs::NONE, &mut out, |_, _| false));
         assert_eq!(out, [1]);
     }
 }

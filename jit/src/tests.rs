@@ -282,7 +282,7 @@ fn signals(jit: &Jit, t: &Thread) -> MutexGuard<'static, ()> {
 extern "C" fn fault(_: i32, _: *mut libc::siginfo_t, uc: *mut libc::c_void) {
     FAULTS.fetch_add(1, Ordering::SeqCst);
     // SAFETY: set by `signals`; tests fault on the thread that owns the state.
-    let what = unsafe { (*JIT.load(Ordering::SeqCst)).on_fault(STATE.load(Ordering::SeqCst), &mut *uc.cast()) };
+    let what = unsafe { (*JIT.load(Ordering::SeqCst)).on_fault(STATE.load(Ordering::SeqCst), &mut *uc.cast(), false) };
     if what == HostFault::Elsewhere {
         // SAFETY: nothing can be done any more.
         unsafe { libc::abort() };

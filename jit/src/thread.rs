@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::io;
 use std::sync::Arc;
 
-use forklift_lift::JitState;
+use forklift_lift::{JitState, Needs};
 use forklift_x86::{CpuState, GuestAddr, Mode, Seg};
 
 use crate::Jit;
@@ -133,6 +133,7 @@ impl Thread {
             rflags: 0,
             exit: 0,
             kept: 0,
+            misaligned: 0,
         };
         let place = shared.memory.base().cast::<JitState>();
         // SAFETY: fresh memory, which is aligned to pages and large enough.
@@ -203,13 +204,18 @@ impl Thread {
     ///
     /// Fault handlers must call [`Jit::on_fault`], and asynchronous ones may call [`Jit::kick`].
     pub fn run(&mut self) -> JitExit {
+        if host::flushes(self.state().cpu.mxcsr) {
+            self.jit.need(Needs::FLUSHING);
+        }
         self.shared.active.store(true, Ordering::SeqCst);
-        let (exit, stale) = self.run_blocks();
+        let (exit, bad) = self.run_blocks();
         host::x87_take(self.state_mut());
         self.shared.active.store(false, Ordering::Release);
-        if let Some(block) = stale {
-            // Not earlier: it takes the lock. A flush since then does no harm but that another block goes.
-            self.jit.kill_stale(block);
+        // Not earlier: it takes the lock. A flush since then does no harm but that another block goes.
+        match bad {
+            Some(Bad::Stale(block)) => self.jit.kill_stale(block),
+            Some(Bad::Misaligned(block)) => self.jit.kill_misaligned(block),
+            None => {}
         }
         // SAFETY: the state is ours.
         unsafe { self.jit.kick_done(self.state_ptr(), self.shared.table.address()) };
@@ -218,8 +224,8 @@ impl Thread {
 }
 
 impl Thread {
-    /// Why it came back, and a block that was found stale.
-    fn run_blocks(&mut self) -> (JitExit, Option<u32>) {
+    /// Why it came back, and a block that must go.
+    fn run_blocks(&mut self) -> (JitExit, Option<Bad>) {
         #[cfg(target_arch = "x86_64")]
         if self.jit.is_direct() {
             let base = crate::direct::gs_base(self.state());
@@ -229,12 +235,21 @@ impl Thread {
                 }
                 self.gs_base = Some(base);
             }
-            return crate::direct::run(&self.jit, self.state.as_ptr(), &self.shared.table, &mut self.pending);
+            let (exit, stale) = crate::direct::run(&self.jit, self.state.as_ptr(), &self.shared.table, &mut self.pending);
+            return (exit, stale.map(Bad::Stale));
         }
-        let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr(), stale: None };
+        let mut d = Dispatch { jit: &self.jit, shared: &self.shared, state: self.state.as_ptr(), bad: None };
         let exit = if usable(d.cpu()) { d.run() } else { JitExit::Barred };
-        (exit, d.stale)
+        (exit, d.bad)
     }
+}
+
+/// Why a block must go.
+enum Bad {
+    /// It was found stale.
+    Stale(u32),
+    /// It has accesses that aren't aligned, and isn't made for that.
+    Misaligned(u32),
 }
 
 /// A thread in [`Thread::run`].
@@ -242,8 +257,8 @@ struct Dispatch<'a> {
     jit: &'a Jit,
     shared: &'a Shared,
     state: *mut JitState,
-    /// A block that was found stale.
-    stale: Option<u32>,
+    /// A block that must go.
+    bad: Option<Bad>,
 }
 
 impl Dispatch<'_> {
@@ -319,18 +334,21 @@ impl Dispatch<'_> {
             }
             ExitKind::Stale => {
                 self.cpu().rip = jit.blocks.blocks.get(exit.block).map_or(0, |b| b.pc);
-                self.stale = Some(exit.block);
+                self.bad = Some(Bad::Stale(exit.block));
                 return Next::Leave(JitExit::Cold);
             }
         };
         if self.interrupted() { Next::Leave(JitExit::Interrupted) } else { next }
     }
 
-    fn special(&self, id: u32) -> Next {
+    fn special(&mut self, id: u32) -> Next {
         match id {
             LEFT_INTERRUPTED => Next::Leave(JitExit::Interrupted),
             LEFT_FAULT => {
                 add(&self.jit.counters.fault, 1);
+                // SAFETY: the state is ours.
+                let misaligned = unsafe { core::mem::take(&mut (*self.state).misaligned) };
+                self.bad = misaligned.checked_sub(1).map(Bad::Misaligned);
                 Next::Leave(JitExit::Fault)
             }
             _ => Next::Leave(JitExit::Dispatch),
@@ -355,9 +373,10 @@ impl Drop for Thread {
     }
 }
 
-/// Whether blocks may run in this state: they are compiled for flat segments and masked exceptions, of the x87 only where it is the host's.
+/// Whether blocks may run in this state: they are compiled for flat segments and masked exceptions, of the x87 only where it is the host's, and for what the
+/// host can do with denormals.
 fn usable(cpu: &CpuState) -> bool {
     const MASKS: u32 = 0x1f80;
     let flat = cpu.mode == Mode::Bits64 || [Seg::Es, Seg::Cs, Seg::Ss, Seg::Ds].iter().all(|s| cpu.seg_base[s.index()] == 0);
-    flat && cpu.segmented == 0 && cpu.mxcsr & MASKS == MASKS && (!host::X87_STUBS || cpu.x87.cw & 0x3f == 0x3f)
+    flat && cpu.segmented == 0 && cpu.mxcsr & MASKS == MASKS && host::runs_with(cpu.mxcsr) && (!host::X87_STUBS || cpu.x87.cw & 0x3f == 0x3f)
 }

@@ -149,6 +149,7 @@ impl Task {
     }
 
     fn clone_thread<A: Abi>(&mut self, args: &CloneArgs) -> SysResult {
+        self.process.space().order();
         let mut child = self.new_thread();
         child.prepare_child::<A>(args)?;
         let (send, receive) = sync_channel(1);
@@ -246,6 +247,7 @@ impl Task {
 
     /// A process that shares memory and runs at the same time: a host thread waits for it in our place.
     fn clone_sharing<A: Abi>(&mut self, args: &CloneArgs) -> SysResult {
+        self.process.space().order();
         let mut child = self.new_thread();
         if !args.has(flag::SIGHAND) {
             child.process = Arc::new(self.process.duplicate());

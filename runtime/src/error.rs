@@ -24,6 +24,9 @@ pub enum Error {
     /// There is no JIT for this host.
     #[error("can't compile: {0}; try --interp")]
     Jit(String),
+    /// The host's pages are larger than the guest's.
+    #[error("this machine's memory pages have {0} bytes; forklift needs a kernel with pages of 4096 bytes")]
+    PageSize(u64),
     /// The host refused something that forklift needs.
     #[error("{what}: {errno}")]
     Host {
@@ -49,7 +52,7 @@ impl Error {
     pub const fn errno(&self) -> Errno {
         match self {
             Self::Exec { errno, .. } | Self::Host { errno, .. } => *errno,
-            Self::Jit(_) => Errno::ENOSYS,
+            Self::Jit(_) | Self::PageSize(_) => Errno::ENOSYS,
         }
     }
 }

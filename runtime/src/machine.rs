@@ -3,6 +3,8 @@
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
+use forklift_x86::GuestAddr;
+
 use crate::hooks::Hooks;
 use crate::host;
 
@@ -36,6 +38,7 @@ impl Machine {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_hooks(program: &Executable, envp: &[CString], config: Config, strace: Strace, hooks: Hooks) -> Result<Self, Error> {
+        check_page_size()?;
         // Whatever arrives before the program runs waits.
         let mask = host::set_sigmask(crate::task::host_mask(u64::MAX));
         let actions = Actions::inherited();
@@ -74,6 +77,15 @@ impl Machine {
         // SAFETY: ends this thread alone.
         unsafe { libc::syscall(libc::SYS_exit, status) };
         unreachable!("a thread that has ended")
+    }
+}
+
+/// Guests map, protect and watch pages of 4 KiB, each by itself.
+fn check_page_size() -> Result<(), Error> {
+    // SAFETY: no memory involved.
+    match unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64 {
+        GuestAddr::PAGE_SIZE => Ok(()),
+        size => Err(Error::PageSize(size)),
     }
 }
 

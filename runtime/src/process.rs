@@ -39,6 +39,8 @@ pub struct Config {
     pub perf: Option<perf::Kind>,
     /// The directory of the persistent cache, if it is to be used.
     pub cache: Option<PathBuf>,
+    /// Where order costs something: other threads may see accesses to vectors and floating-point numbers in another order.
+    pub weak_vectors: bool,
 }
 
 /// Where `--strace` writes.
@@ -91,6 +93,9 @@ impl Config {
         if let Some(dir) = &self.cache {
             option("--cache=", dir.as_os_str());
         }
+        if self.weak_vectors {
+            option("--weak-vectors", OsStr::new(""));
+        }
         if self.stats {
             option("--stats", OsStr::new(""));
         }
@@ -110,6 +115,7 @@ impl Default for Config {
             dump: Dump::default(),
             perf: None,
             cache: None,
+            weak_vectors: false,
         }
     }
 }

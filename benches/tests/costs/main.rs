@@ -16,7 +16,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use forklift_jit::FLAGS;
-use forklift_lift::{BlockKey, EXIT_NAMESPACE, GUARD, HostCpu, LiftEnv, Lifted, LiftedExit, Lifter};
+use forklift_lift::{BlockKey, EXIT_NAMESPACE, GUARD, HostCpu, LiftEnv, Lifted, LiftedExit, Lifter, Needs};
 use forklift_x86::{CcKind, CcOp, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::code_asm::CodeAssembler;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
@@ -114,7 +114,7 @@ impl Counter {
     /// Instructions of the block that is this code, and whether it needs the interpreter.
     fn block(&mut self, code: Vec<u8>) -> (usize, bool) {
         let mut context = Context::for_function(Function::with_name_signature(UserFuncName::user(0, 0), forklift_lift::signature()));
-        let key = BlockKey { start: GuestAddr::new(START), mode: Mode::Bits64, flat: true, checked: false };
+        let key = BlockKey { start: GuestAddr::new(START), mode: Mode::Bits64, flat: true, checked: false, needs: Needs::NONE };
         let lifted = self.lifter.lift(&mut context.func, self.isa.frontend_config(), key, self.host.patched, &mut Code(code)).unwrap();
         context.compile(&*self.isa, &mut ControlPlane::default()).unwrap();
         let compiled = context.compiled_code().unwrap();

@@ -31,6 +31,12 @@ pub const TRAP_MEMORY: TrapCode = TrapCode::unwrap_user(1);
 /// instruction and leaves by [`LiftedExit::Step`].
 pub const GROUP: u32 = 1 << 30;
 
+/// The source location of a barrier behind a load, which may be one that orders the loads before it against all accesses behind it. (Other barriers are full.)
+pub const LOAD_BARRIER: u32 = 1 << 28;
+
+/// The source location of a barrier before a store, which may be one that orders stores.
+pub const STORE_BARRIER: u32 = 1 << 29;
+
 /// The source location of a guard: the group is in the other bits. It is a branch on a condition that never holds; what the pad needs is only certain to be
 /// in its place where the branch is.
 pub const GUARD: u32 = 1 << 31;
@@ -55,6 +61,52 @@ pub struct BlockKey {
     pub flat: bool,
     /// The block compares its source with the bytes that it was made from whenever it is entered, and takes [`LiftedExit::Stale`] if they differ.
     pub checked: bool,
+    /// What it is made for.
+    pub needs: Needs,
+}
+
+/// What processes may need of their translations that costs something on hosts other than x86-64, and nothing there: a set.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Needs(u8);
+
+impl Needs {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// MXCSR may have FTZ or DAZ.
+    pub const FLUSHING: Self = Self(1);
+    /// Others see guest memory: accesses are ordered as x86's are. SDM vol. 3A, 9.2.
+    pub const ORDERED: Self = Self(2);
+    /// With [`ORDERED`](Self::ORDERED): accesses to vectors and floating-point numbers aren't.
+    pub const WEAK_VECTORS: Self = Self(4);
+    /// With [`ORDERED`](Self::ORDERED): accesses that aren't aligned are common in this block. Without it they fault, and are interpreted.
+    pub const UNALIGNED: Self = Self(8);
+
+    /// Whether all of `other` is in it.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// This without `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// This and `other`.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// As a number.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set with this number.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
 }
 
 /// Where control goes when it leaves a block. The state is complete (see [`JitState`](crate::JitState)); `cpu.rip` is as told here.

@@ -51,6 +51,8 @@ pub struct JitState {
     pub exit: u32,
     /// Not 0: direct code has targets in the second table of indirect branches.
     pub kept: u32,
+    /// Lifted code was left because an access of this block wasn't aligned: the block's number, plus one.
+    pub misaligned: u32,
 }
 
 /// Number of entries of the table of indirect branch targets, a power of two. Unit: entries of 16 bytes.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use forklift_interp::{FlatMemory, Interp, Perm};
 use forklift_jit::debug::Dump;
 use forklift_jit::{CompileError, Config, HostFault, Jit, JitExit, Thread};
-use forklift_lift::{JitState, LiftEnv, WINDOW_SLACK};
+use forklift_lift::{JitState, LiftEnv, Needs, WINDOW_SLACK};
 use forklift_x86::{CcOp, CpuModel, CpuState, Exit, Fault, Gate, GuestAddr, Mode};
 use iced_x86::Instruction;
 use libc::{c_int, c_void, siginfo_t};
@@ -27,6 +27,8 @@ const LEAVE_LIMIT: usize = 100_000;
 pub enum Tier {
     /// Compiled.
     Lifted,
+    /// Compiled for memory that others see, which makes a difference on hosts other than x86-64.
+    Ordered,
     /// As it is.
     Direct,
 }
@@ -34,6 +36,11 @@ pub enum Tier {
 /// The JIT that compiles.
 pub fn jit() -> Option<Box<dyn Oracle + Send>> {
     Some(Box::new(JitOracle(Tier::Lifted)))
+}
+
+/// The JIT that compiles for memory that others see.
+pub fn ordered() -> Option<Box<dyn Oracle + Send>> {
+    Some(Box::new(JitOracle(Tier::Ordered)))
 }
 
 /// The JIT that runs code as it is, on hosts that can do that.
@@ -47,15 +54,16 @@ impl Oracle for JitOracle {
     fn name(&self) -> &'static str {
         match self.0 {
             Tier::Lifted => "JIT",
+            Tier::Ordered => "JIT, ordered",
             Tier::Direct => "direct code",
         }
     }
 
     fn run(&mut self, input: &Input) -> Result<Output, NoAnswer> {
         let failed = |source| NoAnswer::Failed { what: "setting up the JIT", source };
-        static HOSTS: [OnceLock<Mutex<Host>>; 4] = [const { OnceLock::new() }; 4];
+        static HOSTS: [OnceLock<Mutex<Host>>; 6] = [const { OnceLock::new() }; 6];
         let _running = lock(&ONE_AT_A_TIME);
-        let slot = &HOSTS[usize::from(input.cpu.mode == Mode::Bits64) + 2 * usize::from(self.0 == Tier::Direct)];
+        let slot = &HOSTS[usize::from(input.cpu.mode == Mode::Bits64) + 2 * self.0 as usize];
         if slot.get().is_none() {
             let dump = std::env::var_os("FORKLIFT_DUMP").map(|_| forklift_jit::debug::to_stderr as Dumper);
             let host = Host::new(input.cpu.mode, self.0, dump).map_err(failed)?;
@@ -91,8 +99,26 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Memory and JIT of one mode.
 struct Host {
+    tier: Tier,
+    dump: Option<Dumper>,
     jit: Arc<Jit>,
+    /// That for the other kind of inputs: those that flush denormals, or those that don't. Once a JIT has seen one that does, it compiles for that.
+    other: Arc<Jit>,
+    flushing: bool,
     mem_base: u64,
+}
+
+/// Whether blocks are compiled for flushing denormals: FTZ or DAZ.
+const fn flushes(cpu: &CpuState) -> bool {
+    cpu.mxcsr & 0x8040 != 0
+}
+
+fn new_jit(mode: Mode, tier: Tier, dump: Option<Dumper>) -> io::Result<Arc<Jit>> {
+    let jit = Jit::new(Config { dump, direct: tier == Tier::Direct, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
+    if tier == Tier::Ordered {
+        jit.need(Needs::ORDERED);
+    }
+    Ok(jit)
 }
 
 /// What the fault handler and the step helper need.
@@ -118,11 +144,18 @@ impl Host {
             map(mem_base + at, len)?;
         }
         install_handlers()?;
-        let jit = Jit::new(Config { dump, direct: tier == Tier::Direct, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
-        Ok(Self { jit, mem_base })
+        let (jit, other) = (new_jit(mode, tier, dump)?, new_jit(mode, tier, dump)?);
+        Ok(Self { tier, dump, jit, other, flushing: false, mem_base })
     }
 
     fn run(&mut self, input: &Input) -> io::Result<Output> {
+        if self.flushing != flushes(&input.cpu) {
+            core::mem::swap(&mut self.jit, &mut self.other);
+            self.flushing = !self.flushing;
+        }
+        if !self.flushing && self.jit.needs().has(Needs::FLUSHING) {
+            self.jit = new_jit(input.cpu.mode, self.tier, self.dump)?;
+        }
         self.jit.invalidate(GuestAddr::new(CODE), GuestAddr::new(CODE + CODE_SIZE as u64));
         self.fill(input)?;
         let mut thread = Thread::new(&self.jit, input.cpu.clone(), self.mem_base, step)?;
@@ -251,7 +284,7 @@ extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
 
 extern "C" fn on_fault(signal: c_int, _: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: as in `step`.
-    let left = unsafe { RUNNING.load(Ordering::SeqCst).as_mut().map(|r| r.jit.on_fault(r.state, &mut *context.cast::<libc::ucontext_t>())) };
+    let left = unsafe { RUNNING.load(Ordering::SeqCst).as_mut().map(|r| r.jit.on_fault(r.state, &mut *context.cast::<libc::ucontext_t>(), false)) };
     if left.is_none_or(|l| l == HostFault::Elsewhere) {
         // A fault of our own: die of it.
         // SAFETY: resets the action.

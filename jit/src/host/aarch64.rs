@@ -176,11 +176,31 @@ unsafe extern "C" {
     static forklift_jit_thunks_end: u8;
 }
 
-/// FPCR for a guest's MXCSR: rounding mode, and flush to zero if either of its two halves is on. No traps.
+/// Whether it makes a difference what blocks are made for.
+pub(crate) const NEEDS: bool = true;
+
+/// Puts the barriers and loads into `code` that Cranelift doesn't know.
+pub(crate) fn narrow_barriers(compiled: &cranelift_codegen::CompiledCode, code: &mut [u8]) {
+    crate::barriers::narrow(compiled, code, std::arch::is_aarch64_feature_detected!("rcpc"));
+}
+
+const FTZ: u32 = 0x8000;
+const DAZ: u32 = 0x40;
+
+/// Whether blocks must be made for flushing.
+pub(crate) const fn flushes(mxcsr: u32) -> bool {
+    mxcsr & (FTZ | DAZ) != 0
+}
+
+/// Whether blocks can be run with this MXCSR: the host can't flush operands alone.
+pub(crate) const fn runs_with(mxcsr: u32) -> bool {
+    mxcsr & (FTZ | DAZ) != DAZ
+}
+
+/// FPCR for a guest's MXCSR: rounding mode, and flush to zero if both of its two halves are on. No traps.
 const fn fpcr_of(mxcsr: u32) -> u64 {
-    const FTZ_DAZ: u32 = 0x8040;
     let (down, up) = (mxcsr >> 13 & 1, mxcsr >> 14 & 1);
-    let flush = (mxcsr & FTZ_DAZ != 0) as u32;
+    let flush = (mxcsr & (FTZ | DAZ) == FTZ | DAZ) as u32;
     (up << 22 | down << 23 | flush << 24) as u64
 }
 
@@ -387,6 +407,7 @@ mod tests {
         assert_eq!(fpcr_of(0x1f80), 0);
         assert_eq!(fpcr_of(0x3f80), 2 << 22);
         assert_eq!(fpcr_of(0x5f80), 1 << 22);
-        assert_eq!(fpcr_of(0xff80), 3 << 22 | 1 << 24);
+        assert_eq!(fpcr_of(0xff80), 3 << 22);
+        assert_eq!(fpcr_of(0xffc0), 3 << 22 | 1 << 24);
     }
 }

@@ -16,6 +16,22 @@ pub(crate) use x87::{X87_STUBS, in_x87_stub, x87_bring, x87_take};
 use super::{FRAME_ROOM, LEFT_FAULT, LEFT_INTERRUPTED, Left, STUB, TRAMPOLINE, Way};
 use crate::table::{HASH, HASH_SHIFT, SECOND};
 
+/// What blocks are made for makes no difference: this host orders accesses and flushes as the guest wants.
+pub(crate) const NEEDS: bool = false;
+
+/// There are none.
+pub(crate) const fn narrow_barriers(_compiled: &cranelift_codegen::CompiledCode, _code: &mut [u8]) {}
+
+/// Never.
+pub(crate) const fn flushes(_mxcsr: u32) -> bool {
+    false
+}
+
+/// Always.
+pub(crate) const fn runs_with(_mxcsr: u32) -> bool {
+    true
+}
+
 // Slots of the frame: rbp - 8 … rbp - 40 hold the callee-saved registers, rbp - 48 the host's MXCSR.
 global_asm!(
     ".pushsection .text.forklift_jit, \"ax\", @progbits",

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use forklift_jit::record_address;
+use forklift_lift::Needs;
 use forklift_x86::{CpuModel, GuestAddr, Mode};
 use memmap2::Mmap;
 
@@ -92,6 +93,8 @@ pub struct Cache {
     dir: Dir,
     /// The part of the key that all files have in common.
     common: Vec<u8>,
+    /// What the blocks are made for, another part of it.
+    needs: Needs,
     files: Vec<Stored>,
     regions: Vec<Region>,
     /// Of the address space, when `regions` was right.
@@ -138,7 +141,17 @@ impl Cache {
         let common = [text.into_bytes(), build_id()?].concat();
         let dir = Dir::open(path).ok()?;
         let owner = std::process::id();
-        Some(Self { dir, common, files: Vec::new(), regions: Vec::new(), epoch: 0, owner, forked: false, counts: Counts::default() })
+        Some(Self { dir, common, files: Vec::new(), regions: Vec::new(), epoch: 0, owner, forked: false, counts: Counts::default(), needs: Needs::NONE })
+    }
+
+    /// From now on, blocks are made for this: they have files of their own.
+    pub fn set_needs(&mut self, needs: Needs) {
+        if needs != self.needs {
+            self.save();
+            self.files.clear();
+            self.regions.clear();
+            self.needs = needs;
+        }
     }
 
     /// What was found and kept.
@@ -231,7 +244,7 @@ impl Cache {
         let key = base.and_then(|base| {
             let mut head = [0; HEAD];
             let have = mem.read_some(GuestAddr::new(base), &mut head);
-            (have == HEAD).then(|| [&self.common[..], &base.to_le_bytes(), hash::name(&head).as_bytes()].concat())
+            (have == HEAD).then(|| [&self.common[..], &[self.needs.bits()], &base.to_le_bytes(), hash::name(&head).as_bytes()].concat())
         });
         Some((start, end, key))
     }

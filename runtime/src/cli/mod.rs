@@ -85,6 +85,9 @@ struct RunArgs {
     /// Neither use nor keep translated code of other runs.
     #[arg(long)]
     no_cache: bool,
+    /// On ARM: let threads see each other's accesses to vectors and floating-point numbers in another order than on x86. Faster; few programs mind.
+    #[arg(long)]
+    weak_vectors: bool,
     /// The CPU that the program sees.
     #[arg(long, value_name = "MODEL", default_value_t = CpuModel::V3)]
     cpu: CpuModel,

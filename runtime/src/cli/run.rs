@@ -75,6 +75,8 @@ fn exec_start(mut args: impl Iterator<Item = OsString>) -> Result<Machine, Error
             config.cache = Some(dir.into());
         } else if bytes == b"--no-worker" {
             crate::engine::warm::forbid();
+        } else if bytes == b"--weak-vectors" {
+            config.weak_vectors = true;
         } else if bytes == b"--stats" {
             config.stats = true;
         }
@@ -119,8 +121,18 @@ fn start(args: RunArgs) -> Result<Machine, Error> {
     let dump = args.dump.unwrap_or_default();
     let wanted = !(args.no_cache || args.interp || dump.is_on() || cache::is_privileged());
     let cache = wanted.then(|| cache::default_dir(|name| std::env::var_os(name))).flatten();
-    let config =
-        Config { root, roots: super::root::place(), model: args.cpu, interpret_only: args.interp, stats: args.stats, trace, dump, perf: args.perf, cache };
+    let config = Config {
+        root,
+        roots: super::root::place(),
+        model: args.cpu,
+        interpret_only: args.interp,
+        stats: args.stats,
+        trace,
+        dump,
+        perf: args.perf,
+        cache,
+        weak_vectors: args.weak_vectors,
+    };
     // So that whoever asks for it hears of it if it can't be.
     args.perf.map_or(Ok(()), perf::Kind::create)?;
     let mut argv = args.program.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use forklift_interp::{Exec, Op, run_op};
 use forklift_jit::debug::Observer;
 use forklift_jit::{Config, HostFault, How, Jit, JitExit, Thread};
-use forklift_lift::JitState;
+use forklift_lift::{JitState, Needs};
 use forklift_x86::{CodeFetch, CpuModel, Exit, Gate, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
 
 use super::code::{DirectEnv, Env, Guest, InstallEnv, Ops, Watched};
 use crate::cache::{Cache, Counts};
 use crate::error::Error;
-use crate::mem::{CpuMem, GuestMem};
+use crate::mem::{CpuMem, GuestMem, access};
 use crate::perf::Log;
 use crate::process;
 use crate::signal::Kick;
@@ -88,6 +88,12 @@ impl ProcessJit {
         // Direct code has the guest's addresses.
         let direct = config.direct && mem.space().base() == 0;
         let jit = Jit::new(Config { near, observer, direct, ..config }).map_err(|e| Error::Jit(e.to_string()))?;
+        if process.weak_vectors {
+            jit.need(Needs::WEAK_VECTORS);
+        }
+        if access::is_ordered() {
+            jit.need(Needs::ORDERED);
+        }
         // Direct code is made faster than it is found in a cache.
         let dir = process.cache.as_ref().filter(|_| !jit.is_direct());
         let cache = dir.and_then(|dir| Cache::open(dir, mode, process.model));
@@ -154,11 +160,12 @@ unsafe fn kick_soon(data: *const (), cx: &mut libc::ucontext_t) {
     }
 }
 
-unsafe fn kick_fault(data: *const (), cx: &mut libc::ucontext_t, _: &libc::siginfo_t) -> bool {
+unsafe fn kick_fault(data: *const (), cx: &mut libc::ucontext_t, info: &libc::siginfo_t) -> bool {
+    let misaligned = info.si_signo == libc::SIGBUS && info.si_code == libc::BUS_ADRALN;
     // SAFETY: as above.
     unsafe {
         let d = &*data.cast::<KickData>();
-        (*d.jit).on_fault(d.state, cx) != HostFault::Elsewhere
+        (*d.jit).on_fault(d.state, cx, misaligned) != HostFault::Elsewhere
     }
 }
 
@@ -197,6 +204,7 @@ impl CodeFetch for Peek<'_> {
 /// Compiles an unchecked block and keeps a record of it.
 fn compile_kept(p: &ProcessJit, cache: &mut Cache, pc: GuestAddr, env: &mut Env<'_>) -> bool {
     let mut record = Vec::new();
+    cache.set_needs(p.jit.needs());
     let compiled = p.jit.compile_recorded(pc, env, &mut record).is_ok();
     cache.add(env.mem(), record);
     compiled
@@ -215,6 +223,7 @@ impl Task {
         }
         let mut kept = lock(kept);
         let Kept { cache, watched, threshold } = &mut *kept;
+        cache.set_needs(p.jit.needs());
         let known = cache.knows(&self.mem, self.cpu.pc());
         let Some(record) = cache.find(&self.mem, self.cpu.pc()) else {
             self.interp.set_hot(threshold.unwrap_or(if known { THRESHOLD_OF_KNOWN } else { THRESHOLD }));

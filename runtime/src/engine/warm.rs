@@ -77,6 +77,7 @@ impl Task {
     fn translate(&self, p: &ProcessJit, blocks: &[(GuestAddr, Mode)]) {
         let Some(kept) = &p.cache else { return };
         let mut kept = lock(kept);
+        kept.cache.set_needs(p.jit.needs());
         let end = cpu_time() + MOST;
         let mut portion = cpu_time() + PORTION;
         let guest = |mode| Guest { mode, model: self.process.config.model, flags_op: self.cpu.flags.op };

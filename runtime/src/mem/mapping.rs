@@ -97,6 +97,20 @@ fn is_writable(fd: i32) -> bool {
     file_flags(fd).is_ok_and(|flags| flags & libc::O_ACCMODE == libc::O_RDWR)
 }
 
+/// Whether the file is memory: others have it mapped and write to it, though it may be open for reading here.
+fn is_memory(fd: i32) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const HUGETLBFS: i64 = 0x9584_58f6;
+    let mut st = core::mem::MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: a buffer of the right type, read only after success.
+    unsafe { libc::fstatfs(fd, st.as_mut_ptr()) == 0 && matches!(st.assume_init().f_type, TMPFS | HUGETLBFS) }
+}
+
+/// Whether others may see what is written to the mapping, or write to it what is seen here.
+fn is_seen_by_others(req: &MapRequest) -> bool {
+    req.flags & MAP_TYPE != libc::MAP_PRIVATE && (req.is_anonymous() || is_writable(req.fd) || is_memory(req.fd))
+}
+
 /// Whether the file is of a kind, S_IF*.
 fn is_kind(fd: i32, kind: libc::mode_t) -> bool {
     let mut st = core::mem::MaybeUninit::<libc::stat>::uninit();
@@ -157,6 +171,9 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let len = page_up(req.len).ok_or(Errno::ENOMEM)?;
+        if is_seen_by_others(&req) {
+            self.order();
+        }
         let mut map = self.map();
         if map.len() >= MAX_AREAS {
             return Err(Errno::ENOMEM);

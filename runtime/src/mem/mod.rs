@@ -66,20 +66,27 @@ impl GuestMem {
     fn load<T: Raw>(&self, addr: GuestAddr) -> Option<T> {
         let p = self.host(addr.get(), size_of::<T>())?;
         // SAFETY: `host` checked that this is the guest's part of the address space.
-        unsafe { T::load(p) }
+        let v = unsafe { T::load(p) };
+        access::loaded();
+        v
     }
 
     #[inline(always)]
     fn store<T: Raw>(&self, addr: GuestAddr, v: T) -> Option<()> {
         let p = self.host(addr.get(), size_of::<T>())?;
+        access::storing();
         // SAFETY: as in `load`.
         unsafe { T::store(p, v) }
     }
 
     fn cas<T: Raw>(&self, addr: GuestAddr, old: T, new: T) -> Option<T> {
         let p = self.host(addr.get(), size_of::<T>())?;
+        // It may store nothing, and yet nothing must overtake it.
+        access::locked();
         // SAFETY: as in `load`.
-        unsafe { T::cas(p, old, new) }
+        let was = unsafe { T::cas(p, old, new) };
+        access::locked();
+        was
     }
 
     /// Copies from the guest; returns how many bytes at the end of `buf` could not be read.
@@ -90,6 +97,7 @@ impl GuestMem {
         }
         // SAFETY: `inside` bytes are in the guest's part; `buf` is ours.
         let left = unsafe { access::copy(buf.as_mut_ptr(), self.space.host(addr.get()), inside) };
+        access::loaded();
         buf.len() - inside + left
     }
 
@@ -99,6 +107,7 @@ impl GuestMem {
         if inside == 0 {
             return buf.len();
         }
+        access::storing();
         // SAFETY: as in `copy_from`.
         let left = unsafe { access::copy(self.space.host(addr.get()), buf.as_ptr(), inside) };
         buf.len() - inside + left

@@ -35,6 +35,7 @@ impl AddressSpace {
     pub fn attach(&self, segment: Segment, addr: u64, writable: bool, replace: bool) -> SysResult<GuestAddr> {
         let len = page_up(segment.size).ok_or(Errno::ENOMEM)?;
         let prot = if writable { Prot(3) } else { Prot::READ };
+        self.order();
         let mut map = self.map();
         let req = MapRequest { addr, len, prot, flags: if addr == 0 { 0 } else { libc::MAP_FIXED }, fd: -1, offset: 0 };
         let at = self.place(&map, &req, len)?;

@@ -16,11 +16,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use forklift_lift::Needs;
 use forklift_x86::{GuestAddr, Mode};
 
-use super::Attention;
 use super::mapping::{MAP_FIXED_NOREPLACE, MIN_ADDR};
 use super::vma::{Prot, VmaMap};
+use super::{Attention, access};
 use crate::engine::ProcessJit;
 use crate::errno::{Errno, SysResult};
 use crate::error::Error;
@@ -232,6 +233,15 @@ impl AddressSpace {
     /// The JIT of the process, if it has been made.
     pub(crate) fn existing_jit(&self) -> Option<&Arc<ProcessJit>> {
         self.jit.get().and_then(Option::as_ref)
+    }
+
+    /// Others are about to see guest memory: a thread, or whoever else has mapped a part of it. From now on accesses to it are ordered as x86's are. Call it
+    /// before they can look, without holding a lock of this module.
+    pub fn order(&self) {
+        access::order();
+        if let Some(p) = self.existing_jit() {
+            p.jit.need(Needs::ORDERED);
+        }
     }
 
     /// Has all translations dropped that have become stale: the JIT's now, the interpreters' when their threads look. Call it behind whatever makes

@@ -64,6 +64,13 @@ pub fn run_one(args: &[&str]) -> TaskResult {
     run(&mut emulated("max", "forklift", args))
 }
 
+/// The litmus tests of x86's order of accesses, as a program of its own.
+const LITMUS: &str = "target/aarch64/litmus";
+
+fn build_litmus() -> TaskResult {
+    run(&mut command("gcc", &["-O2", "-w", "-msse2", "-static", "-pthread", "-o", LITMUS, "tests/guest/c/litmus.c"]))
+}
+
 /// Guests that the host runs itself, to compare. They may fork but not exec: the emulator hands that to the host's kernel, which can't run forklift for aarch64.
 const GUESTS: &[&[&str]] = &[
     &["tests/guest/tiny/hello.bin"],
@@ -72,29 +79,42 @@ const GUESTS: &[&[&str]] = &[
     &["/bin/busybox", "sha256sum", "Cargo.lock"],
     &["/bin/busybox", "sort", "-r", "Cargo.lock"],
     &["/bin/busybox", "awk", "BEGIN { for (i = 1; i < 2000; i++) s += i / 7 * i % 11; printf \"%.9f\\n\", s }"],
+    &[LITMUS, "1"],
     &["/bin/busybox", "sh", "-c", "for i in 1 2 3; do (echo $((i * i))); done; (exit 3); echo $?"],
 ];
 
-/// Who replays what a CPU did with some twenty cases of every form, and of how many cases one.
-const VECTORS: [(&str, &str); 2] = [("cpu", "3"), ("jit", "13")];
-
-/// Replays vectors in the emulated fuzzer's interpreter or JIT.
-fn replay((oracle, every): (&str, &str)) -> TaskResult {
-    run(&mut emulated("max", "forklift-fuzz", &["--replay", "tests/vectors/x86.bin", "--oracle", oracle, "--every", every]))
+/// A replay of what a CPU did with some twenty cases of every form.
+struct Replay {
+    name: &'static str,
+    cpu: &'static str,
+    oracle: &'static str,
+    tier: &'static str,
+    /// Of how many cases one is replayed, by the tests and by `vectors`.
+    every: [u32; 2],
 }
 
-/// Why what the JIT makes of vectors is not a test yet.
-pub const NO_JIT_VECTORS: &str = "lifted code differs there where the host's arithmetic does: docs/testing.md";
+const REPLAYS: [Replay; 3] = [
+    Replay { name: "interpreter", cpu: "max", oracle: "cpu", tier: "lifted", every: [7, 3] },
+    Replay { name: "jit", cpu: "cortex-a76", oracle: "jit", tier: "lifted", every: [61, 1] },
+    Replay { name: "ordered", cpu: "cortex-a53", oracle: "jit", tier: "ordered", every: [67, 7] },
+];
+
+/// Replays vectors in the emulated fuzzer.
+fn replay(r: &Replay, every: u32) -> TaskResult {
+    let every = every.to_string();
+    run(&mut emulated(r.cpu, "forklift-fuzz", &["--replay", "tests/vectors/x86.bin", "--oracle", r.oracle, "--tier", r.tier, "--every", &every]))
+}
 
 /// Builds the fuzzer and replays vectors.
 pub fn vectors() -> TaskResult {
     build_program("forklift-fuzz")?;
-    VECTORS.into_iter().try_for_each(replay)
+    REPLAYS.iter().try_for_each(|r| replay(r, r.every[1]))
 }
 
 /// Builds, and compares guests under the emulated forklift with native runs. Returns how many agreed and how many did not.
 pub fn test() -> Result<(u64, u64), String> {
     build()?;
+    build_litmus()?;
     let (mut passed, mut failed) = (0, 0);
     for guest in GUESTS {
         executable(guest[0])?;
@@ -110,9 +130,12 @@ pub fn test() -> Result<(u64, u64), String> {
         }
     }
     build_program("forklift-fuzz")?;
-    let ok = replay(VECTORS[0]).is_ok();
-    println!("test aarch64 vectors::interpreter ... {}", if ok { "ok" } else { "FAILED" });
-    Ok((passed + u64::from(ok), failed + u64::from(!ok)))
+    for r in &REPLAYS {
+        let ok = replay(r, r.every[0]).is_ok();
+        println!("test aarch64 vectors::{} ... {}", r.name, if ok { "ok" } else { "FAILED" });
+        if ok { passed += 1 } else { failed += 1 }
+    }
+    Ok((passed, failed))
 }
 
 /// Why the tests can't run here, if they can't.

@@ -12,8 +12,9 @@ use cranelift_codegen::ir::{
 use forklift_x86::{Gpr, GuestAddr, Seg, Width};
 use iced_x86::{Instruction, Register};
 
+use super::order::Order;
 use super::{Access, Lift, int};
-use crate::contract::WINDOW_SLACK;
+use crate::contract::{LOAD_BARRIER, STORE_BARRIER, WINDOW_SLACK};
 use crate::{LiftedExit, TRAP_ALIGNED, TRAP_MEMORY, offset};
 
 /// A host address: a value and a displacement.
@@ -60,11 +61,27 @@ impl Lift<'_, '_> {
     /// Loads from guest memory.
     pub fn load(&mut self, ty: Type, a: Addr) -> Value {
         self.guard(Access::Load);
-        self.b.ins().load(ty, GUEST, a.base, a.disp)
+        match self.order(ty) {
+            Order::Plain => self.b.ins().load(ty, GUEST, a.base, a.disp),
+            Order::Instruction => {
+                let at = self.host_value(a);
+                let v = self.b.ins().atomic_load(ty.as_int(), GUEST, at);
+                self.cast(v, ty)
+            }
+            Order::Barrier => {
+                let v = self.b.ins().load(ty, GUEST, a.base, a.disp);
+                self.barrier(LOAD_BARRIER);
+                v
+            }
+        }
     }
 
     /// Loads an integer of width `w` as one of a wider type.
     pub fn load_extended(&mut self, ty: Type, w: Width, signed: bool, a: Addr) -> Value {
+        if self.order(int(w)) != Order::Plain {
+            let v = self.load(int(w), a);
+            return if signed { self.sext(v, ty) } else { self.zext(v, ty) };
+        }
         self.guard(Access::Load);
         let ins = self.b.ins();
         match (w, signed) {
@@ -81,10 +98,20 @@ impl Lift<'_, '_> {
     /// Stores to guest memory.
     pub fn store(&mut self, v: Value, a: Addr) {
         self.guard(if a.stack { Access::StackStore } else { Access::Other });
-        self.b.ins().store(GUEST, v, a.base, a.disp);
+        match self.order(self.type_of(v)) {
+            Order::Plain => _ = self.b.ins().store(GUEST, v, a.base, a.disp),
+            Order::Instruction => {
+                let (at, v) = (self.host_value(a), self.cast(v, self.type_of(v).as_int()));
+                self.b.ins().atomic_store(GUEST, v, at);
+            }
+            Order::Barrier => {
+                self.barrier(STORE_BARRIER);
+                self.b.ins().store(GUEST, v, a.base, a.disp);
+            }
+        }
     }
 
-    /// Flags and address for an atomic access.
+    /// Flags and address for an atomic access, behind which [`Lift::locked`] must be called.
     pub fn atomic(&mut self, a: Addr) -> (MemFlagsData, Value) {
         self.guard_by_memory(Access::Other);
         (GUEST, self.host_value(a))
@@ -116,7 +143,7 @@ impl Lift<'_, '_> {
         (base, (c as i32).wrapping_add(a.disp))
     }
 
-    /// Stores what lies behind a store that has just been made, if it can't fault where that didn't.
+    /// Stores what lies behind a store that has just been made, if it can't fault where that didn't. The two aren't ordered, being of one instruction.
     pub fn store_behind(&mut self, v: Value, a: Addr) {
         self.b.ins().store(GUEST, v, a.base, a.disp);
     }

@@ -19,6 +19,7 @@ mod later;
 mod mem;
 mod mmx;
 mod operand;
+mod order;
 mod regs;
 mod upper;
 mod vec;

@@ -82,6 +82,7 @@ impl Lift<'_, '_> {
                 let Some((op, b)) = atomic else { return Some(self.exchange_until(a, w, f)) };
                 let (flags, ptr) = self.atomic(a);
                 let old = self.b.ins().atomic_rmw(int(w), flags, op, ptr, b);
+                self.locked();
                 Some((old, f(self, old)))
             }
             _ => {
@@ -108,6 +109,7 @@ impl Lift<'_, '_> {
         let done = self.b.ins().icmp(IntCC::Equal, found, old);
         self.b.ins().brif(done, next, &[] as &[BlockArg], again, &[BlockArg::from(found)]);
         self.b.switch_to_block(next);
+        self.locked();
         (old, new)
     }
 }

@@ -200,7 +200,10 @@ fn cmpxchg(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let old = match place {
         Place::Mem(a) if i.has_lock_prefix() => {
             let (flags, ptr) = cx.atomic(a);
-            cx.b.ins().atomic_cas(flags, ptr, acc, src)
+            cx.before_compare();
+            let old = cx.b.ins().atomic_cas(flags, ptr, acc, src);
+            cx.locked();
+            old
         }
         _ => cx.get(place, w)?,
     };
@@ -243,7 +246,9 @@ fn cmpxchg8b(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         cx.b.ins().bor(low, high)
     });
     let (flags, ptr) = cx.atomic(a);
+    cx.before_compare();
     let old = cx.b.ins().atomic_cas(flags, ptr, expected, new);
+    cx.locked();
     let equal = cx.b.ins().icmp(IntCC::Equal, old, expected);
     let low = cx.zext(old, I32);
     let low = cx.zext(low, I64);

@@ -147,6 +147,7 @@ fn xchg(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     let (flags, ptr) = cx.atomic(mem);
     let ty = cx.type_of(v);
     let old = cx.b.ins().atomic_rmw(ty, flags, AtomicRmwOp::Xchg, ptr, v);
+    cx.locked();
     cx.write_register(reg, old)
 }
 

@@ -1,20 +1,18 @@
 //! Fused multiplication and addition. SDM vol. 1, 14.5.
 //!
 //! Of several NaNs the first of `x`, `y` and `z` in `x * y + z` is the result. Cranelift's `fma` becomes an instruction whose second operand comes first: `x` goes
-//! there, and must not be taken from memory by it (see [`Lift::keep_first`]). Where the host has other rules, a result that is NaN is left to the interpreter.
+//! there, and must not be taken from memory by it (see [`Lift::keep_first`]). Where the host has other rules, see `host`.
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
-    condcodes::FloatCC,
     types::{F32, F32X4, F64, F64X2, I8X16},
 };
-use forklift_x86::GuestAddr;
 use iced_x86::{Instruction, Mnemonic};
 
 use super::LiftFn;
+use super::host::{self, Small};
 use super::lanes::scalar_operand;
 use super::sse_shuffle::{blended, shuffle};
-use crate::LiftedExit;
 use crate::cx::{Halves, Lift, xmm_number};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
@@ -105,18 +103,17 @@ impl Negated {
     }
 }
 
-fn fused(cx: &mut Lift<'_, '_>, i: &Instruction, [x, y, z]: [Value; 3], negated: Negated) -> Value {
+fn fused(cx: &mut Lift<'_, '_>, [x, y, z]: [Value; 3], negated: Negated) -> Value {
     cx.keep_first(x);
-    let y = if negated.product { cx.b.ins().fneg(y) } else { y };
-    let z = if negated.addend { cx.b.ins().fneg(z) } else { z };
-    let r = cx.b.ins().fma(y, x, z);
-    if !cx.host.x86 {
-        let nan = cx.b.ins().fcmp(FloatCC::Unordered, r, r);
-        let any = if cx.type_of(r).is_vector() { cx.b.ins().vany_true(nan) } else { nan };
-        let pc = GuestAddr::new(i.ip());
-        cx.side_path(any, |cx| cx.leave(LiftedExit::Step(pc)));
-    }
-    r
+    let factor = if negated.product { cx.b.ins().fneg(y) } else { y };
+    let addend = if negated.addend { cx.b.ins().fneg(z) } else { z };
+    let r = cx.b.ins().fma(factor, x, addend);
+    let again = |cx: &mut Lift<'_, '_>| {
+        let ty = cx.type_of(r);
+        let (x, addend) = (host::scaled(cx, x, ty), host::scaled(cx, addend, ty));
+        cx.b.ins().fma(factor, x, addend)
+    };
+    host::settled(cx, r, &[x, y, z], Small::Rounded(&again))
 }
 
 /// The operands of 128 or 256 bits, in the order in which they are computed with.
@@ -139,14 +136,14 @@ fn each(cx: &mut Lift<'_, '_>, i: &Instruction, [x, y, z]: [Halves; 3], f: impl 
 
 fn packed_fma(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, order: Order, negated: Negated) -> Option<()> {
     let v = operands(cx, i, ty, order)?;
-    each(cx, i, v, |cx, v| fused(cx, i, v, negated))
+    each(cx, i, v, |cx, v| fused(cx, v, negated))
 }
 
 /// The even elements with the opposite addend.
 fn alternating(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, order: Order, odd: Negated) -> Option<()> {
     let v = operands(cx, i, ty, order)?;
     each(cx, i, v, |cx, v| {
-        let (even, odd) = (fused(cx, i, v, odd.other_sum()), fused(cx, i, v, odd));
+        let (even, odd) = (fused(cx, v, odd.other_sum()), fused(cx, v, odd));
         let (even, odd) = (cx.cast(even, I8X16), cx.cast(odd, I8X16));
         shuffle(cx, even, odd, blended(ty.lane_type().bytes() as u8, 0xaa))
     })
@@ -159,7 +156,7 @@ fn scalar_fma(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type, order: Order, ne
     }
     let to = xmm_number(i.op0_register())?;
     let [x, y, z] = order.map(|n| scalar_operand(cx, i, n, ty));
-    let r = fused(cx, i, [x?, y?, z?], negated);
+    let r = fused(cx, [x?, y?, z?], negated);
     if ty == F64 {
         cx.set_xmm_low(to, r);
     } else {

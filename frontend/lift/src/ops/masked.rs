@@ -55,6 +55,7 @@ fn store(cx: &mut Lift<'_, '_>, i: &Instruction, ty: Type) -> Option<()> {
     let crosses = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, within, PAGE - size as i64);
     cx.side_path(crosses, |cx| cx.leave(LiftedExit::Step(GuestAddr::new(i.ip()))));
     cx.resume_here();
+    cx.series_follows(ty);
     let bytes = ty.lane_type().bytes() as i32;
     for (half, mask, v) in [(0, Some(mask.low), Some(v.low)), (1, mask.high, v.high)] {
         let (Some(mask), Some(v)) = (mask, v) else { continue };

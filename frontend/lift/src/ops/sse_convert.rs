@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::VectorOps;
-use super::host;
+use super::host::{self, Small};
 use super::lanes::{Unary, packed_unary, scalar_operand, scalar_unary, set_scalar};
 use super::sse_shuffle::{elements, shuffle};
 use crate::cx::{Halves, Lift, int, sources, vector_number};
@@ -26,7 +26,7 @@ pub(super) const OPS: VectorOps = &[
     (Mnemonic::Cvtps2dq, Mnemonic::Vcvtps2dq, |cx, i| singles_to_integers(cx, i, true)),
     (Mnemonic::Cvttpd2dq, Mnemonic::Vcvttpd2dq, |cx, i| narrowed(cx, i, host::truncated)),
     (Mnemonic::Cvtpd2dq, Mnemonic::Vcvtpd2dq, cvtpd2dq),
-    (Mnemonic::Cvtpd2ps, Mnemonic::Vcvtpd2ps, |cx, i| narrowed(cx, i, |cx, v| cx.b.ins().fvdemote(v))),
+    (Mnemonic::Cvtpd2ps, Mnemonic::Vcvtpd2ps, |cx, i| narrowed(cx, i, demoted)),
     (Mnemonic::Cvtsd2ss, Mnemonic::Vcvtsd2ss, cvtsd2ss),
     (Mnemonic::Cvtss2sd, Mnemonic::Vcvtss2sd, cvtss2sd),
     (Mnemonic::Cvtdq2ps, Mnemonic::Vcvtdq2ps, cvtdq2ps),
@@ -94,7 +94,18 @@ fn power_of_two(cx: &mut Lift<'_, '_>, ty: Type, n: u32) -> Value {
 
 /// CVTSD2SS.
 fn cvtsd2ss(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    scalar_unary(cx, i, F64, |cx, v| cx.b.ins().fdemote(F32, v))
+    scalar_unary(cx, i, F64, demoted)
+}
+
+/// A double as a single, or two, with zero above them.
+fn demoted(cx: &mut Lift<'_, '_>, v: Value) -> Value {
+    let demote = |cx: &mut Lift<'_, '_>, v| if cx.type_of(v) == F64 { cx.b.ins().fdemote(F32, v) } else { cx.b.ins().fvdemote(v) };
+    let r = demote(cx, v);
+    let again = |cx: &mut Lift<'_, '_>| {
+        let v = host::scaled(cx, v, cx.type_of(r));
+        demote(cx, v)
+    };
+    host::settled(cx, r, &[v], Small::Rounded(&again))
 }
 
 /// CVTSS2SD.

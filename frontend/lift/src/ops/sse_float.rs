@@ -9,10 +9,11 @@ use cranelift_codegen::ir::{
 };
 use iced_x86::{Instruction, Mnemonic};
 
+use super::VectorOps;
+use super::host::{self, Small};
 use super::lanes::{Op, Unary, packed, packed_unary, scalar, scalar_operand, scalar_unary, set_scalar};
 use super::sse_product::every_other;
 use super::sse_shuffle::{blended, shuffle};
-use super::{VectorOps, host};
 use crate::HostOp;
 use crate::cx::{Lift, is_vex, sources};
 
@@ -69,32 +70,46 @@ pub(super) const OPS: VectorOps = &[
 
 fn add(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     cx.keep_first(a);
-    cx.b.ins().fadd(a, b)
+    let r = cx.b.ins().fadd(a, b);
+    host::settled(cx, r, &[a, b], Small::Exact)
 }
 
 fn sub(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
-    cx.b.ins().fsub(a, b)
+    let r = cx.b.ins().fsub(a, b);
+    host::settled(cx, r, &[a, b], Small::Exact)
 }
 
 fn mul(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     cx.keep_first(a);
-    cx.b.ins().fmul(a, b)
+    let r = cx.b.ins().fmul(a, b);
+    let again = |cx: &mut Lift<'_, '_>| {
+        let a = host::scaled(cx, a, cx.type_of(r));
+        cx.b.ins().fmul(a, b)
+    };
+    host::settled(cx, r, &[a, b], Small::Rounded(&again))
 }
 
 fn div(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
-    cx.b.ins().fdiv(a, b)
+    let r = cx.b.ins().fdiv(a, b);
+    let again = |cx: &mut Lift<'_, '_>| {
+        let a = host::scaled(cx, a, cx.type_of(r));
+        cx.b.ins().fdiv(a, b)
+    };
+    host::settled(cx, r, &[a, b], Small::Rounded(&again))
 }
 
 /// The second operand if either is NaN or both are zero.
 fn min(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     let less = cx.b.ins().fcmp(FloatCC::LessThan, a, b);
-    choose(cx, less, a, b)
+    let r = choose(cx, less, a, b);
+    host::chosen(cx, r)
 }
 
 /// The second operand if either is NaN or both are zero.
 fn max(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     let less = cx.b.ins().fcmp(FloatCC::LessThan, b, a);
-    choose(cx, less, a, b)
+    let r = choose(cx, less, a, b);
+    host::chosen(cx, r)
 }
 
 fn choose(cx: &mut Lift<'_, '_>, c: Value, a: Value, b: Value) -> Value {
@@ -107,7 +122,8 @@ fn choose(cx: &mut Lift<'_, '_>, c: Value, a: Value, b: Value) -> Value {
 }
 
 fn sqrt(cx: &mut Lift<'_, '_>, v: Value) -> Value {
-    cx.b.ins().sqrt(v)
+    let r = cx.b.ins().sqrt(v);
+    host::settled(cx, r, &[v], Small::Never)
 }
 
 /// DPPS, DPPD, by the host: in which order it adds, only it knows.

@@ -1,7 +1,47 @@
 //! The accesses on an aarch64 host. See the parent module for the invariants.
 
 use core::arch::asm;
+use core::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::Mutex;
+
+/// Whether accesses are ordered as x86's are, because others see guest memory.
+static ORDERED: AtomicBool = AtomicBool::new(false);
+
+/// From now on accesses are ordered.
+pub(crate) fn order() {
+    ORDERED.store(true, Ordering::SeqCst);
+}
+
+/// Whether they are.
+#[inline(always)]
+pub(crate) fn is_ordered() -> bool {
+    ORDERED.load(Ordering::Relaxed)
+}
+
+/// Behind a load: nothing that follows overtakes it.
+#[inline(always)]
+pub(crate) fn loaded() {
+    if is_ordered() {
+        fence(Ordering::Acquire);
+    }
+}
+
+/// Before a store: it overtakes no other one. (Loads before it have been looked after by [`loaded`].)
+#[inline(always)]
+pub(crate) fn storing() {
+    if is_ordered() {
+        // SAFETY: a barrier.
+        unsafe { asm!("dmb ishst", options(nostack, preserves_flags)) };
+    }
+}
+
+/// Before and behind an atomic access: nothing overtakes it, and it nothing.
+#[inline(always)]
+pub(crate) fn locked() {
+    if is_ordered() {
+        fence(Ordering::SeqCst);
+    }
+}
 
 /// Integers that can be loaded from and stored to raw addresses, fault-safe.
 pub(crate) trait Raw: Copy {

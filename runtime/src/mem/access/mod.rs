@@ -4,6 +4,8 @@
 //! place, of the instruction and of a fixup. The handler of SIGSEGV and SIGBUS looks the program counter up ([`fixup`]) and goes on at the fixup, which
 //! makes the access return `None`. Nothing is unwound.
 //!
+//! Where the host doesn't order accesses as x86 does, they are made so by `loaded`, `storing` and `locked` around them, once `order` was called.
+//!
 //! Invariants:
 //! 1. Every instruction that accesses guest memory in the sibling modules lies at a label that has an entry.
 //! 2. A fixup only sets the error register and jumps behind the access; it needs no state that the access has changed.
@@ -15,9 +17,9 @@ mod aarch64;
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::{Raw, copy};
+pub(crate) use aarch64::{Raw, copy, is_ordered, loaded, locked, order, storing};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{Raw, copy};
+pub(crate) use x86_64::{Raw, copy, is_ordered, loaded, locked, order, storing};
 
 /// One entry of the table.
 #[repr(C)]

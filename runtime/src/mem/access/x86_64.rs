@@ -3,6 +3,23 @@
 use core::arch::asm;
 use core::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_storeu_si128};
 
+/// Accesses are ordered by themselves.
+pub(crate) const fn order() {}
+
+/// Nothing else has to see to it.
+pub(crate) const fn is_ordered() -> bool {
+    false
+}
+
+/// Behind a load.
+pub(crate) const fn loaded() {}
+
+/// Before a store.
+pub(crate) const fn storing() {}
+
+/// Before and behind an atomic access.
+pub(crate) const fn locked() {}
+
 /// Integers that can be loaded from and stored to raw addresses, fault-safe.
 pub(crate) trait Raw: Copy {
     /// Loads from `p`; `None` on a fault.

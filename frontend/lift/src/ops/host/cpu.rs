@@ -20,16 +20,29 @@ pub struct HostCpu {
     f16c: bool,
     /// Cranelift makes CMPXCHG16B.
     pub(crate) cmpxchg16b: bool,
+    /// An aarch64 with atomic instructions.
+    pub(crate) lse: bool,
 }
 
 impl HostCpu {
-    /// Any aarch64.
-    pub const AARCH64: Self =
-        Self { x86: false, fma: true, sse42: false, aes: false, pclmulqdq: false, sha: false, bmi2: false, avx2: false, f16c: false, cmpxchg16b: false };
+    /// Any aarch64, without atomic instructions.
+    pub const AARCH64: Self = Self {
+        x86: false,
+        fma: true,
+        sse42: false,
+        aes: false,
+        pclmulqdq: false,
+        sha: false,
+        bmi2: false,
+        avx2: false,
+        f16c: false,
+        cmpxchg16b: false,
+        lse: false,
+    };
 
     /// An x86-64 of level 3, which has no AES and no SHA.
     pub const X86_64_V3: Self =
-        Self { x86: true, fma: true, sse42: true, aes: false, pclmulqdq: false, sha: false, bmi2: true, avx2: true, f16c: true, cmpxchg16b: true };
+        Self { x86: true, fma: true, sse42: true, aes: false, pclmulqdq: false, sha: false, bmi2: true, avx2: true, f16c: true, cmpxchg16b: true, lse: false };
 
     /// This machine's.
     #[cfg(target_arch = "x86_64")]
@@ -46,13 +59,14 @@ impl HostCpu {
             avx2: has!("avx2"),
             f16c: has!("f16c"),
             cmpxchg16b: has!("cmpxchg16b"),
+            lse: false,
         }
     }
 
     /// This machine's.
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
     pub fn detect() -> Self {
-        Self::AARCH64
+        Self { lse: std::arch::is_aarch64_feature_detected!("lse"), ..Self::AARCH64 }
     }
 
     /// Whether it has the instruction.
@@ -72,9 +86,10 @@ impl HostCpu {
 
     /// The names of what makes a difference.
     pub fn features(self) -> impl Iterator<Item = &'static str> {
-        let Self { x86: _, fma, sse42, aes, pclmulqdq, sha, bmi2, avx2, f16c, cmpxchg16b } = self;
+        let Self { x86: _, fma, sse42, aes, pclmulqdq, sha, bmi2, avx2, f16c, cmpxchg16b, lse } = self;
         let all = [
             ("cmpxchg16b", cmpxchg16b),
+            ("lse", lse),
             ("fma", fma),
             ("sse4.2", sse42),
             ("aes", aes),

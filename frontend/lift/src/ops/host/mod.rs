@@ -1,9 +1,11 @@
 //! What the lifter must know of the host beyond Cranelift's IR: which instructions it has, and where its floating point is not x86's.
 
 mod cpu;
+mod float;
 mod truncated;
 
 pub use cpu::HostCpu;
+pub(super) use float::{Small, chosen, scaled, settled};
 pub(super) use truncated::truncated;
 
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value, types::I8X16};
