@@ -117,7 +117,7 @@ fn options() -> u32 {
 
 /// `F3 REX.B 90` is no PAUSE, as iced-x86 has it, but XCHG of r8 and rax, as on CPUs. `bytes` are those of `i`, and perhaps more.
 fn mend_pause(i: Instruction, bytes: &[u8]) -> Instruction {
-    let rex = if i.code() == Code::Pause { bytes.get(i.len().wrapping_sub(2)).copied().unwrap_or(0) } else { 0 };
+    let rex = bytes.get(i.len().wrapping_sub(2)).copied().unwrap_or(0);
     if rex & 0xf1 != 0x41 || i.len() < 3 {
         return i;
     }
@@ -133,13 +133,38 @@ fn mend_pause(i: Instruction, bytes: &[u8]) -> Instruction {
     new
 }
 
-/// Decodes one instruction from `bytes`, which lies at `addr`. `None` if `bytes` end before the instruction does.
-///
-/// The result may be invalid (`Code::INVALID`), of a length of at least 1: undefined, or too long.
+/// Instructions of some code, in any order.
+pub struct Insns<'a> {
+    decoder: Decoder<'a>,
+    mode: Mode,
+    start: GuestAddr,
+    bytes: &'a [u8],
+}
+
+impl<'a> Insns<'a> {
+    /// Those in `bytes`, which lie at `start`.
+    pub fn new(mode: Mode, start: GuestAddr, bytes: &'a [u8]) -> Self {
+        Self { decoder: Decoder::with_ip(mode.bitness(), bytes, start.get(), options()), mode, start, bytes }
+    }
+
+    /// The instruction that begins `skip` bytes behind the start, and its bytes. `None` if all bytes end before it does.
+    ///
+    /// It may be invalid (`Code::INVALID`), of a length of at least 1: undefined, or too long.
+    pub fn at(&mut self, skip: usize) -> Option<(Instruction, &'a [u8])> {
+        let d = &mut self.decoder;
+        d.set_position(skip).ok()?;
+        d.set_ip(self.start.get().wrapping_add(skip as u64));
+        let i = d.decode();
+        let bytes = self.bytes.get(skip..)?;
+        let short = d.last_error() == DecoderError::NoMoreBytes && bytes.len() < MAX_INSN_LEN && !is_invalid_prefix(self.mode, bytes);
+        let i = if i.code() == Code::Pause { mend_pause(i, bytes) } else { i };
+        (!short).then(|| (i, bytes.get(..i.len()).unwrap_or(bytes)))
+    }
+}
+
+/// Decodes one instruction from `bytes`, which lies at `addr`, as [`Insns::at`] does.
 pub fn decode_one(mode: Mode, addr: GuestAddr, bytes: &[u8]) -> Option<Instruction> {
-    let mut d = Decoder::with_ip(mode.bitness(), bytes, addr.get(), options());
-    let i = mend_pause(d.decode(), bytes);
-    (d.last_error() != DecoderError::NoMoreBytes || bytes.len() >= MAX_INSN_LEN || is_invalid_prefix(mode, bytes)).then_some(i)
+    Insns::new(mode, addr, bytes).at(0).map(|(i, _)| i)
 }
 
 /// Whether `bytes`, too few for an instruction, can't begin a valid one, whatever follows: the CPU raises #UD for those without fetching more.
@@ -190,7 +215,7 @@ fn decode_run(block: &mut Block, bytes: &[u8], max_insns: usize, end: bool) -> b
         if short && !(end && is_invalid_prefix(block.mode, &bytes[at..])) {
             return true;
         }
-        let i = if i.code() == Code::Pause && block.mode == Mode::Bits64 { mend_pause(i, &bytes[at..]) } else { i };
+        let i = if i.code() == Code::Pause { mend_pause(i, &bytes[at..]) } else { i };
         at = d.position();
         block.end = GuestAddr::new(d.ip() & block.mode.addr_mask());
         block.insns.push(i);

@@ -17,7 +17,7 @@ mod width;
 pub mod xstate;
 
 pub use addr::GuestAddr;
-pub use decode::{Block, CodeFetch, Flow, MAX_INSN_LEN, decode_block, decode_one, flow};
+pub use decode::{Block, CodeFetch, Flow, Insns, MAX_INSN_LEN, decode_block, decode_one, flow};
 pub use fault::{Exit, Fault, Gate};
 pub use flags::{CcKind, CcOp, Cond, Flags, bits};
 pub use model::{CpuModel, CpuidLeaf, Feature, UnknownCpuModel};

@@ -21,6 +21,7 @@
 
 mod asm;
 mod emit;
+mod encode;
 mod marks;
 mod narrow;
 mod place;

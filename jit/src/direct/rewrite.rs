@@ -13,7 +13,8 @@ use super::marks::{Marks, Recovery};
 
 /// What encoding keeps from one instruction to the next.
 pub(super) struct Rewriter {
-    encoder: Encoder,
+    /// Made when it is needed first: its tables are large.
+    encoder: Option<Encoder>,
     info: InstructionInfoFactory,
     /// What else a place needs to be recovered from.
     held: Recovery,
@@ -75,7 +76,7 @@ pub(super) fn with_operand_of(code: Op, r: Register, i: &Instruction) -> Option<
 
 impl Rewriter {
     pub fn new(mode: Mode) -> Self {
-        Self { encoder: Encoder::new(64), info: InstructionInfoFactory::new(), held: Recovery::default(), mode, usable: !0, segments: 0 }
+        Self { encoder: None, info: InstructionInfoFactory::new(), held: Recovery::default(), mode, usable: !0, segments: 0 }
     }
 
     /// Runs `f` where the guest's state is not all in its registers.
@@ -110,7 +111,15 @@ impl Rewriter {
             i.set_segment_prefix(Register::GS);
         }
         if relative && is_lea(&i) {
-            i = address_as_constant(&i)?;
+            let (r, address) = (gpr(i.op0_register()), address(&i));
+            if r == STATE {
+                // If this is interrupted between, it is done again.
+                code.store_u32(8 * STATE.index() as i32, address as u32);
+                code.store_u32(8 * STATE.index() as i32 + 4, (address >> 32) as u32);
+            } else {
+                code.constant(r, address);
+            }
+            return Some(());
         }
         if !other && self.encode(code, &i).is_some() {
             return Some(());
@@ -126,13 +135,18 @@ impl Rewriter {
             i.set_memory_base(Register::None);
             i.set_memory_displ_size(4);
         }
-        let done = self.encoder.encode(&i, code.address()).is_ok();
-        let mut bytes = self.encoder.take_buffer();
+        if let Some(encoded) = super::encode::encode(&i, code.address()) {
+            code.put(encoded.bytes());
+            return Some(());
+        }
+        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(64));
+        let done = encoder.encode(&i, code.address()).is_ok();
+        let mut bytes = encoder.take_buffer();
         if done {
             code.put(&bytes);
         }
         bytes.clear();
-        self.encoder.set_buffer(bytes);
+        encoder.set_buffer(bytes);
         done.then_some(())
     }
 
@@ -279,19 +293,10 @@ fn displacement_in(i: &Instruction, raw: &[u8]) -> Option<usize> {
     places.next().filter(|_| places.next().is_none())
 }
 
-/// LEA of an address that is known: a move.
-fn address_as_constant(i: &Instruction) -> Option<Instruction> {
-    let at = i.ip_rel_memory_address();
-    let r = i.op0_register();
-    let mut new = match u32::try_from(at) {
-        Ok(low) => Instruction::with2(Op::Mov_r32_imm32, part(Register::EAX, gpr(r)), low).ok()?,
-        Err(_) if r.size() == 4 => Instruction::with2(Op::Mov_r32_imm32, r, at as u32).ok()?,
-        Err(_) => Instruction::with2(Op::Mov_r64_imm64, r, at).ok()?,
-    };
-    new.set_len(i.len());
-    new.set_ip(i.ip());
-    new.set_next_ip(i.next_ip());
-    Some(new)
+/// What LEA makes of an address that is known.
+fn address(lea: &Instruction) -> u64 {
+    let at = lea.ip_rel_memory_address();
+    if lea.op0_register().size() == 4 { u64::from(at as u32) } else { at }
 }
 
 fn gpr(r: Register) -> Gpr {
@@ -412,6 +417,9 @@ mod tests {
         let far = rewritten(0x7000_0000_0000, &[0x01, 0x05, 0x10, 0, 0, 0]);
         assert_eq!(far, ["mov [r11+8],rcx", "mov rcx,700000000016h", "add [rcx],eax", "mov rcx,[r11+8]"]);
         assert_eq!(rewritten(0x7000_0000_0000, &[0x48, 0x8d, 0x05, 0x10, 0, 0, 0]), ["mov rax,700000000017h"]);
+        assert_eq!(rewritten(0x7000_0000_0000, &[0x44, 0x8d, 0x05, 0x10, 0, 0, 0]), ["mov r8d,17h"]);
+        let of_r11 = rewritten(0x7000_0000_0000, &[0x4c, 0x8d, 0x1d, 0x10, 0, 0, 0]);
+        assert_eq!(of_r11, ["mov dword ptr [r11+58h],17h", "mov dword ptr [r11+5Ch],7000h"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! instruction that is already in the run goes there.
 
 use forklift_lift::{LiftEnv, LiftError, offset};
-use forklift_x86::{Cond, CpuModel, Flow, Gpr, GuestAddr, MAX_INSN_LEN, Mode, decode_one, flow};
+use forklift_x86::{Cond, CpuModel, Flow, Gpr, GuestAddr, Insns, MAX_INSN_LEN, Mode, flow};
 use iced_x86::{Code as Op, Instruction, Mnemonic, OpKind, Register};
 
 use super::TABLE;
@@ -275,33 +275,8 @@ fn pieces(source: &[u8]) -> Vec<(u32, &[u8])> {
     all
 }
 
-/// What was fetched last, and where it is being decoded.
-struct Window {
-    buf: [u8; Self::SIZE],
-    start: u64,
-    len: usize,
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Self { buf: [0; Self::SIZE], start: 0, len: 0 }
-    }
-}
-
-impl Window {
-    const SIZE: usize = 128;
-
-    /// The instruction at `at` and its bytes.
-    fn decode(&mut self, mode: Mode, at: u64, env: &mut dyn LiftEnv) -> Option<(Instruction, &[u8])> {
-        let skip = at.wrapping_sub(self.start) as usize;
-        if at < self.start || skip.saturating_add(MAX_INSN_LEN) > self.len {
-            (self.start, self.len) = (at, env.fetch(GuestAddr::new(at), &mut self.buf));
-        }
-        let bytes = &self.buf[at.wrapping_sub(self.start) as usize..self.len];
-        let i = decode_one(mode, GuestAddr::new(at), bytes)?;
-        Some((i, &bytes[..i.len()]))
-    }
-}
+/// How much is fetched at a time. Unit: bytes.
+const WINDOW: usize = 128;
 
 impl Translator {
     pub fn new(model: CpuModel, mode: Mode) -> Self {
@@ -324,64 +299,72 @@ impl Translator {
 
     /// As [`Self::translate`], but for what comes behind the instructions. `source`: their bytes, of a checked block.
     fn run(&mut self, t: &mut Translation, pc: GuestAddr, env: &mut dyn LiftEnv, exists: &dyn Fn(u64) -> bool, source: &mut Vec<u8>) -> Result<(), LiftError> {
-        let mut window = Window::default();
+        let mut buf = [0; WINDOW];
         let (mut at, mut start, mut branches) = (pc.get(), pc.get(), 0);
         t.start = at;
-        loop {
-            let Some((i, bytes)) = window.decode(self.mode, at, env) else {
-                if t.insns == 0 {
-                    return Err(LiftError::Fetch(GuestAddr::new(at)));
+        'run: loop {
+            let (first, have) = (at, env.fetch(GuestAddr::new(at), &mut buf));
+            let mut insns = Insns::new(self.mode, GuestAddr::new(first), &buf[..have]);
+            loop {
+                let skip = at.wrapping_sub(first) as usize;
+                if at != first && skip.saturating_add(MAX_INSN_LEN) > have {
+                    continue 'run;
                 }
-                t.jump(at);
-                break;
-            };
-            t.insns += 1;
-            let then = self.one(t, &i, bytes);
-            if t.checked {
-                source.extend_from_slice(bytes);
-                at = i.next_ip();
-                match then {
-                    Then::Next if t.insns < MAX_CHECKED && !self.rewriter.writes_memory(&i) => continue,
-                    Then::Next | Then::Behind => t.jump(at),
-                    Then::At(target) => t.jump(target),
-                    Then::End => {}
-                }
-                break;
-            }
-            let next = match then {
-                Then::Next => i.next_ip(),
-                Then::At(target) if !t.reaches(target) => {
-                    t.jump(target);
+                let Some((i, bytes)) = insns.at(skip) else {
+                    if t.insns == 0 {
+                        return Err(LiftError::Fetch(GuestAddr::new(at)));
+                    }
+                    t.jump(at);
+                    break 'run;
+                };
+                t.insns += 1;
+                let then = self.one(t, &i, bytes);
+                if t.checked {
+                    source.extend_from_slice(bytes);
                     at = i.next_ip();
-                    break;
+                    match then {
+                        Then::Next if t.insns < MAX_CHECKED && !self.rewriter.writes_memory(&i) => continue,
+                        Then::Next | Then::Behind => t.jump(at),
+                        Then::At(target) => t.jump(target),
+                        Then::End => {}
+                    }
+                    break 'run;
                 }
-                Then::Behind | Then::At(_) if branches == MAX_BRANCHES => {
-                    t.jump(if let Then::At(target) = then { target } else { i.next_ip() });
-                    at = i.next_ip();
-                    break;
+                let next = match then {
+                    Then::Next => i.next_ip(),
+                    Then::At(target) if !t.reaches(target) => {
+                        t.jump(target);
+                        at = i.next_ip();
+                        break 'run;
+                    }
+                    Then::Behind | Then::At(_) if branches == MAX_BRANCHES => {
+                        t.jump(if let Then::At(target) = then { target } else { i.next_ip() });
+                        at = i.next_ip();
+                        break 'run;
+                    }
+                    Then::Behind => {
+                        branches += 1;
+                        i.next_ip()
+                    }
+                    Then::At(target) => {
+                        branches += 1;
+                        target
+                    }
+                    Then::End => {
+                        at = i.next_ip();
+                        break 'run;
+                    }
+                };
+                let goes_on = t.insns < MAX_INSNS && (matches!(then, Then::Next) || !exists(next)) && t.place_of(next).is_none();
+                if next != i.next_ip() || !goes_on {
+                    t.ranges.push((GuestAddr::new(start), GuestAddr::new(i.next_ip())));
+                    start = next;
                 }
-                Then::Behind => {
-                    branches += 1;
-                    i.next_ip()
+                at = next;
+                if !goes_on {
+                    t.jump(next);
+                    return Ok(());
                 }
-                Then::At(target) => {
-                    branches += 1;
-                    target
-                }
-                Then::End => {
-                    at = i.next_ip();
-                    break;
-                }
-            };
-            let goes_on = t.insns < MAX_INSNS && (matches!(then, Then::Next) || !exists(next)) && t.place_of(next).is_none();
-            if next != i.next_ip() || !goes_on {
-                t.ranges.push((GuestAddr::new(start), GuestAddr::new(i.next_ip())));
-                start = next;
-            }
-            at = next;
-            if !goes_on {
-                t.jump(next);
-                return Ok(());
             }
         }
         t.ranges.push((GuestAddr::new(start), GuestAddr::new(at)));

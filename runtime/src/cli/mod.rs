@@ -108,21 +108,58 @@ struct RunArgs {
     program: Vec<OsString>,
 }
 
+impl RunArgs {
+    /// Those of a command line without options.
+    fn new(program: Vec<OsString>) -> Self {
+        Self {
+            root: None,
+            env: Vec::new(),
+            strace: None,
+            interp: false,
+            no_cache: false,
+            weak_vectors: false,
+            cpu: CpuModel::V3,
+            dump: None,
+            perf: None,
+            stats: false,
+            argv0: None,
+            program,
+        }
+    }
+}
+
+/// The program and its arguments, if `args` run one and have no option. Starting the parser costs as much as starting a small program.
+fn without_options(args: &[OsString]) -> Option<&[OsString]> {
+    let [_, run, rest @ ..] = args else { return None };
+    let program = match rest {
+        [first, program @ ..] if first == "--" => program,
+        [first, ..] if first.as_encoded_bytes().starts_with(b"-") => return None,
+        _ => rest,
+    };
+    (run == "run" && !program.is_empty()).then_some(program)
+}
+
 /// Entry point of the binary.
 pub fn main() -> i32 {
     let mut args = std::env::args_os();
-    let first = args.nth(1).unwrap_or_default();
+    let name = args.next().unwrap_or_default();
+    let first = args.next().unwrap_or_default();
     if first == EXEC_COMMAND {
         return run::exec(args);
     }
-    let cli = if first.as_encoded_bytes().contains(&b'/') {
+    let is_path = first.as_encoded_bytes().contains(&b'/');
+    let args = std::iter::once(first).chain(args);
+    let args: Vec<_> = if is_path {
         // SAFETY: no memory involved.
         let at_flags = unsafe { libc::getauxval(libc::AT_FLAGS) };
-        Cli::parse_from(arguments(std::iter::once(first).chain(args), at_flags))
+        arguments(args, at_flags)
     } else {
-        Cli::parse()
+        std::iter::once(name).chain(args).collect()
     };
-    match cli.command {
+    if let Some(program) = without_options(&args) {
+        return run::run(RunArgs::new(program.to_vec()));
+    }
+    match Cli::parse_from(args).command {
         Command::Run(args) => run::run(args),
         Command::Cpu { model } => info::print(|out| info::cpu(model, out)),
         Command::Syscalls => info::print(info::syscalls),
@@ -135,5 +172,26 @@ pub fn main() -> i32 {
             Ok(())
         }),
         Command::Demo(args) => demo::demo(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_options_is_as_parsed() {
+        let lines: [&[&str]; 5] =
+            [&["run", "true"], &["run", "--", "true", "-x"], &["run", "--", "-odd", "--"], &["run", "sh", "--stats", "-c", ":"], &["run", ""]];
+        for line in lines {
+            let args: Vec<OsString> = ["forklift"].iter().chain(line).map(OsString::from).collect();
+            let short = without_options(&args).map(|program| RunArgs::new(program.to_vec()));
+            let Command::Run(parsed) = Cli::parse_from(&args).command else { panic!("{line:?}") };
+            assert_eq!(format!("{short:?}"), format!("{:?}", Some(parsed)));
+        }
+        for line in [&["run", "--stats", "true"][..], &["run"], &["run", "--"], &["cpu", "v3"], &["man"], &[]] {
+            let args: Vec<OsString> = ["forklift"].iter().chain(line).map(OsString::from).collect();
+            assert_eq!(without_options(&args), None, "{line:?}");
+        }
     }
 }
