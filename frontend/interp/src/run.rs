@@ -83,7 +83,7 @@ pub struct Interp<M: Memory> {
     asking: bool,
     blocks: Vec<Cached<M>>,
     by_start: HashMap<(u64, Mode), u32, BuildHasherDefault<StartHash>>,
-    /// Blocks by a hash of their key, for targets of indirect branches; one more than the index, so that nothing is written to begin with.
+    /// Blocks by a hash of their key, for targets of indirect branches; one more than the index, so that nothing is written to begin with. Empty before `run`.
     recent: Box<[u32]>,
     free: Vec<u32>,
     executed: u64,
@@ -125,7 +125,7 @@ impl Hasher for StartHash {
 impl<M: Memory> Interp<M> {
     /// An interpreter for this CPU model. A block that is run for the `hot`-th time makes `run` return; `u32::MAX` means never.
     pub fn new(model: CpuModel, hot: u32) -> Self {
-        Self { model, hot, asking: false, blocks: Vec::new(), by_start: HashMap::default(), recent: vec![0; RECENT].into(), free: Vec::new(), executed: 0 }
+        Self { model, hot, asking: false, blocks: Vec::new(), by_start: HashMap::default(), recent: Box::default(), free: Vec::new(), executed: 0 }
     }
 
     /// Makes the block at `rip` count from nothing, if it is kept: it could not be compiled.
@@ -173,6 +173,9 @@ impl<M: Memory> Interp<M> {
     /// As [`run`](Self::run); with `force` the first block is run even if it is hot or new.
     pub fn run_on(&mut self, cpu: &mut CpuState, mem: &mut M, budget: u64, mut force: bool) -> Stop {
         let limit = self.executed.saturating_add(budget);
+        if self.recent.is_empty() {
+            self.recent = vec![0; RECENT].into();
+        }
         let mut at = NONE;
         let mut weight = ENTRY;
         loop {

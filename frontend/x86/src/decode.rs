@@ -152,8 +152,10 @@ impl<'a> Insns<'a> {
     /// It may be invalid (`Code::INVALID`), of a length of at least 1: undefined, or too long.
     pub fn at(&mut self, skip: usize) -> Option<(Instruction, &'a [u8])> {
         let d = &mut self.decoder;
-        d.set_position(skip).ok()?;
-        d.set_ip(self.start.get().wrapping_add(skip as u64));
+        if d.position() != skip {
+            d.set_position(skip).ok()?;
+            d.set_ip(self.start.get().wrapping_add(skip as u64));
+        }
         let i = d.decode();
         let bytes = self.bytes.get(skip..)?;
         let short = d.last_error() == DecoderError::NoMoreBytes && bytes.len() < MAX_INSN_LEN && !is_invalid_prefix(self.mode, bytes);

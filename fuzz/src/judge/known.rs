@@ -1,6 +1,6 @@
 //! Differences that are no errors, each with the conditions in which it is one.
 
-use forklift_x86::{CpuState, Exit, Fault, Mode, bits};
+use forklift_x86::{CpuState, Exit, Fault, GuestAddr, Mode, bits};
 use iced_x86::{Code, CpuidFeature, Instruction, Mnemonic as M, OpKind, Register};
 
 use super::access::accesses;
@@ -42,11 +42,13 @@ pub enum Known {
     DotProduct,
     /// Pointers in images of the x87 state.
     Pointers,
+    /// Stores across the end of a page that end where nothing can be written.
+    TornStore,
 }
 
 impl Known {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SegmentEnd,
         Self::MisalignedMode,
         Self::ShaAlignment,
@@ -62,6 +64,7 @@ impl Known {
         Self::StickyFlags,
         Self::DotProduct,
         Self::Pointers,
+        Self::TornStore,
     ];
 
     /// What it is, for the documentation.
@@ -89,6 +92,9 @@ impl Known {
             Self::Pointers => {
                 "FXSAVE, FNSAVE and FNSTENV store FOP, FIP and FDP (on AMD's CPUs of the last instruction that raised an exception) and MXCSR's mask by vendor."
             }
+            Self::TornStore => {
+                "On hosts other than x86-64, a store across the end of a page that faults in the second one may have been made in the first one."
+            }
             Self::Canonical => "AMD's CPUs check the offset, too, where a base of FS or GS makes a canonical address of one that isn't.",
         }
     }
@@ -96,7 +102,7 @@ impl Known {
     /// The one that `all`, the differences between the CPU's outcome `want` and `got`, are an instance of.
     pub(super) fn of(case: &Case, i: &Instruction, want: &Outcome, got: &Outcome, all: &[Difference]) -> Option<Self> {
         let d = Differing { case, i, want, got, all };
-        let conditions: [(Self, Condition); 14] = [
+        let conditions: [(Self, Condition); 15] = [
             (Self::SegmentEnd, segment_end),
             (Self::Canonical, canonical),
             (Self::MisalignedMode, misaligned_mode),
@@ -111,6 +117,7 @@ impl Known {
             (Self::DotProduct, |d| is_dot_product(d.i) && d.want.faults(&[Fault::Simd]) && d.only(&["mxcsr"])),
             (Self::DoubleShift, double_shift),
             (Self::Pointers, pointers),
+            (Self::TornStore, torn_store),
         ];
         conditions.into_iter().find(|(_, holds)| holds(&d)).map(|(k, _)| k)
     }
@@ -205,6 +212,11 @@ fn movsxd_width(d: &Differing<'_>) -> bool {
 
 fn double_shift(d: &Differing<'_>) -> bool {
     matches!(d.i.mnemonic(), M::Shld | M::Shrd) && d.i.op1_register().size() == 2 && count_and_size(d.i, &d.case.cpu).0 > 16
+}
+
+fn torn_store(d: &Differing<'_>) -> bool {
+    let crosses = || accesses(d.i, &d.case.cpu).into_iter().any(|a| a.linear() % GuestAddr::PAGE_SIZE + a.size > GuestAddr::PAGE_SIZE);
+    cfg!(not(target_arch = "x86_64")) && d.want.faults(&[Fault::Page]) && d.want.end == d.got.end && d.only(&["data"]) && crosses()
 }
 
 fn pointers(d: &Differing<'_>) -> bool {
