@@ -22,6 +22,8 @@ cargo xtask TASK
   bless     rewrite the blessed outputs under tests/; review the diff
   aarch64 setup|build|test|vectors|run ARGS
             the other host, under an emulator; setup takes 0.9 GB in ~/.cache/forklift-aarch64; vectors replays what a CPU did
+  aarch64 bench [--peers box64,qemu] [--filter NAME]
+            instructions that guests take there, counted by an emulator that it builds first, into benches/results
   bench [--peers qemu,PATH] [--filter NAME] [--reps N] [--options OPTIONS]
             processor time and size of guests natively, under forklift and under peers, into benches/results
   fuzz [--seconds N] [--cases N] [--seed S] [--oracle jit|cpu|both] [--filter MNEMONIC] [--mode 32|64|both] [--save DIR]
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
             println!("\n{passed} passed, {failed} failed");
             if failed == 0 { Ok(()) } else { Err("the aarch64 host differs".to_owned()) }
         }),
+        ["aarch64", "bench", ..] => aarch64::bench(&args[2..]),
         ["aarch64", "run", ..] => aarch64::run_one(&args[2..]),
         ["packages"] => packages::install(),
         _ => Err(USAGE.to_owned()),

@@ -1,11 +1,14 @@
 //! The other host: forklift built for aarch64, and run by an emulator on an x86-64 machine.
 
+mod bench;
 mod setup;
+mod tools;
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+pub use bench::bench;
 use setup::prefix;
 pub use setup::{is_set_up, setup};
 

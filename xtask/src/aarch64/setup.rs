@@ -61,7 +61,7 @@ pub fn setup() -> TaskResult {
         return Ok(());
     }
     fs::create_dir_all(prefix.join("bin")).map_err(|e| format!("{}: {e}", prefix.display()))?;
-    let [new, old] = SUITES.map(|suite| Suite::new(&prefix, suite));
+    let [new, old] = SUITES.map(|suite| Suite::new(&prefix, suite, false));
     let (new, old) = (new?, old?);
     rustc(&prefix, &new)?;
     cross(&prefix, &old)?;
@@ -114,23 +114,25 @@ fn wrapper(prefix: &Path, name: &str, line: &str) -> TaskResult {
 }
 
 /// A suite of Debian with lists and options of its own, from the mirror that this system already uses.
-struct Suite {
+pub(super) struct Suite {
     options: Vec<String>,
     downloads: PathBuf,
 }
 
 impl Suite {
-    fn new(prefix: &Path, name: &str) -> Result<Self, String> {
+    /// Its lists are in a folder of `prefix`. `sources`: those of source packages.
+    pub fn new(prefix: &Path, name: &str, sources: bool) -> Result<Self, String> {
         let dir = prefix.join(format!("apt-{name}"));
         let downloads = dir.join("downloads");
         for d in [dir.join("lists"), dir.join("cache/archives/partial"), downloads.clone()] {
             fs::create_dir_all(&d).map_err(|e| format!("{}: {e}", d.display()))?;
         }
-        let sources = dir.join("sources.list");
-        fs::write(&sources, format!("deb [signed-by={KEYRING}] {} {name} main\n", mirror()?)).map_err(|e| e.to_string())?;
+        let list = dir.join("sources.list");
+        let kind = if sources { "deb-src" } else { "deb" };
+        fs::write(&list, format!("{kind} [signed-by={KEYRING}] {} {name} main\n", mirror()?)).map_err(|e| e.to_string())?;
         let d = dir.display();
         let options = [
-            format!("Dir::Etc::sourcelist={}", sources.display()),
+            format!("Dir::Etc::sourcelist={}", list.display()),
             "Dir::Etc::sourceparts=/dev/null".to_owned(),
             format!("Dir::State::Lists={d}/lists"),
             format!("Dir::Cache={d}/cache"),
@@ -159,8 +161,20 @@ impl Suite {
         result
     }
 
+    /// Downloads a source package and unpacks upstream's part of it into `to`; returns its folder.
+    pub fn source(&self, to: &Path, package: &str) -> Result<PathBuf, String> {
+        self.apt_get(&["source", "--download-only", package])?;
+        fs::create_dir_all(to).map_err(|e| format!("{}: {e}", to.display()))?;
+        let files = fs::read_dir(&self.downloads).map_err(|e| e.to_string())?.flatten().map(|f| f.path());
+        let archive = files.filter(|f| f.to_string_lossy().contains(".orig.tar")).find(|f| f.extension().is_some_and(|e| e != "asc"));
+        let archive = archive.ok_or_else(|| format!("{package} has no source archive"))?;
+        run(command("tar", &["--extract", "--strip-components=1", "--file"]).arg(archive).arg("--directory").arg(to))?;
+        fs::remove_dir_all(&self.downloads).map_err(|e| e.to_string())?;
+        Ok(to.to_owned())
+    }
+
     /// Downloads packages and unpacks them into `to`.
-    fn unpack(&self, to: &Path, packages: &[&str]) -> TaskResult {
+    pub fn unpack(&self, to: &Path, packages: &[&str]) -> TaskResult {
         let mut args = vec!["download"];
         args.extend(packages);
         self.apt_get(&args)?;
