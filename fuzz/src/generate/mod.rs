@@ -107,13 +107,14 @@ impl Generator {
             return;
         }
         let cond = *rng.pick(&conditions);
-        let mut body = Program { ip: code.ip + 6, undefined: code.undefined, ..Program::new(self.mode) };
+        let mut body = Program { ip: code.ip + 6, undefined: code.undefined, loads_control: code.loads_control, ..Program::new(self.mode) };
         self.append(&mut body, rng, max);
         let over = (body.bytes.len() as i32).to_le_bytes();
         code.push(&[&[0x0f, 0x80 + cond as u8], over.as_slice()].concat());
         code.bytes.extend(body.bytes);
         code.insns.extend(body.insns);
         (code.ip, code.undefined) = (body.ip, code.undefined | body.undefined);
+        code.loads_control = body.loads_control;
     }
 
     /// Appends up to `max` instructions.
@@ -192,6 +193,17 @@ struct Program {
     insns: Vec<Instruction>,
     /// Status flags that are undefined behind it.
     undefined: u32,
+    /// Whether it loads the x87's control word, or has transcendental functions: not both, as exceptions stay masked for these.
+    loads_control: Option<bool>,
+}
+
+/// As [`Program::loads_control`], of one instruction.
+fn loads_control(i: &Instruction) -> Option<bool> {
+    use Mnemonic as M;
+    match i.mnemonic() {
+        M::Fldcw | M::Fldenv | M::Frstor | M::Fxrstor | M::Fxrstor64 => Some(true),
+        _ => is_transcendental(i).then_some(false),
+    }
 }
 
 /// Whether a mnemonic works on vector registers, in some of its forms.
@@ -220,7 +232,7 @@ pub fn is_x87(m: Mnemonic) -> bool {
 
 impl Program {
     fn new(mode: Mode) -> Self {
-        Self { mode, ip: CODE, bytes: Vec::new(), insns: Vec::new(), undefined: 0 }
+        Self { mode, ip: CODE, bytes: Vec::new(), insns: Vec::new(), undefined: 0, loads_control: None }
     }
 
     /// Appends `i`, unless it can't be encoded or what it does here is undefined.
@@ -230,9 +242,12 @@ impl Program {
         // Vendors differ on near branches with an operand-size prefix.
         let branch = matches!(i.mnemonic(), Mnemonic::Call | Mnemonic::Ret | Mnemonic::Jmp);
         let odd = i.mnemonic() == Mnemonic::Bswap && i.op0_register().size() == 2 || branch && bytes.first() == Some(&0x66);
-        if odd || i.len() != bytes.len() || flag_bits(i.rflags_read()) & self.undefined != 0 {
+        let control = loads_control(&i);
+        let clashes = control.zip(self.loads_control).is_some_and(|(new, old)| new != old);
+        if odd || clashes || i.len() != bytes.len() || flag_bits(i.rflags_read()) & self.undefined != 0 {
             return None;
         }
+        self.loads_control = self.loads_control.or(control);
         self.push(&bytes);
         Some(())
     }
