@@ -61,7 +61,7 @@ pub fn setup() -> TaskResult {
         return Ok(());
     }
     fs::create_dir_all(prefix.join("bin")).map_err(|e| format!("{}: {e}", prefix.display()))?;
-    let [new, old] = SUITES.map(|suite| Suite::new(&prefix, suite, false));
+    let [new, old] = SUITES.map(|suite| Suite::new(&prefix, suite));
     let (new, old) = (new?, old?);
     rustc(&prefix, &new)?;
     cross(&prefix, &old)?;
@@ -120,16 +120,26 @@ pub(super) struct Suite {
 }
 
 impl Suite {
-    /// Its lists are in a folder of `prefix`. `sources`: those of source packages.
-    pub fn new(prefix: &Path, name: &str, sources: bool) -> Result<Self, String> {
+    /// That of this name; its lists are in a folder of `prefix`.
+    pub fn new(prefix: &Path, name: &str) -> Result<Self, String> {
+        Self::of(prefix, name, "deb", &[name])
+    }
+
+    /// Source packages of several suites.
+    pub fn of_sources(prefix: &Path, suites: &[&str]) -> Result<Self, String> {
+        Self::of(prefix, "sources", "deb-src", suites)
+    }
+
+    fn of(prefix: &Path, name: &str, kind: &str, suites: &[&str]) -> Result<Self, String> {
         let dir = prefix.join(format!("apt-{name}"));
         let downloads = dir.join("downloads");
         for d in [dir.join("lists"), dir.join("cache/archives/partial"), downloads.clone()] {
             fs::create_dir_all(&d).map_err(|e| format!("{}: {e}", d.display()))?;
         }
         let list = dir.join("sources.list");
-        let kind = if sources { "deb-src" } else { "deb" };
-        fs::write(&list, format!("{kind} [signed-by={KEYRING}] {} {name} main\n", mirror()?)).map_err(|e| e.to_string())?;
+        let mirror = mirror()?;
+        let text: String = suites.iter().map(|suite| format!("{kind} [signed-by={KEYRING}] {mirror} {suite} main\n")).collect();
+        fs::write(&list, text).map_err(|e| e.to_string())?;
         let d = dir.display();
         let options = [
             format!("Dir::Etc::sourcelist={}", list.display()),
@@ -161,16 +171,30 @@ impl Suite {
         result
     }
 
-    /// Downloads a source package and unpacks upstream's part of it into `to`; returns its folder.
-    pub fn source(&self, to: &Path, package: &str) -> Result<PathBuf, String> {
-        self.apt_get(&["source", "--download-only", package])?;
+    /// Downloads upstream's part of a source package and unpacks it into `to`: of the newest version, from `least` on, that the mirror has, which may lack those
+    /// that its lists name.
+    pub fn source(&self, to: &Path, package: &str, least: (u32, u32)) -> TaskResult {
+        let shown = output(command("apt-cache", &[]).args(&self.options).args(["showsrc", package])).unwrap_or_default();
+        let numbers = |v: &str| {
+            let mut parts = v.rsplit(':').next()?.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+            Some((parts.next()?, parts.next()?, parts.next()?))
+        };
+        let mut versions: Vec<_> = shown.lines().filter_map(|l| l.strip_prefix("Version: ")).filter_map(|v| Some((numbers(v)?, v))).collect();
+        versions.retain(|((major, minor, _), _)| (*major, *minor) >= least);
+        versions.sort_unstable();
+        versions.dedup();
+        let get = |version: &str| {
+            let named = format!("{package}={version}");
+            run(command("apt-get", &["-qq"]).args(&self.options).args(["source", "--download-only", "--tar-only", &named]).current_dir(&self.downloads)).is_ok()
+        };
+        if !versions.iter().rev().any(|(_, v)| get(v)) {
+            return Err(format!("the mirror has no source of {package} {}.{} or newer: {shown}", least.0, least.1));
+        }
         fs::create_dir_all(to).map_err(|e| format!("{}: {e}", to.display()))?;
-        let files = fs::read_dir(&self.downloads).map_err(|e| e.to_string())?.flatten().map(|f| f.path());
-        let archive = files.filter(|f| f.to_string_lossy().contains(".orig.tar")).find(|f| f.extension().is_some_and(|e| e != "asc"));
-        let archive = archive.ok_or_else(|| format!("{package} has no source archive"))?;
+        let mut files = fs::read_dir(&self.downloads).map_err(|e| e.to_string())?.flatten().map(|f| f.path());
+        let archive = files.find(|f| f.to_string_lossy().contains(".orig.tar")).ok_or_else(|| format!("{package} has no source archive"))?;
         run(command("tar", &["--extract", "--strip-components=1", "--file"]).arg(archive).arg("--directory").arg(to))?;
-        fs::remove_dir_all(&self.downloads).map_err(|e| e.to_string())?;
-        Ok(to.to_owned())
+        fs::remove_dir_all(&self.downloads).map_err(|e| e.to_string())
     }
 
     /// Downloads packages and unpacks them into `to`.

@@ -8,9 +8,12 @@ use crate::TaskResult;
 use crate::run::{command, output, run};
 
 /// Suites with the emulator's source, with the peers, and with the libraries that the emulator is built with.
-const SOURCE: &str = "forky";
+const SOURCES: &[&str] = &["sid", "forky"];
 const PEERS: &str = "forky";
 const LIBRARIES: &str = "bookworm";
+
+/// The oldest emulator that sees changes of code through every mapping.
+const LEAST: (u32, u32) = (10, 2);
 
 /// What the emulator is built with.
 const DEVELOPMENT: &[&str] =
@@ -41,12 +44,12 @@ impl Tools {
     }
 
     fn musl(&self) -> TaskResult {
-        Suite::new(&self.dir, LIBRARIES, false)?.unpack(&self.dir.join("musl"), &["musl-dev:amd64", "musl-dev:arm64"])
+        Suite::new(&self.dir, LIBRARIES)?.unpack(&self.dir.join("musl"), &["musl-dev:amd64", "musl-dev:arm64"])
     }
 
     fn peers(&self) -> TaskResult {
         let to = self.dir.join("peers");
-        Suite::new(&self.dir, PEERS, false)?.unpack(&to, COMPARED)?;
+        Suite::new(&self.dir, PEERS)?.unpack(&to, COMPARED)?;
         // As on a system with merged directories.
         let _ = std::os::unix::fs::symlink("usr/lib", to.join("lib"));
         Ok(())
@@ -81,8 +84,9 @@ impl Tools {
 
     /// Builds the emulator from Debian's source, as little of it as there can be.
     fn emulator(&self) -> TaskResult {
-        Suite::new(&self.dir, LIBRARIES, false)?.unpack(&self.dir.join("development"), DEVELOPMENT)?;
-        let source = Suite::new(&self.dir, SOURCE, true)?.source(&self.dir.join("source"), "qemu")?;
+        Suite::new(&self.dir, LIBRARIES)?.unpack(&self.dir.join("development"), DEVELOPMENT)?;
+        let source = self.dir.join("source");
+        Suite::of_sources(&self.dir, SOURCES)?.source(&source, "qemu", LEAST)?;
         // Debian's source lacks the firmware, and the tests aren't wanted.
         let recipe = source.join("meson.build");
         let text = fs::read_to_string(&recipe).map_err(|e| format!("{}: {e}", recipe.display()))?;
@@ -123,7 +127,7 @@ impl Tools {
         let header = header.lines().next().ok_or("the emulator's source has no qemu-plugin.h")?;
         fs::copy(header, include.join("qemu-plugin.h")).map_err(|e| format!("{header}: {e}"))?;
         fs::copy(build.join("qemu-aarch64"), self.dir.join("qemu-aarch64")).map_err(|e| e.to_string())?;
-        for d in [build, self.dir.join("source"), venv] {
+        for d in [build, source, venv] {
             let _ = fs::remove_dir_all(d);
         }
         Ok(())
