@@ -67,11 +67,15 @@ pub fn run_one(args: &[&str]) -> TaskResult {
     run(&mut emulated("max", "forklift", args))
 }
 
-/// The litmus tests of x86's order of accesses, as a program of its own.
+/// The litmus tests of x86's order of accesses, and repeated string instructions, which have a way of their own here: programs, sources, options.
+const PROGRAMS: [(&str, &str, &str); 3] =
+    [(LITMUS, "tests/guest/c/litmus.c", "-m64"), (REPEAT, "tests/guest/c/repeat.c", "-m64"), (REPEAT_32, "tests/guest/c/repeat.c", "-m32")];
 const LITMUS: &str = "target/aarch64/litmus";
+const REPEAT: &str = "target/aarch64/repeat";
+const REPEAT_32: &str = "target/aarch64/repeat32";
 
-fn build_litmus() -> TaskResult {
-    run(&mut command("gcc", &["-O2", "-w", "-msse2", "-static", "-pthread", "-o", LITMUS, "tests/guest/c/litmus.c"]))
+fn build_guests() -> TaskResult {
+    PROGRAMS.iter().try_for_each(|(to, from, width)| run(&mut command("gcc", &["-O2", "-w", "-msse2", "-static", "-pthread", width, "-o", to, from])))
 }
 
 /// Guests that the host runs itself, to compare. They may fork but not exec: the emulator hands that to the host's kernel, which can't run forklift for aarch64.
@@ -83,6 +87,8 @@ const GUESTS: &[&[&str]] = &[
     &["/bin/busybox", "sort", "-r", "Cargo.lock"],
     &["/bin/busybox", "awk", "BEGIN { for (i = 1; i < 2000; i++) s += i / 7 * i % 11; printf \"%.9f\\n\", s }"],
     &[LITMUS, "1"],
+    &[REPEAT],
+    &[REPEAT_32],
     &["/bin/busybox", "sh", "-c", "for i in 1 2 3; do (echo $((i * i))); done; (exit 3); echo $?"],
 ];
 
@@ -117,7 +123,7 @@ pub fn vectors() -> TaskResult {
 /// Builds, and compares guests under the emulated forklift with native runs. Returns how many agreed and how many did not.
 pub fn test() -> Result<(u64, u64), String> {
     build()?;
-    build_litmus()?;
+    build_guests()?;
     let (mut passed, mut failed) = (0, 0);
     for guest in GUESTS {
         executable(guest[0])?;

@@ -1,11 +1,11 @@
 //! String instructions. SDM vol. 1, 5.1.8; vol. 2B, "REP".
 //!
-//! Upwards, an x86-64 host repeats them by its own instructions. On others a few repetitions of MOVS and STOS are a loop here, and more are left to the
-//! interpreter, which copies in bulk. CMPS and SCAS that aren't repeated and INS are always left to it, and so is what has another address size than the mode's or
+//! Upwards, an x86-64 host repeats them by its own instructions. On others a few repetitions of MOVS and STOS are a loop here, eight bytes at a time where that is the
+//! same, and more are left to the interpreter, which copies in bulk. CMPS and SCAS that aren't repeated and INS are always left to it, and so is what has another address size than the mode's or
 //! another segment than DS.
 
 use cranelift_codegen::ir::{
-    BlockArg, InstBuilder, Signature, Value,
+    BlockArg, InstBuilder, Signature, Type, Value,
     condcodes::IntCC,
     types::{I32, I64},
 };
@@ -38,8 +38,10 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Scasq, scas),
 ];
 
-/// Most repetitions that are made here. Unit: elements. The interpreter costs about as much as so many.
-const MOST: i64 = 32;
+/// Most that is done here. Unit: bytes. The interpreter costs about as much as so many.
+const MOST: i64 = 256;
+/// As many bytes of smaller elements are done at once.
+const WIDE: i64 = 8;
 
 /// MOVS: `[rDI]` = `[rSI]`.
 pub(super) fn movs(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
@@ -48,9 +50,9 @@ pub(super) fn movs(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         repeat_on_host(cx, i, RepString::Movs, w, &[Gpr::Rdi, Gpr::Rsi, Gpr::Rcx]);
         return Some(());
     }
-    string(cx, i, w, &[Gpr::Rdi, Gpr::Rsi], |cx, at| {
+    string(cx, i, w, &[Gpr::Rdi, Gpr::Rsi], |cx, at, ty| {
         let from = cx.linear(at[1]);
-        let v = cx.load(int(w), from);
+        let v = cx.load(ty, from);
         let to = cx.linear(at[0]);
         cx.store(v, to);
     });
@@ -65,7 +67,8 @@ fn stos(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
         return Some(());
     }
     let v = cx.reg(Gpr::Rax, w);
-    string(cx, i, w, &[Gpr::Rdi], |cx, at| {
+    string(cx, i, w, &[Gpr::Rdi], |cx, at, ty| {
+        let v = if ty == int(w) { v } else { several(cx, v, w) };
         let to = cx.linear(at[0]);
         cx.store(v, to);
     });
@@ -78,9 +81,9 @@ fn lods(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     if is_repeated(i) {
         return None;
     }
-    string(cx, i, w, &[Gpr::Rsi], |cx, at| {
+    string(cx, i, w, &[Gpr::Rsi], |cx, at, ty| {
         let from = cx.linear(at[0]);
-        let v = cx.load(int(w), from);
+        let v = cx.load(ty, from);
         cx.set_reg(Gpr::Rax, w, v);
     });
     Some(())
@@ -158,54 +161,110 @@ fn is_repeated(i: &Instruction) -> bool {
     i.has_rep_prefix() || i.has_repne_prefix()
 }
 
-/// Does `f` for an element where `pointers` point to, once or repeated, and moves them on.
-fn string(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], f: impl FnOnce(&mut Lift<'_, '_>, &[Value])) {
+/// As many of an element as 64 bits have room for.
+fn several(cx: &mut Lift<'_, '_>, v: Value, w: Width) -> Value {
+    let ones = u64::MAX / (u64::MAX >> (64 - 8 * w.bytes()));
+    let v = cx.zext(v, I64);
+    let ones = cx.iconst(Width::B8, ones);
+    cx.b.ins().imul(v, ones)
+}
+
+/// What is added to a pointer, by the direction.
+fn step_by(cx: &mut Lift<'_, '_>, down: Value, [downwards, upwards]: [i64; 2]) -> Value {
+    let (downwards, upwards) = (cx.iconst(cx.word(), downwards as u64), cx.iconst(cx.word(), upwards as u64));
+    cx.b.ins().select(down, downwards, upwards)
+}
+
+/// Does `f` for an element where `pointers` point to, once or repeated, and moves them on. `f` is given the type of the element, or a wider one for several at once.
+fn string(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) {
     let down = direction(cx);
     if is_repeated(i) {
         return repeat(cx, i, w, pointers, down, f);
     }
     let size = i64::from(w.bytes());
-    let (forward, backward) = (cx.iconst(cx.word(), size as u64), cx.iconst(cx.word(), size.wrapping_neg() as u64));
-    let step = cx.b.ins().select(down, backward, forward);
+    let step = step_by(cx, down, [-size, size]);
     let at: Vec<Value> = pointers.iter().map(|r| cx.reg_word(*r)).collect();
-    f(cx, &at);
+    f(cx, &at, int(w));
     for (r, v) in pointers.iter().zip(at) {
         let moved = cx.b.ins().iadd(v, step);
         cx.set_reg_word(*r, moved);
     }
 }
 
-/// A loop over a few elements, upwards, with the registers in memory as they are before each; else a step of the interpreter.
-fn repeat(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], down: Value, f: impl FnOnce(&mut Lift<'_, '_>, &[Value])) {
+/// Loops over a few elements, with the registers in memory as they are before each; else a step of the interpreter.
+///
+/// The first loop does several elements at once. Whatever of them has been done when that faults is done again, one by one, by the interpreter.
+fn repeat(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], down: Value, f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) {
     cx.sync();
+    let size = i64::from(w.bytes());
     let changed: Vec<Gpr> = pointers.iter().copied().chain([Gpr::Rcx]).collect();
     let start: Vec<Value> = changed.iter().map(|r| cx.reg_word(*r)).collect();
-    let many = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, start[pointers.len()], MOST);
-    let many = cx.zext(many, I32);
-    let slow = cx.b.ins().bor(down, many);
-    let [stepped, header, body, next] = [(); 4].map(|()| cx.b.create_block());
+    let many = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, start[pointers.len()], MOST / size);
+    let [stepped, first, next] = [(); 3].map(|()| cx.b.create_block());
     cx.b.set_cold_block(stepped);
-    let args: Vec<BlockArg> = start.iter().map(|v| BlockArg::from(*v)).collect();
-    cx.b.ins().brif(slow, stepped, &[] as &[BlockArg], header, args.iter());
+    cx.b.ins().brif(many, stepped, &[] as &[BlockArg], first, &[] as &[BlockArg]);
 
     cx.b.switch_to_block(stepped);
     cx.detour(|cx| cx.step(i));
     cx.b.ins().jump(next, &[] as &[BlockArg]);
 
-    cx.b.switch_to_block(header);
-    let at: Vec<Value> = start.iter().map(|_| cx.b.append_block_param(header, int(cx.word()))).collect();
-    for (r, v) in changed.iter().zip(&at) {
-        cx.store_state(*v, offset::gpr(*r));
+    cx.b.switch_to_block(first);
+    let mut at = start;
+    if size < WIDE {
+        // An element that is read must not be one that was written within the same eight bytes.
+        let apart = (pointers.len() == 2).then(|| {
+            let (up, back) = (cx.b.ins().isub(at[0], at[1]), cx.b.ins().isub(at[1], at[0]));
+            let distance = cx.b.ins().select(down, back, up);
+            cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, distance, WIDE)
+        });
+        let lowest = step_by(cx, down, [size - WIDE, 0]);
+        let step = step_by(cx, down, [-WIDE, WIDE]);
+        at = elements(cx, &changed, &at, (step, WIDE / size), apart, |cx, at| {
+            let at: Vec<Value> = at.iter().map(|&p| cx.b.ins().iadd(p, lowest)).collect();
+            f(cx, &at, I64);
+        });
     }
-    let count = at[pointers.len()];
-    cx.b.ins().brif(count, body, &[] as &[BlockArg], next, &[] as &[BlockArg]);
-
-    cx.b.switch_to_block(body);
-    cx.detour(|cx| f(cx, &at));
-    let size = i64::from(w.bytes());
-    let moved: Vec<BlockArg> = at.iter().enumerate().map(|(n, v)| cx.b.ins().iadd_imm_s(*v, if n < pointers.len() { size } else { -1 }).into()).collect();
-    cx.b.ins().jump(header, moved.iter());
+    let step = step_by(cx, down, [-size, size]);
+    elements(cx, &changed, &at, (step, 1), None, |cx, at| f(cx, at, int(w)));
+    cx.b.ins().jump(next, &[] as &[BlockArg]);
 
     cx.b.switch_to_block(next);
     cx.changed_in_memory(&changed);
+}
+
+/// A loop: does `f` at the pointers, which are all of `start` but the last, moves them by `step`, and takes `n` from the last, the count, as long as that has so many and `also`
+/// holds. Returns what they are then.
+fn elements(
+    cx: &mut Lift<'_, '_>,
+    registers: &[Gpr],
+    start: &[Value],
+    (step, n): (Value, i64),
+    also: Option<Value>,
+    f: impl Fn(&mut Lift<'_, '_>, &[Value]),
+) -> Vec<Value> {
+    let [header, body, behind] = [(); 3].map(|()| cx.b.create_block());
+    let args: Vec<BlockArg> = start.iter().map(|v| BlockArg::from(*v)).collect();
+    cx.b.ins().jump(header, args.iter());
+
+    cx.b.switch_to_block(header);
+    let at: Vec<Value> = start.iter().map(|_| cx.b.append_block_param(header, int(cx.word()))).collect();
+    for (r, v) in registers.iter().zip(&at) {
+        cx.store_state(*v, offset::gpr(*r));
+    }
+    let (pointers, count) = at.split_at(at.len() - 1);
+    let enough = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, count[0], n);
+    let goes_on = match also {
+        Some(also) => cx.b.ins().band(enough, also),
+        None => enough,
+    };
+    cx.b.ins().brif(goes_on, body, &[] as &[BlockArg], behind, &[] as &[BlockArg]);
+
+    cx.b.switch_to_block(body);
+    cx.detour(|cx| f(cx, pointers));
+    let mut moved: Vec<BlockArg> = pointers.iter().map(|&p| cx.b.ins().iadd(p, step).into()).collect();
+    moved.push(cx.b.ins().iadd_imm_s(count[0], -n).into());
+    cx.b.ins().jump(header, moved.iter());
+
+    cx.b.switch_to_block(behind);
+    at
 }
