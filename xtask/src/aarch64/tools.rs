@@ -133,13 +133,15 @@ impl Tools {
         Ok(())
     }
 
-    /// Compiles a C program of one file into a static one, for aarch64 or for x86-64. The C library is musl on both: box64 doesn't run static programs of glibc's.
+    /// Compiles a C program of one file into a static one, for aarch64 or for x86-64. The C library is musl on both: box64 doesn't run static programs of glibc's. Products and sums
+    /// aren't fused, so that both print the same.
     pub fn compile(&self, source: &Path, to: &Path, arm: bool) -> TaskResult {
         let (gcc, triple) = if arm { (prefix().join("bin/aarch64-linux-gnu-gcc"), "aarch64-linux-musl") } else { (PathBuf::from("gcc"), "x86_64-linux-musl") };
         let usr = self.dir.join("musl/usr");
         let (lib, include) = (usr.join("lib").join(triple), usr.join("include").join(triple));
         let own = output(&mut command(&gcc.to_string_lossy(), &["-print-file-name=include"])).ok_or("gcc doesn't say where its headers are")?;
-        let mut c = command(&gcc.to_string_lossy(), &["-O2", "-w", "-static", "-nostdlib", "-nostdinc", "-fno-stack-protector", "-isystem"]);
+        let mut c =
+            command(&gcc.to_string_lossy(), &["-O2", "-w", "-static", "-nostdlib", "-nostdinc", "-fno-stack-protector", "-ffp-contract=off", "-isystem"]);
         c.arg(include).arg("-isystem").arg(own.trim());
         c.arg("-o").arg(to).args([lib.join("crt1.o"), lib.join("crti.o")]).arg(source);
         c.arg("-Wl,--start-group").args([lib.join("libc.a"), lib.join("libm.a")]).args(["-lgcc", "-Wl,--end-group"]).arg(lib.join("crtn.o"));
