@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
     types::{I32, I64},
 };
 use cranelift_codegen::isa::CallConv;
-use forklift_x86::{Gpr, Width, bits};
+use forklift_x86::{Gpr, GuestAddr, Width, bits};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::LiftFn;
@@ -211,12 +211,7 @@ fn repeat(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], do
     cx.b.switch_to_block(first);
     let mut at = start;
     if size < WIDE {
-        // An element that is read must not be one that was written within the same eight bytes.
-        let apart = (pointers.len() == 2).then(|| {
-            let (up, back) = (cx.b.ins().isub(at[0], at[1]), cx.b.ins().isub(at[1], at[0]));
-            let distance = cx.b.ins().select(down, back, up);
-            cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, distance, WIDE)
-        });
+        let apart = (pointers.len() == 2).then(|| is_apart(cx, &at, size, down));
         let lowest = step_by(cx, down, [size - WIDE, 0]);
         let step = step_by(cx, down, [-WIDE, WIDE]);
         at = elements(cx, &changed, &at, (step, WIDE / size), apart, |cx, at| {
@@ -230,6 +225,28 @@ fn repeat(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], do
 
     cx.b.switch_to_block(next);
     cx.changed_in_memory(&changed);
+}
+
+/// Whether MOVS may copy eight bytes at once: no element that is read may have been written among the same eight. And if one of them faults, a part may have been stored in the
+/// page before: what is done again must not read that, so that an overlap the other way round has to stay in one page.
+fn is_apart(cx: &mut Lift<'_, '_>, at: &[Value], size: i64, down: Value) -> Value {
+    let (to, from, count) = (at[0], at[1], at[2]);
+    let (up, back) = (cx.b.ins().isub(to, from), cx.b.ins().isub(from, to));
+    let mut far = |a, b| {
+        let distance = cx.b.ins().select(down, a, b);
+        cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, distance, WIDE)
+    };
+    let (ahead, behind) = (far(back, up), far(up, back));
+    let bytes = cx.b.ins().imul_imm_s(count, size);
+    let (last, first) = (cx.b.ins().iadd(to, bytes), cx.b.ins().isub(to, bytes));
+    let end = cx.b.ins().select(down, first, last);
+    // Both ends, and an element beyond.
+    let beyond = step_by(cx, down, [size, 0]);
+    let start = cx.b.ins().iadd(to, beyond);
+    let pages = cx.b.ins().bxor(start, end);
+    let one_page = cx.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, pages, GuestAddr::PAGE_SIZE as i64);
+    let harmless = cx.b.ins().bor(behind, one_page);
+    cx.b.ins().band(ahead, harmless)
 }
 
 /// A loop: does `f` at the pointers, which are all of `start` but the last, moves them by `step`, and takes `n` from the last, the count, as long as that has so many and `also`
