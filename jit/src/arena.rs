@@ -113,6 +113,28 @@ impl Arena {
         cursor.next
     }
 
+    /// The memory.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Whether there is room for so many bytes of blocks and the stubs of so many exits.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn fits(&self, used: u64, exits: u64) -> bool {
+        let stubs = exits.saturating_mul(STUB as u64);
+        used.is_multiple_of(ALIGN as u64) && used.saturating_add(stubs) <= self.region.len() as u64
+    }
+
+    /// Makes what was mapped into the arena its blocks, of which there are `used` bytes.
+    ///
+    /// # Safety
+    /// No thread executes code of this arena.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) unsafe fn adopt(&self, cursor: &mut Cursor, used: usize) {
+        *cursor = Cursor { next: used.max(self.start().next) };
+    }
+
     /// Forgets all that was allocated.
     ///
     /// # Safety

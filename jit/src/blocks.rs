@@ -2,7 +2,7 @@
 //!
 //! Both lists only grow until a flush, in the order of addresses in the arena, so a binary search finds the block of a pc, in a signal handler too.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
 
 use forklift_x86::GuestAddr;
@@ -17,7 +17,8 @@ const MAX_BLOCKS: u32 = 1 << 19;
 const MAX_EXITS: u32 = 1 << 21;
 const MAX_MARKS: u32 = 1 << 24;
 
-/// A piece of emitted code.
+/// A piece of emitted code. Without padding, so that it can be kept as bytes.
+#[repr(C)]
 pub(crate) struct Block {
     /// Guest address of its first instruction.
     pub pc: u64,
@@ -39,14 +40,14 @@ pub(crate) struct Block {
     pub exit_count: u32,
     /// The first exit of the list of those linked to this block.
     pub incoming: AtomicU32,
-    /// Set once the block must not be entered or linked to any more.
-    pub dead: AtomicBool,
+    /// Not 0 once the block must not be entered or linked to any more.
+    pub dead: AtomicU32,
 }
 
 impl Block {
     /// Whether the block must not be used any more.
     pub(crate) fn is_dead(&self) -> bool {
-        self.dead.load(Ordering::SeqCst)
+        self.dead.load(Ordering::SeqCst) != 0
     }
 
     /// The guest address `offset` bytes behind the first one, or before it.
@@ -69,6 +70,7 @@ pub(crate) struct Trap {
 
 /// Where an exit leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "direct code's"))]
 pub(crate) enum ExitKind {
     /// To the guest address `Exit::target`.
@@ -91,20 +93,23 @@ pub(crate) enum ExitKind {
     Tail,
 }
 
-/// A way out of a block.
+/// A way out of a block. Without padding, as a block.
+#[repr(C)]
 pub(crate) struct Exit {
+    /// Guest address where it leads (`Direct`, `Step`).
+    pub target: u64,
     /// Whose exit it is.
     pub block: u32,
     /// See [`ExitKind`].
     pub kind: ExitKind,
     /// What is patched (`Direct`, `Tail`). Unit: offset in the arena.
     pub site: u32,
-    /// Guest address where it leads (`Direct`, `Step`).
-    pub target: u64,
     /// The block that it was linked to last, or [`NONE`]. Its jump may go to the stub all the same: see `chain`.
     pub link: AtomicU32,
     /// The next exit in the list of those linked to the same block.
     pub next: AtomicU32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// All blocks and exits.

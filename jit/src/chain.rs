@@ -34,7 +34,7 @@ pub(crate) const KICKED: u32 = 2;
 
 impl Exit {
     pub(crate) fn new(block: u32, kind: ExitKind, site: u32, target: u64) -> Self {
-        Self { block, kind, site, target, link: AtomicU32::new(NONE), next: AtomicU32::new(NONE) }
+        Self { block, kind, site, target, link: AtomicU32::new(NONE), next: AtomicU32::new(NONE), reserved: 0 }
     }
 }
 

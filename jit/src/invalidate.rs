@@ -83,6 +83,12 @@ impl Pages {
         }
     }
 
+    /// All parts: page, block, start and end in the page.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u32, u16, u16)> {
+        self.0.iter().flat_map(|(&page, spans)| spans.iter().map(move |s| (page, s.block, s.start, s.end)))
+    }
+
     fn has(&self, page: u64, alive: impl Fn(u32) -> bool) -> bool {
         self.0.get(&page).is_some_and(|spans| spans.iter().any(|s| alive(s.block)))
     }
@@ -94,13 +100,29 @@ impl Jit {
     /// It takes the compiler's lock: not for a thread that is in [`Thread::run`](crate::Thread::run), nor for signal handlers that may interrupt one.
     pub fn invalidate(&self, start: GuestAddr, end: GuestAddr) -> usize {
         let mut w = self.write();
-        let hit = w.pages.take(start, end);
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "direct code only"))]
+        let mut hit = w.pages.take(start, end);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(image) = &mut w.direct.image {
+            image.depending(start, end, &mut hit);
+            image.some_died |= !hit.is_empty();
+        }
         hit.into_iter().filter_map(|id| self.blocks.blocks.get(id)).filter(|b| self.kill(&mut w, b)).count()
     }
 
     /// Whether any block depends on a byte of the page.
     pub fn has_blocks_on(&self, page: GuestAddr) -> bool {
-        self.write().pages.has(page.page(), |id| self.blocks.blocks.get(id).is_some_and(|b| !b.is_dead()))
+        let w = self.write();
+        let lives = |id| self.blocks.blocks.get(id).is_some_and(|b| !b.is_dead());
+        #[cfg(target_arch = "x86_64")]
+        if let Some(image) = &w.direct.image {
+            let mut on = Vec::new();
+            image.depending(page.page_base(), page.page_base().wrapping_add(GuestAddr::PAGE_SIZE), &mut on);
+            if on.into_iter().any(lives) {
+                return true;
+            }
+        }
+        w.pages.has(page.page(), lives)
     }
 
     /// Throws away one block whose source was found changed.
@@ -123,7 +145,7 @@ impl Jit {
     /// Kills `block` under the lock; whether it lived.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "direct code only"))]
     fn kill(&self, w: &mut Writer, block: &Block) -> bool {
-        if block.dead.swap(true, Ordering::SeqCst) {
+        if block.dead.swap(1, Ordering::SeqCst) != 0 {
             return false;
         }
         self.unlink_incoming(block);
@@ -141,7 +163,7 @@ impl Jit {
     pub(crate) fn flush(&self, w: &mut Writer) {
         self.flushing.store(true, Ordering::SeqCst);
         for (_, block) in self.blocks.blocks.range(0, self.blocks.blocks.len()) {
-            block.dead.store(true, Ordering::SeqCst);
+            block.dead.store(1, Ordering::SeqCst);
             self.unlink_outgoing(block);
         }
         let threads = crate::jit::lock(&self.threads).clone();
@@ -164,7 +186,10 @@ impl Jit {
         w.pages = Pages::default();
         w.unaligned.clear();
         #[cfg(target_arch = "x86_64")]
-        w.direct.landings.clear();
+        {
+            w.direct.landings.clear();
+            w.direct.image = None;
+        }
         add(&self.counters.flushes, 1);
         self.flushing.store(false, Ordering::SeqCst);
     }

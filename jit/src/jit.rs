@@ -318,7 +318,7 @@ impl Jit {
             first_exit: self.blocks.exits.len() - sites,
             exit_count: sites,
             incoming: AtomicU32::new(NONE),
-            dead: AtomicBool::new(false),
+            dead: AtomicU32::new(0),
         };
         self.count(c, &block);
         let id = self.blocks.blocks.push(block).ok_or(CompileError::TooLarge(pc))?;

@@ -48,6 +48,8 @@ mod tests;
 mod thread;
 
 pub use compile::CompileError;
+#[cfg(target_arch = "x86_64")]
+pub use direct::{Image, Keep, Piece};
 pub use isa::{FLAGS, fingerprint};
 pub use jit::{Config, ForkGuard, HostFault, How, Jit};
 pub use stats::Stats;

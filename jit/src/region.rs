@@ -9,12 +9,17 @@
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, Ordering};
+#[cfg(target_arch = "x86_64")]
+use std::fs::File;
 use std::io;
+#[cfg(target_arch = "x86_64")]
+use std::os::fd::AsRawFd;
 
-/// Reserved, private, zeroed memory.
+/// Reserved, private memory: zeroed, but for what was mapped into it.
 pub(crate) struct Region {
     base: *mut u8,
     len: usize,
+    prot: i32,
 }
 
 // SAFETY: a Region is an address range; whoever reads or writes it does so through pointers of its own.
@@ -33,7 +38,7 @@ impl Region {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: an anonymous mapping that may lie where the kernel likes touches no memory that exists.
         let base = unsafe { libc::mmap(near as *mut libc::c_void, len, prot, flags, -1, 0) };
-        if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self { base: base.cast(), len }) }
+        if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self { base: base.cast(), len, prot }) }
     }
 
     /// Its first byte.
@@ -48,10 +53,38 @@ impl Region {
 
     /// Gives the pages back; they read as zeroes from now on.
     pub(crate) fn discard(&self) {
-        // SAFETY: the range is ours; callers own the decision that nothing in it is needed.
-        unsafe { libc::madvise(self.base.cast(), self.len, libc::MADV_DONTNEED) };
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the range is ours; callers own the decision that nothing in it is needed. If the kernel refuses, what was there stays.
+        unsafe { libc::mmap(self.base.cast(), self.len, self.prot, flags, -1, 0) };
+    }
+
+    /// Maps `len` bytes of `file` from `from` on to the offset `at`, privately; both are multiples of the page. Returns them, as the file has them.
+    ///
+    /// # Safety
+    /// Nobody uses that part of the region yet. The file must not change as long as the region is there.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) unsafe fn map(&self, at: usize, file: &File, from: u64, len: usize) -> io::Result<&[u8]> {
+        /// Since Linux 5.14; without it, pages come as they are touched.
+        const MADV_POPULATE_READ: i32 = 22;
+        if at.checked_add(len).is_none_or(|end| end > self.len.next_multiple_of(PAGE)) || !at.is_multiple_of(PAGE) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the range is in the region, and free, as the caller promises.
+        unsafe {
+            let to = self.base.add(at);
+            if libc::mmap(to.cast(), len, self.prot, flags, file.as_raw_fd(), from.try_into().map_err(io::Error::other)?) == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            libc::madvise(to.cast(), len, MADV_POPULATE_READ);
+            Ok(core::slice::from_raw_parts(to, len))
+        }
     }
 }
+
+/// Unit: bytes.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const PAGE: usize = 4096;
 
 impl Drop for Region {
     fn drop(&mut self) {
@@ -116,6 +149,21 @@ impl<T: Sync> Log<T> {
             if self.get(mid).is_some_and(&pred) { lo = mid + 1 } else { hi = mid }
         }
         lo
+    }
+
+    /// The memory of the elements.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Makes the first `n` elements known.
+    ///
+    /// # Safety
+    /// The region begins with so many of them, which nobody refers to yet, and there is room for them.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) unsafe fn adopt(&self, n: u32) {
+        self.len.store(n, Ordering::Release);
     }
 
     /// Forgets all elements.

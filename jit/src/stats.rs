@@ -14,6 +14,7 @@ pub(crate) struct Counters {
     pub compile_ns: AtomicU64,
     pub failed: AtomicU64,
     pub installed: AtomicU64,
+    pub refused: AtomicU64,
     pub links: AtomicU64,
     pub killed: AtomicU64,
     pub flushes: AtomicU64,
@@ -47,8 +48,10 @@ pub struct Stats {
     pub compile_time: Duration,
     /// Blocks that could not be compiled.
     pub failed: u64,
-    /// Blocks that were installed from records instead of compiled; they count in what is above too.
+    /// Blocks that were installed from records instead of compiled, which count in what is above too, or looked up in an image.
     pub installed: u64,
+    /// Modules of an image whose guest code is another.
+    pub refused: u64,
     /// Exits linked to blocks, relinks included.
     pub links: u64,
     /// Blocks thrown away because their source changed.
@@ -85,6 +88,7 @@ impl Counters {
             compile_time: Duration::from_nanos(get(&self.compile_ns)),
             failed: get(&self.failed),
             installed: get(&self.installed),
+            refused: get(&self.refused),
             links: get(&self.links),
             killed: get(&self.killed),
             flushes: get(&self.flushes),

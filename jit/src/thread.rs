@@ -188,6 +188,13 @@ impl Thread {
         self.jit.kicks.store(0, Ordering::SeqCst);
     }
 
+    /// Direct code: lets indirect branches find what [`Jit::adopt`] has made known.
+    #[cfg(target_arch = "x86_64")]
+    pub fn land_adopted(&mut self) {
+        // SAFETY: the state is ours, with the table behind it, and we are here.
+        unsafe { self.jit.land_fresh(self.state.as_ptr(), &self.shared.table) };
+    }
+
     /// Direct code: whether an indirect branch has gone to `pc`, where there is no block yet.
     #[cfg(target_arch = "x86_64")]
     pub fn lands_at(&self, pc: GuestAddr) -> bool {

@@ -13,6 +13,8 @@
 //! | `asm` | entering and leaving |
 //! | `place` | blocks and landings into the arena |
 //! | `run` | the dispatch loop, faults, kicks |
+//! | `image` | the blocks of an earlier process, mapped |
+//! | `keep` | an image of the blocks that there are |
 //!
 //! Blocks, exits, links and invalidation are those of the rest of the crate, but for two things:
 //! * An indirect branch looks into a table of one host address for each value of the target's low 16 bits, behind the state of its thread. What it finds is a *landing*, which
@@ -22,6 +24,8 @@
 mod asm;
 mod emit;
 mod encode;
+mod image;
+mod keep;
 mod marks;
 mod narrow;
 mod place;
@@ -35,6 +39,8 @@ use core::mem::size_of;
 use forklift_lift::JitState;
 
 pub(crate) use asm::{leave, miss};
+pub use image::Piece;
+pub use keep::{Image, Keep};
 pub(crate) use place::Direct;
 pub(crate) use run::{Pending, entry, gs_base, run, set_gs_base};
 

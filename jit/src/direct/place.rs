@@ -1,11 +1,12 @@
 //! Blocks and landings into the arena.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
 
 use forklift_lift::LiftEnv;
 use forklift_x86::{CpuModel, GuestAddr};
 
+use super::image::Loaded;
 use super::translate::{Translation, Translator};
 use crate::blocks::{Block, Exit, ExitKind, NONE};
 use crate::host::{self, Way};
@@ -20,11 +21,15 @@ pub(crate) struct Direct {
     translation: Option<Translation>,
     /// Landings: offset in the arena by guest address.
     pub landings: HashMap<u64, u32>,
+    /// The blocks of an earlier process.
+    pub image: Option<Loaded>,
+    /// The first block that counts as new.
+    pub counted_from: u32,
 }
 
 impl Direct {
     pub(crate) fn new() -> Self {
-        Self { translator: None, translation: None, landings: HashMap::new() }
+        Self { translator: None, translation: None, landings: HashMap::new(), image: None, counted_from: 0 }
     }
 }
 
@@ -101,7 +106,7 @@ impl Jit {
             first_exit,
             exit_count: t.leaving.len() as u32,
             incoming: AtomicU32::new(NONE),
-            dead: AtomicBool::new(false),
+            dead: AtomicU32::new(0),
         };
         add(&self.counters.blocks, 1);
         add(&self.counters.insns, t.insns as u64);
@@ -143,8 +148,10 @@ impl Jit {
 
     /// A block dies: its landing, if it has one, is not to be used any more.
     pub(crate) fn forget_landing(&self, w: &mut Writer, block: &Block) {
-        if block.entry != block.code && w.direct.landings.get(&block.pc) == Some(&block.code) {
-            w.direct.landings.remove(&block.pc);
+        if block.entry != block.code {
+            if w.direct.landings.get(&block.pc) == Some(&block.code) {
+                w.direct.landings.remove(&block.pc);
+            }
             let code = self.arena.at(block.code) as u64;
             crate::jit::lock(&self.threads).iter().for_each(|t| t.forget_landing(block.pc, code));
         }
@@ -153,6 +160,10 @@ impl Jit {
     /// The landing of `pc`: an offset in the arena. `None` if there is no room without a flush, which a thread in `run` can't wait for.
     pub(crate) fn landing(&self, w: &mut Writer, pc: u64) -> Option<u32> {
         if let Some(&at) = w.direct.landings.get(&pc) {
+            return Some(at);
+        }
+        if let Some(at) = self.landing_of_image(w, pc) {
+            w.direct.landings.insert(pc, at);
             return Some(at);
         }
         if !self.has_room(w, MOST_CODE, MOST_EXITS) || !self.blocks.traps.has_room(MOST_MARKS) {

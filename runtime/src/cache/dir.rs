@@ -13,8 +13,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Ending of the files.
-const SUFFIX: &str = ".blocks";
+/// Ending of files of records.
+pub(super) const RECORDS: &str = ".blocks";
+/// Ending of images.
+pub(super) const IMAGE: &str = ".image";
 /// Beginning of the names of files that are being written.
 const TEMP: &str = ".new-";
 /// The file that the process locks which works in the background.
@@ -98,7 +100,7 @@ impl Dir {
 
     /// The file `name`, if it is there and ours.
     pub(super) fn read(&self, name: &str) -> io::Result<File> {
-        let file = open_at(&self.handle()?, &file_name(name), libc::O_RDONLY, 0)?;
+        let file = open_at(&self.handle()?, name, libc::O_RDONLY, 0)?;
         let m = file.metadata()?;
         if !m.is_file() || !is_mine(&m) {
             return Err(refused("the file belongs to somebody else, or others may write to it"));
@@ -139,21 +141,26 @@ impl Dir {
         for e in std::fs::read_dir(&self.path)?.flatten() {
             let Ok(m) = e.metadata() else { continue };
             let name = e.file_name();
-            if m.is_file() && is_mine(&m) && (name.as_encoded_bytes().ends_with(SUFFIX.as_bytes()) || is_temp(&name)) {
+            if m.is_file() && is_mine(&m) && (is_records(&name) || is_image(&name) || is_temp(&name)) {
                 all.push(Entry { name, len: m.len(), used: m.modified().unwrap_or(SystemTime::UNIX_EPOCH) });
             }
         }
         Ok(all)
     }
 
-    /// The bytes of a file of [`list`](Self::list).
-    pub(super) fn bytes(&self, e: &Entry) -> io::Result<Vec<u8>> {
-        std::fs::read(self.path.join(&e.name))
+    /// A file of [`list`](Self::list).
+    pub(super) fn open_entry(&self, e: &Entry) -> io::Result<File> {
+        File::open(self.path.join(&e.name))
     }
 
     /// Removes a file of [`list`](Self::list).
     pub(super) fn remove(&self, e: &Entry) -> io::Result<()> {
         std::fs::remove_file(self.path.join(&e.name))
+    }
+
+    /// Removes the file `name`.
+    pub(super) fn remove_file(&self, name: &str) -> io::Result<()> {
+        unlink_at(&self.handle()?, name)
     }
 }
 
@@ -161,8 +168,22 @@ fn is_temp(name: &OsString) -> bool {
     name.as_encoded_bytes().starts_with(TEMP.as_bytes())
 }
 
-fn file_name(name: &str) -> String {
-    format!("{name}{SUFFIX}")
+fn is_records(name: &OsString) -> bool {
+    name.as_encoded_bytes().ends_with(RECORDS.as_bytes())
+}
+
+/// Whether a file of this name is an image.
+pub(super) fn is_image(name: &OsString) -> bool {
+    name.as_encoded_bytes().ends_with(IMAGE.as_bytes())
+}
+
+fn unlink_at(dir: &File, name: &str) -> io::Result<()> {
+    let name = CString::new(name)?;
+    // SAFETY: a string of ours.
+    match unsafe { libc::unlinkat(dir.as_raw_fd(), name.as_ptr(), 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 fn open_at(dir: &File, name: &str, flags: i32, mode: libc::mode_t) -> io::Result<File> {
@@ -184,23 +205,19 @@ fn may_write(len: usize) -> bool {
 }
 
 impl Locked<'_> {
-    /// Puts `bytes` in the place of the file `name`.
-    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        if !may_write(bytes.len()) {
+    /// Puts these bytes, one after the other, in the place of the file `name`.
+    pub(super) fn replace(&self, name: &str, bytes: &[&[u8]]) -> io::Result<()> {
+        if !may_write(bytes.iter().map(|b| b.len()).sum()) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let temp = format!("{TEMP}{}", std::process::id());
-        let unlink = |name: &str| {
-            let name = CString::new(name).unwrap_or_default();
-            // SAFETY: a string of ours.
-            unsafe { libc::unlinkat(self.file.as_raw_fd(), name.as_ptr(), 0) };
-        };
         // Left behind by a process of the same number.
-        unlink(&temp);
-        let written = open_at(&self.file, &temp, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o600).and_then(|mut f| f.write_all(bytes));
-        let renamed = written.and_then(|()| rename_at(&self.file, &temp, &file_name(name)));
+        let _ = unlink_at(&self.file, &temp);
+        let file = open_at(&self.file, &temp, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o600);
+        let written = file.and_then(|mut f| bytes.iter().try_for_each(|b| f.write_all(b)));
+        let renamed = written.and_then(|()| rename_at(&self.file, &temp, name));
         if renamed.is_err() {
-            unlink(&temp);
+            let _ = unlink_at(&self.file, &temp);
         }
         renamed
     }

@@ -1,6 +1,7 @@
 //! The persistent cache of translated code: what one run of a program translates, the next one takes from a file. docs/cache.md describes it.
 //!
 //! * [`format`](self): a file of it, in memory.
+//! * `image`: the same of direct code.
 //! * `dir`: the directory, and whose it is.
 //! * `hash`: checksums.
 //!
@@ -11,11 +12,13 @@
 mod dir;
 mod format;
 mod hash;
+#[cfg(target_arch = "x86_64")]
+mod image;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,6 +33,8 @@ use crate::mem::vma::{Backing, Prot};
 use dir::Dir;
 pub use dir::{default_dir, is_privileged};
 use format::Layout;
+#[cfg(target_arch = "x86_64")]
+pub use image::{Images, page_has};
 
 /// The start of a file, which tells it from others: it has the ELF header and, nearly always, the linker's build id. Unit: bytes.
 const HEAD: usize = GuestAddr::PAGE_SIZE as usize;
@@ -134,11 +139,43 @@ fn build_id() -> Option<Vec<u8>> {
     Some(id)
 }
 
+/// The part of the key that all files of a process have in common.
+fn common_key(mode: Mode, model: CpuModel) -> Option<Vec<u8>> {
+    let text = format!("{} {mode:?} {} {} ", env!("CARGO_PKG_VERSION"), model.name(), forklift_jit::fingerprint());
+    Some([text.into_bytes(), build_id()?].concat())
+}
+
+/// Where a file is mapped, and the name of its head.
+type FileAt = (u64, String);
+
+/// The mapping around `pc`: where it is and, if it has a file's code, what tells that file at that place.
+fn file_at(mem: &GuestMem, pc: GuestAddr) -> Option<(u64, u64, Option<FileAt>)> {
+    let same = |a: &Arc<Backing>, b: &Arc<Backing>| (a.dev, a.ino) == (b.dev, b.ino);
+    let (start, end, base) = {
+        let map = mem.space().map();
+        let (start, area) = map.find(pc)?;
+        let head = |backing| {
+            let base = start.checked_sub(area.file_offset)?;
+            let (_, first) = map.find(GuestAddr::new(base))?;
+            let at = base.checked_sub(map.find(GuestAddr::new(base))?.0)?;
+            let right = first.file_offset + at == 0 && first.prot.readable() && first.backing.as_ref().is_some_and(|b| same(b, backing));
+            right.then_some(base)
+        };
+        let backing = area.backing.as_ref().filter(|b| b.ino != 0 && !area.shared && !area.prot.has(Prot::WRITE));
+        (start, area.end, backing.and_then(head))
+    };
+    let file = base.and_then(|base| {
+        let mut head = [0; HEAD];
+        let have = mem.read_some(GuestAddr::new(base), &mut head);
+        (have == HEAD).then(|| (base, hash::name(&head)))
+    });
+    Some((start, end, file))
+}
+
 impl Cache {
     /// The cache in the directory `path` for a process of this mode and CPU; `None` if it can't be had.
     pub fn open(path: &Path, mode: Mode, model: CpuModel) -> Option<Self> {
-        let text = format!("{} {mode:?} {} {} ", env!("CARGO_PKG_VERSION"), model.name(), forklift_jit::fingerprint());
-        let common = [text.into_bytes(), build_id()?].concat();
+        let common = common_key(mode, model)?;
         let dir = Dir::open(path).ok()?;
         let owner = std::process::id();
         Some(Self { dir, common, files: Vec::new(), regions: Vec::new(), epoch: 0, owner, forked: false, counts: Counts::default(), needs: Needs::NONE })
@@ -219,34 +256,10 @@ impl Cache {
         if let Some(r) = self.regions.iter().find(|r| (r.start..r.end).contains(&pc.get())) {
             return r.file;
         }
-        let (start, end, key) = self.identify(mem, pc)?;
-        let file = key.map(|k| self.load(k));
+        let (start, end, file) = file_at(mem, pc)?;
+        let file = file.map(|(base, head)| self.load([&self.common[..], &[self.needs.bits()], &base.to_le_bytes(), head.as_bytes()].concat()));
         self.regions.push(Region { start, end, file });
         file
-    }
-
-    /// The mapping around `pc`: where it is and, if it has a file's code, the key of that file at that place.
-    fn identify(&self, mem: &GuestMem, pc: GuestAddr) -> Option<(u64, u64, Option<Vec<u8>>)> {
-        let same = |a: &Arc<Backing>, b: &Arc<Backing>| (a.dev, a.ino) == (b.dev, b.ino);
-        let (start, end, base) = {
-            let map = mem.space().map();
-            let (start, area) = map.find(pc)?;
-            let head = |backing| {
-                let base = start.checked_sub(area.file_offset)?;
-                let (_, first) = map.find(GuestAddr::new(base))?;
-                let at = base.checked_sub(map.find(GuestAddr::new(base))?.0)?;
-                let right = first.file_offset + at == 0 && first.prot.readable() && first.backing.as_ref().is_some_and(|b| same(b, backing));
-                right.then_some(base)
-            };
-            let backing = area.backing.as_ref().filter(|b| b.ino != 0 && !area.shared && !area.prot.has(Prot::WRITE));
-            (start, area.end, backing.and_then(head))
-        };
-        let key = base.and_then(|base| {
-            let mut head = [0; HEAD];
-            let have = mem.read_some(GuestAddr::new(base), &mut head);
-            (have == HEAD).then(|| [&self.common[..], &[self.needs.bits()], &base.to_le_bytes(), hash::name(&head).as_bytes()].concat())
-        });
-        Some((start, end, key))
     }
 
     /// The file with this key, mapped if there is one.
@@ -254,7 +267,7 @@ impl Cache {
         if let Some(i) = self.files.iter().position(|f| f.key == key) {
             return i;
         }
-        let name = hash::name(&key);
+        let name = hash::name(&key) + dir::RECORDS;
         let map = map_file(&self.dir, &name, &key);
         if let Some((map, _)) = &map {
             self.counts.files.0 += 1;
@@ -299,7 +312,7 @@ impl Cache {
         let old = current.iter().flat_map(|(map, layout)| layout.iter(map));
         let old = old.filter(|r| record_address(r).is_some_and(|pc| !f.new.contains_key(&pc.get())));
         let bytes = format::build(&f.key, f.new.values().map(Vec::as_slice).chain(old).collect::<Vec<_>>().into_iter());
-        lock.replace(&f.name, &bytes)?;
+        lock.replace(&f.name, &[&bytes])?;
         self.counts.written.0 += f.new.len() as u64;
         self.counts.written.1 += bytes.len() as u64;
         (f.new, f.new_bytes) = (HashMap::new(), 0);
@@ -341,16 +354,28 @@ pub fn survey(path: &Path, clear: bool, repair: bool) -> io::Result<Summary> {
     let _lock = if clear || repair { Some(dir.lock()?) } else { None };
     let mut sum = Summary::default();
     for e in dir.list()? {
-        let bytes = dir.bytes(&e)?;
-        let layout = Layout::parse(&bytes);
-        let sound = layout.is_some_and(|l| l.len() == bytes.len() && l.iter(&bytes).count() == l.count());
+        let blocks = dir.open_entry(&e).map(|f| blocks_in(&e, &f))?;
         sum.files += 1;
         sum.bytes += e.len;
-        sum.blocks += layout.map_or(0, |l| l.iter(&bytes).count());
-        sum.damaged += usize::from(!sound);
-        if clear || (repair && !sound) {
+        sum.blocks += blocks.0;
+        sum.damaged += usize::from(!blocks.1);
+        if clear || (repair && !blocks.1) {
             dir.remove(&e)?;
         }
     }
     Ok(sum)
+}
+
+/// How many blocks the file has, and whether it is sound.
+fn blocks_in(e: &dir::Entry, file: &File) -> (usize, bool) {
+    #[cfg(target_arch = "x86_64")]
+    if dir::is_image(&e.name) {
+        let blocks = image::check(file);
+        return (blocks.unwrap_or(0), blocks.is_some());
+    }
+    let mut bytes = Vec::with_capacity(e.len as usize);
+    let read = { file }.read_to_end(&mut bytes).is_ok();
+    let layout = Layout::parse(&bytes).filter(|_| read);
+    let sound = layout.is_some_and(|l| l.len() == bytes.len() && l.iter(&bytes).count() == l.count());
+    (layout.map_or(0, |l| l.iter(&bytes).count()), sound)
 }

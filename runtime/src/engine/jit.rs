@@ -12,6 +12,8 @@ use forklift_x86::{CodeFetch, CpuModel, Exit, Gate, GuestAddr, MAX_INSN_LEN, Mod
 
 use super::code::{DirectEnv, Env, Guest, InstallEnv, Ops, Watched};
 use crate::cache::{Cache, Counts};
+#[cfg(target_arch = "x86_64")]
+use crate::cache::{Images, page_has};
 use crate::error::Error;
 use crate::mem::{CpuMem, GuestMem, access};
 use crate::perf::Log;
@@ -37,6 +39,9 @@ pub(crate) struct ProcessJit {
     watched: Mutex<Watched>,
     /// What is written for perf(1).
     perf: Option<Arc<Log>>,
+    /// The cache of direct code.
+    #[cfg(target_arch = "x86_64")]
+    images: Option<Mutex<Images>>,
 }
 
 /// What the cache's lock guards.
@@ -94,20 +99,66 @@ impl ProcessJit {
         if access::is_ordered() {
             jit.need(Needs::ORDERED);
         }
-        // Direct code is made faster than it is found in a cache.
-        let dir = process.cache.as_ref().filter(|_| !jit.is_direct());
-        let cache = dir.and_then(|dir| Cache::open(dir, mode, process.model));
-        Ok(Self { jit, steps: Mutex::default(), cache: cache.map(|c| Mutex::new(Kept::new(c))), watched: Mutex::default(), perf })
+        // perf is told of blocks as they are made.
+        let dir = process.cache.as_ref().filter(|_| perf.is_none());
+        #[cfg(target_arch = "x86_64")]
+        let images = dir.filter(|_| jit.is_direct()).and_then(|dir| Images::open(dir, mem, mode, process.model)).map(|mut images| {
+            images.load(&jit);
+            Mutex::new(images)
+        });
+        let cache = dir.filter(|_| !jit.is_direct()).and_then(|dir| Cache::open(dir, mode, process.model));
+        Ok(Self {
+            jit,
+            steps: Mutex::default(),
+            cache: cache.map(|c| Mutex::new(Kept::new(c))),
+            watched: Mutex::default(),
+            perf,
+            #[cfg(target_arch = "x86_64")]
+            images,
+        })
     }
 
     /// Holds what a forked child must find free.
     pub(crate) fn before_fork(&self) -> impl Sized + '_ {
-        (self.cache.as_ref().map(lock), lock(&self.watched), self.jit.before_fork())
+        #[cfg(target_arch = "x86_64")]
+        let images = self.images.as_ref().map(lock);
+        #[cfg(not(target_arch = "x86_64"))]
+        let images = ();
+        (images, self.cache.as_ref().map(lock), lock(&self.watched), self.jit.before_fork())
     }
 
     /// What the cache has found and kept, if there is one.
     pub(crate) fn cache_counts(&self) -> Option<Counts> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(images) = &self.images {
+            return Some(lock(images).counts(&self.jit));
+        }
         self.cache.as_ref().map(|c| lock(c).cache.counts())
+    }
+
+    /// Writes what is new to the cache.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "direct code only"))]
+    fn save_cache(&self, mem: &GuestMem) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(images) = &self.images {
+            lock(images).save(&self.jit, mem);
+        }
+        if let Some(kept) = &self.cache {
+            lock(kept).cache.save();
+        }
+    }
+
+    /// Whether an earlier run has left direct code of what lies at `pc`.
+    #[cfg(target_arch = "x86_64")]
+    fn adopt(&self, mem: &GuestMem, pc: GuestAddr) -> bool {
+        let Some(_) = &self.images else { return false };
+        let mut watched = lock(&self.watched);
+        self.jit.adopt(pc, &mut |page, hash| watched.watch(mem, page) && page_has(mem, page, hash))
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn adopt(&self, _: &GuestMem, _: GuestAddr) -> bool {
+        false
     }
 
     fn keep_steps(&self, ops: Ops) {
@@ -244,8 +295,8 @@ impl Task {
 
     /// Before the process ends or runs another program: writes what is new to the cache.
     pub(crate) fn save_cache(&self) {
-        if let Some(kept) = self.process.space().existing_jit().and_then(|p| p.cache.as_ref()) {
-            lock(kept).cache.save();
+        if let Some(p) = self.process.space().existing_jit() {
+            p.save_cache(&self.mem);
         }
     }
 
@@ -281,6 +332,9 @@ impl Task {
     pub(super) fn translate_directly(&mut self) -> bool {
         let Some(p) = self.process_jit() else { return false };
         let pc = self.cpu.pc();
+        if p.adopt(&self.mem, pc) {
+            return (self.jit.is_some() || self.enter_jit(&p)) && self.land_adopted();
+        }
         self.show_source(pc);
         let mut watched = lock(&p.watched);
         let checked = !watched.watch(&self.mem, pc) && self.process.space().watch_code(pc, pc.wrapping_add(1));
@@ -300,6 +354,16 @@ impl Task {
         let done = make(how) || crosses && how != How::Checked && make(How::Checked);
         drop(watched);
         done && (self.jit.is_some() || self.enter_jit(&p))
+    }
+
+    /// Lets indirect branches find the blocks that [`ProcessJit::adopt`] has made known.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(clippy::unused_self, reason = "direct code only"))]
+    fn land_adopted(&mut self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(j) = &mut self.jit {
+            j.thread.land_adopted();
+        }
+        true
     }
 
     /// Prints the block at `pc`, if that is wanted.
@@ -365,6 +429,10 @@ impl Task {
             jit.thread.after_fork();
         }
         let Some(p) = self.process.space().existing_jit() else { return };
+        #[cfg(target_arch = "x86_64")]
+        if let Some(images) = &p.images {
+            lock(images).after_fork(&p.jit);
+        }
         if let Some(kept) = &p.cache {
             lock(kept).cache.after_fork();
         }
