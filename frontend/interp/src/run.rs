@@ -9,12 +9,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, Gpr, GuestAddr, Mode, bits, decode_block};
+use forklift_x86::{Block, CpuModel, CpuState, Exit, Fault, Feature, Gpr, GuestAddr, Mode, bits, decode_block};
 use iced_x86::{Mnemonic, Register};
 
 use crate::build::writes_memory;
 use crate::exec::NOT_CANONICAL;
 use crate::fuse::fuse;
+use crate::ops::{show_leaf, show_xcr};
 use crate::{Exec, Memory, Op, compile_op, segmented};
 
 /// Unit: guest instructions. The longest block that is kept; longer straight runs are rare.
@@ -222,10 +223,33 @@ impl<M: Memory> Interp<M> {
             self.executed += 1;
             return segmented::step(cpu, mem, self.model);
         }
+        if let Some(len) = self.ask_machine(cpu, mem) {
+            self.executed += 1;
+            cpu.rip = if cpu.mode == Mode::Bits64 { cpu.rip.wrapping_add(len) } else { (cpu.rip as u32).wrapping_add(len as u32).into() };
+            return Ok(());
+        }
         let block = fetch_block(cpu, mem, 1)?;
         let op = compile_op(&block.insns[0], cpu.mode, self.model);
         self.executed += 1;
         run_block(&mut Exec { cpu, mem, model: self.model }, core::slice::from_ref(&op), block.end.get())
+    }
+
+    /// Runs CPUID and XGETBV of register 0, without `rip`; returns the instruction's length. Programs begin with them, and short ones have no other need of the
+    /// decoder, whose tables are large.
+    fn ask_machine(&self, cpu: &mut CpuState, mem: &mut M) -> Option<u64> {
+        let mut bytes = [0; 3];
+        let have = mem.fetch(cpu.pc(), &mut bytes);
+        match bytes[..have] {
+            [0x0f, 0xa2, ..] => {
+                show_leaf(cpu, self.model);
+                Some(2)
+            }
+            [0x0f, 0x01, 0xd0] if cpu.get(Gpr::Rcx) as u32 == 0 && self.model.has(Feature::Xsave) => {
+                show_xcr(cpu, cpu.xcr0);
+                Some(3)
+            }
+            _ => None,
+        }
     }
 
     /// Drops blocks that overlap `[start, end)`.

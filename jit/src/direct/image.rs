@@ -9,10 +9,13 @@
 //! A *module* is a mapping of the guest, of a file with code. A block of an image depends on the bytes of one module, and is linked to blocks of the same one only.
 //! When a block of a module is wanted for the first time, all pages that blocks of the module depend on are put under watch and their hashes are compared. If they are right,
 //! all blocks of the module are blocks like any other from then on; if one is not, none is ever found.
+//!
+//! 32-bit code that goes through a segment may only be used while that is usable, which no program has done yet when it begins. So the blocks from the first such block on
+//! (`Head::plain`) are a part of their own, which earlier blocks aren't linked to.
 
 use core::marker::PhantomData;
 use core::ops::Range;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU8, Ordering};
 use std::fs::File;
 use std::io;
 
@@ -20,7 +23,7 @@ use forklift_lift::JitState;
 use forklift_x86::GuestAddr;
 
 use crate::Jit;
-use crate::blocks::NONE;
+use crate::blocks::{Block, NONE};
 use crate::jit::Writer;
 use crate::region::{PAGE, Region};
 use crate::stats::add;
@@ -174,6 +177,8 @@ pub(super) struct Head {
     pub used: u64,
     /// [`Jit::segments`].
     pub segments: u64,
+    /// How many blocks there were when the first went through one of these.
+    pub plain: u64,
     pub blocks: u64,
     pub exits: u64,
     pub marks: u64,
@@ -184,16 +189,16 @@ pub(super) struct Head {
 }
 
 /// How many numbers a head is.
-const OF_HEAD: usize = 10;
+const OF_HEAD: usize = 11;
 
 impl Head {
     pub fn numbers(&self) -> [u64; OF_HEAD] {
-        [self.arena, self.used, self.segments, self.blocks, self.exits, self.marks, self.entries, self.parts, self.pages, self.modules]
+        [self.arena, self.used, self.segments, self.plain, self.blocks, self.exits, self.marks, self.entries, self.parts, self.pages, self.modules]
     }
 
     fn read(n: [u64; OF_HEAD]) -> Self {
-        let [arena, used, segments, blocks, exits, marks, entries, parts, pages, modules] = n;
-        Self { arena, used, segments, blocks, exits, marks, entries, parts, pages, modules }
+        let [arena, used, segments, plain, blocks, exits, marks, entries, parts, pages, modules] = n;
+        Self { arena, used, segments, plain, blocks, exits, marks, entries, parts, pages, modules }
     }
 }
 
@@ -206,6 +211,9 @@ pub(crate) struct Loaded {
     /// Modules that have become active, for a thread's table of indirect branches; and whether blocks of them may be dead by now.
     fresh: Vec<usize>,
     pub(crate) some_died: bool,
+    /// Segments that blocks go through, from block `plain` on.
+    segments: u8,
+    plain: u32,
 }
 
 impl Loaded {
@@ -240,6 +248,20 @@ impl Loaded {
         self.modules[i].state = if right { State::Active } else { State::Refused };
         self.fresh.extend(right.then_some(i));
         Some(self.modules[i].state)
+    }
+
+    /// The segments that some blocks go through, by number.
+    pub(super) fn segments(&self) -> u8 {
+        self.segments
+    }
+
+    /// Whether all blocks may be used. If so, they are from now on, and count in `in_use`.
+    fn enter_segments(&mut self, usable: u8, in_use: &AtomicU8) -> bool {
+        let fits = self.segments & !usable == 0;
+        if fits && in_use.fetch_or(self.segments, Ordering::SeqCst) & self.segments != self.segments {
+            self.fresh = (0..self.modules.len()).filter(|&i| self.modules[i].state == State::Active).collect();
+        }
+        fits
     }
 
     /// Appends the blocks of active modules that depend on a byte of `start..end`.
@@ -278,8 +300,8 @@ impl Jit {
             self.blocks.exits.adopt(head.exits as u32);
             self.blocks.traps.adopt(head.marks as u32);
             w.direct.counted_from = head.blocks as u32;
+            w.direct.plain = image.plain;
             w.direct.image = Some(image);
-            self.segments.store(head.segments as u8, Ordering::SeqCst);
         }
         true
     }
@@ -309,6 +331,8 @@ impl Jit {
             pages: Mapped::new(table(head.pages)?).ok()?,
             fresh: Vec::new(),
             some_died: false,
+            segments: head.segments as u8,
+            plain: head.plain as u32,
         };
         for (i, p) in pieces.iter().enumerate() {
             let region = match Section::ALL.get(p.section as usize)? {
@@ -329,14 +353,17 @@ impl Jit {
     }
 
     /// Makes the block at `pc` known, if the image has one. `holds`: puts a page under watch, and whether it has this hash then; from before it looks, a write to
-    /// the page must call [`Jit::invalidate`].
-    pub fn adopt(&self, pc: GuestAddr, holds: &mut dyn FnMut(GuestAddr, u64) -> bool) -> bool {
+    /// the page must call [`Jit::invalidate`]. `usable`: the segments, by number, that code may go through now.
+    pub fn adopt(&self, pc: GuestAddr, usable: u8, holds: &mut dyn FnMut(GuestAddr, u64) -> bool) -> bool {
         let mut w = self.write();
         let Some(image) = &mut w.direct.image else { return false };
         if image.look_at_module(pc.get(), holds) == Some(State::Refused) {
             add(&self.counters.refused, 1);
         }
         let Some(id) = image.entry(pc.get()).map(|e| e.block).filter(|&b| b != NONE) else { return false };
+        if id >= image.plain && !image.enter_segments(usable, &self.segments) {
+            return false;
+        }
         if self.map.get(&self.blocks.blocks, pc.get()).is_some() {
             return true;
         }
@@ -357,10 +384,13 @@ impl Jit {
         let Some(image) = &mut w.direct.image else { return };
         // A block dies for the first time after its module has become active.
         let (fresh, intact) = (core::mem::take(&mut image.fresh), !image.some_died);
+        // Of which blocks all may be used by now.
+        let all = self.segments.load(Ordering::SeqCst) & image.segments == image.segments;
+        let usable = |id, b: &Block| (all || id < image.plain) && !b.is_dead();
         for m in fresh.into_iter().map(|i| &image.modules[i]) {
             for e in image.entries(m).iter().filter(|e| e.landing != NONE) {
                 let pc = m.start + u64::from(e.at);
-                if !intact && self.blocks.find(e.landing).is_none_or(|(_, b)| b.is_dead()) {
+                if !(all && intact) && !self.blocks.find(e.landing).is_some_and(|(id, b)| usable(id, b)) {
                     continue;
                 }
                 // SAFETY: the caller's promise.
@@ -379,7 +409,9 @@ impl Jit {
     /// The landing of `pc` that the image has.
     pub(super) fn landing_of_image(&self, w: &Writer, pc: u64) -> Option<u32> {
         let at = w.direct.image.as_ref()?.entry(pc)?.landing;
-        let (_, block) = self.blocks.find(at)?;
-        (at != NONE && block.pc == pc && !block.is_dead()).then_some(at)
+        let (id, block) = self.blocks.find(at)?;
+        let image = w.direct.image.as_ref()?;
+        let usable = id < image.plain || self.segments.load(Ordering::SeqCst) & image.segments == image.segments;
+        (at != NONE && usable && block.pc == pc && !block.is_dead()).then_some(at)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use forklift_x86::GuestAddr;
 
-use super::image::{Entry, Head, Module, OF_MODULE, Page, Part, Piece, Plain, Section, State};
+use super::image::{Entry, Head, Loaded, Module, OF_MODULE, Page, Part, Piece, Plain, Section, State};
 use crate::Jit;
 use crate::arena::ALIGN;
 use crate::blocks::{Block, Exit, ExitKind, NONE, Trap};
@@ -71,11 +71,13 @@ struct Plan {
     modules: Vec<Draft>,
     /// By block.
     module_of: Vec<u16>,
+    /// As [`Head::plain`].
+    plain: u32,
 }
 
 impl Plan {
     fn new(jit: &Jit, w: &Writer, env: &mut dyn Keep) -> Self {
-        let mut plan = Self { modules: Vec::new(), module_of: vec![NO_MODULE; jit.blocks.blocks.len() as usize] };
+        let mut plan = Self { modules: Vec::new(), module_of: vec![NO_MODULE; jit.blocks.blocks.len() as usize], plain: w.direct.plain };
         plan.add_living(jit, w, env);
         plan.add_dormant(jit, w);
         plan.add_entries(jit, w);
@@ -178,6 +180,12 @@ impl Plan {
         self.module_of.get(block as usize).is_some_and(|&m| m < MIXED)
     }
 
+    /// Whether an exit of block `from` may be linked to block `to` in the image.
+    fn may_link(&self, from: u32, to: u32) -> bool {
+        let same = self.is_kept(to) && self.module_of[to as usize] == self.module_of[from as usize];
+        same && (from >= self.plain || to < self.plain)
+    }
+
     fn kept(&self) -> impl Iterator<Item = u32> {
         (0..self.module_of.len() as u32).filter(|&b| self.is_kept(b))
     }
@@ -234,7 +242,8 @@ impl Jit {
         let mut head = Head {
             arena: self.arena.at(0) as u64,
             used: self.arena.used(&w.cursor).next_multiple_of(ALIGN) as u64,
-            segments: self.segments.load(Ordering::SeqCst).into(),
+            segments: (self.segments.load(Ordering::SeqCst) | w.direct.image.as_ref().map_or(0, Loaded::segments)).into(),
+            plain: w.direct.plain.into(),
             blocks: self.blocks.blocks.len().into(),
             exits: self.blocks.exits.len().into(),
             marks: self.blocks.traps.len().into(),
@@ -295,8 +304,7 @@ impl Jit {
                 if e.kind != ExitKind::Direct || to == NONE || !plan.is_kept(e.block) {
                     return copied;
                 }
-                let same = plan.is_kept(to) && plan.module_of[to as usize] == plan.module_of[e.block as usize];
-                match blocks.get_mut(to as usize).filter(|_| same) {
+                match blocks.get_mut(to as usize).filter(|_| plan.may_link(e.block, to)) {
                     Some(block) => *copied.next.get_mut() = core::mem::replace(block.incoming.get_mut(), id),
                     None => {
                         *copied.link.get_mut() = NONE;

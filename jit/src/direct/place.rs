@@ -25,11 +25,13 @@ pub(crate) struct Direct {
     pub image: Option<Loaded>,
     /// The first block that counts as new.
     pub counted_from: u32,
+    /// How many blocks there were when the first went through a segment of [`Jit::segments`].
+    pub plain: u32,
 }
 
 impl Direct {
     pub(crate) fn new() -> Self {
-        Self { translator: None, translation: None, landings: HashMap::new(), image: None, counted_from: 0 }
+        Self { translator: None, translation: None, landings: HashMap::new(), image: None, counted_from: 0, plain: 0 }
     }
 }
 
@@ -53,6 +55,9 @@ impl Jit {
         let exists = |pc| self.map.get(&self.blocks.blocks, pc).is_some();
         translator.rewriter.usable = env.usable_segments();
         let done = translator.translate(&mut t, pc, env, &exists).map_err(CompileError::from).and_then(|()| self.put(w, &t, pc));
+        if translator.rewriter.segments | w.direct.image.as_ref().map_or(0, Loaded::segments) == 0 {
+            w.direct.plain = self.blocks.blocks.len();
+        }
         self.segments.fetch_or(translator.rewriter.segments, Ordering::SeqCst);
         if let Ok(id) = done {
             t.ranges.iter().for_each(|r| w.pages.add(id, *r));

@@ -86,7 +86,7 @@ impl ProcessJit {
     /// A JIT for a process with this memory.
     pub(crate) fn new(mem: &GuestMem, process: &process::Config) -> Result<Self, Error> {
         let mode = mem.space().mode();
-        let near = mem.space().top();
+        let near = mem.space().beside();
         let perf = process.perf.and_then(|kind| Log::new(kind, process.root.clone(), mem.space()));
         let observer = perf.clone().map(|p| p as Arc<dyn Observer>);
         let config = config(mode, process.dump.callback());
@@ -150,14 +150,14 @@ impl ProcessJit {
 
     /// Whether an earlier run has left direct code of what lies at `pc`.
     #[cfg(target_arch = "x86_64")]
-    fn adopt(&self, mem: &GuestMem, pc: GuestAddr) -> bool {
+    fn adopt(&self, mem: &GuestMem, pc: GuestAddr, usable_segments: u8) -> bool {
         let Some(_) = &self.images else { return false };
         let mut watched = lock(&self.watched);
-        self.jit.adopt(pc, &mut |page, hash| watched.watch(mem, page) && page_has(mem, page, hash))
+        self.jit.adopt(pc, usable_segments, &mut |page, hash| watched.watch(mem, page) && page_has(mem, page, hash))
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn adopt(&self, _: &GuestMem, _: GuestAddr) -> bool {
+    fn adopt(&self, _: &GuestMem, _: GuestAddr, _: u8) -> bool {
         false
     }
 
@@ -332,7 +332,8 @@ impl Task {
     pub(super) fn translate_directly(&mut self) -> bool {
         let Some(p) = self.process_jit() else { return false };
         let pc = self.cpu.pc();
-        if p.adopt(&self.mem, pc) {
+        let usable_segments = self.cpu.usable_segments();
+        if p.adopt(&self.mem, pc, usable_segments) {
             return (self.jit.is_some() || self.enter_jit(&p)) && self.land_adopted();
         }
         self.show_source(pc);
@@ -343,7 +344,6 @@ impl Task {
             Some(j) if j.thread.lands_at(pc) => How::Lands,
             _ => How::Plain,
         };
-        let usable_segments = self.cpu.usable_segments();
         let mut make = |how| {
             let checked = how == How::Checked;
             let mut env = DirectEnv { mem: &self.mem, model: self.process.config.model, watched: &mut watched, usable_segments, checked };

@@ -155,6 +155,15 @@ impl AddressSpace {
         }
     }
 
+    /// Host address where translated code should lie, the same for each process of a kind: within reach of an x86-64 guest's code and data, and behind what 32-bit code
+    /// can reach.
+    pub const fn beside(&self) -> u64 {
+        match self.mode {
+            Mode::Bits32 => self.base + WINDOW + GUARD,
+            Mode::Bits64 => self.top(),
+        }
+    }
+
     /// First address at which there may be something of forklift's. Beyond it, an x86-64 guest has what its map says.
     pub const fn limit(&self) -> u64 {
         self.limit
@@ -356,6 +365,8 @@ fn pages_in(pages: &HashMap<u64, CodePage>, start: GuestAddr, end: GuestAddr) ->
     pages.keys().copied().filter(|p| range.contains(p)).collect()
 }
 
+/// What an i386 guest can reach.
+const WINDOW: u64 = 1 << 32;
 /// Guard areas: the longest transfer of one host syscall, so that none reaches beyond.
 const GUARD: u64 = 1 << 31;
 
@@ -377,7 +388,6 @@ fn host_floor() -> u64 {
 
 /// A window at address 0 where that is free, so that the guest's addresses are the host's; below it, where no mapping can be, is guard enough.
 fn reserve_window() -> SysResult<u64> {
-    const WINDOW: u64 = 1 << 32;
     const FLAGS: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     if cfg!(target_arch = "x86_64") {
         let (low, len) = (MIN_ADDR as *mut libc::c_void, (WINDOW + GUARD - MIN_ADDR) as usize);

@@ -1,6 +1,6 @@
 //! Flag control, CPUID, time stamps, hints and barriers. SDM vol. 1, 7.3.13 and 7.3.14; vol. 2.
 
-use forklift_x86::{Gpr, bits};
+use forklift_x86::{CpuModel, CpuState, Gpr, bits};
 use iced_x86::Mnemonic;
 
 use crate::build::{Pick, Table};
@@ -81,11 +81,16 @@ fn sahf<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
 
 /// CPUID: leaf eax, subleaf ecx.
 fn cpuid<M: Memory>(cx: &mut Exec<'_, M>, _: &Op<M>) -> Step {
-    let leaf = cx.model.cpuid(cx.cpu.get(Gpr::Rax) as u32, cx.cpu.get(Gpr::Rcx) as u32);
-    for (r, v) in [(Gpr::Rax, leaf.eax), (Gpr::Rbx, leaf.ebx), (Gpr::Rcx, leaf.ecx), (Gpr::Rdx, leaf.edx)] {
-        cx.cpu.set(r, v.into());
-    }
+    show_leaf(cx.cpu, cx.model);
     Ok(())
+}
+
+/// What CPUID does to the registers.
+pub(crate) fn show_leaf(cpu: &mut CpuState, model: CpuModel) {
+    let leaf = model.cpuid(cpu.get(Gpr::Rax) as u32, cpu.get(Gpr::Rcx) as u32);
+    for (r, v) in [(Gpr::Rax, leaf.eax), (Gpr::Rbx, leaf.ebx), (Gpr::Rcx, leaf.ecx), (Gpr::Rdx, leaf.edx)] {
+        cpu.set(r, v.into());
+    }
 }
 
 /// RDTSC: edx:eax.

@@ -31,6 +31,9 @@ use iced_x86::Mnemonic;
 use crate::build::{Pick, Table};
 use crate::{Exec, Memory, Op, Step};
 
+pub(crate) use misc::show_leaf;
+pub(crate) use state::show_xcr;
+
 /// More than iced has mnemonics.
 const MNEMONICS: usize = 2048;
 

@@ -205,9 +205,14 @@ fn xgetbv<M: Memory>(cx: &mut Exec<'_, M>, op: &Op<M>) -> Step {
         1 if cx.model.has(Feature::Xsavec) => cx.cpu.xcr0 & in_use(cx.cpu),
         _ => return Err(cx.general_protection(0)),
     };
-    cx.cpu.set(Gpr::Rax, xcr0 & 0xffff_ffff);
-    cx.cpu.set(Gpr::Rdx, xcr0 >> 32);
+    show_xcr(cx.cpu, xcr0);
     Ok(())
+}
+
+/// Puts the value of an extended control register into edx:eax.
+pub(crate) fn show_xcr(cpu: &mut CpuState, value: u64) {
+    cpu.set(Gpr::Rax, value & 0xffff_ffff);
+    cpu.set(Gpr::Rdx, value >> 32);
 }
 
 /// XSETBV: for the kernel.
