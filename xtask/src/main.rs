@@ -6,6 +6,7 @@ mod bless;
 mod deps;
 mod dist;
 mod fuzz;
+mod order;
 mod packages;
 mod run;
 mod test;
@@ -31,6 +32,7 @@ cargo xtask TASK
   fuzz --record FILE | --replay FILE [--every N]
             what the CPU does with some cases of every form
   dist      tarballs for both hosts with checksums, into target/dist
+  order     what every start runs, for the linker: rewrites runtime/start.ld
   packages  install the packages that tests need, or name them
 ";
 
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         }),
         ["aarch64", "bench", ..] => aarch64::bench(&args[2..]),
         ["aarch64", "run", ..] => aarch64::run_one(&args[2..]),
+        ["order"] => order::order(),
         ["packages"] => packages::install(),
         _ => Err(USAGE.to_owned()),
     };
