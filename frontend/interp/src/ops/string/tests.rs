@@ -56,6 +56,29 @@ fn backwards() {
     assert_eq!((r.get(Gpr::Rsi), r.get(Gpr::Rcx)), (DATA - 8, 0));
 }
 
+/// Whatever is copied at once, the bytes are those that a copy of one element after the other leaves.
+#[test]
+fn overlaps_of_all_kinds() {
+    for (size, opcode) in [(1usize, &[0xf3, 0xa4][..]), (8, &[0xf3, 0x48, 0xa5][..])] {
+        for (from, to) in [(4000usize, 4003usize), (4003, 4000), (4000, 4040), (4040, 4000), (100, 5000), (5000, 100), (4096, 4095), (3000, 3008)] {
+            for (count, downwards) in [(90usize, false), (90, true), (250, true), (250, false)] {
+                let (mut want, n) = (pattern(8192), count * size);
+                for k in 0..count {
+                    let at = if downwards { n - (k + 1) * size } else { k * size };
+                    want.copy_within(from + at..from + at + size, to + at);
+                }
+                let first = if downwards { n - size } else { 0 };
+                let r = Rig::new64(opcode).with(Gpr::Rsi, DATA + (from + first) as u64).with(Gpr::Rdi, DATA + (to + first) as u64);
+                let r = r.with(Gpr::Rcx, count as u64).data(0, &pattern(8192));
+                let r = if downwards { down(r) } else { r }.ok();
+                assert!(r.peek(0, 8192) == want, "{size} {from} {to} {count} {downwards}");
+                let end = if downwards { DATA + from as u64 - size as u64 } else { DATA + (from + n) as u64 };
+                assert_eq!((r.get(Gpr::Rsi), r.get(Gpr::Rcx)), (end, 0));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_fault_leaves_exact_progress() {
     // stosd into the last 102 bytes: 25 elements fit.
