@@ -82,6 +82,7 @@ pub struct Jit {
     compiler: Mutex<Writer>,
     pub(crate) threads: Mutex<Vec<Arc<Shared>>>,
     /// Segments, by number, that some 32-bit direct code goes through.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) segments: AtomicU8,
     /// Set while a flush waits for threads to leave.
     pub(crate) flushing: AtomicBool,
@@ -137,6 +138,7 @@ impl Jit {
                 direct: crate::direct::Direct::new(),
             }),
             threads: Mutex::default(),
+            #[cfg(target_arch = "x86_64")]
             segments: AtomicU8::new(0),
             flushing: AtomicBool::new(false),
             needs: AtomicU8::new(0),

@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <linux/filter.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/uio.h>
 
 static const Kind socks[] = {{"stream", STREAM}, {"-1", -1}, {"closed", CLOSED}, {"file", FILE_RW}, {"dir", DIRECTORY}, {"path", PATH_ONLY}, {"pipe", PIPE_R}, {"epoll", EPOLL}, {"dgram", DGRAM},
@@ -294,7 +295,15 @@ static const Call creating[] = {
     {},
 };
 
+// Names without a path are those of all processes: one at a time, natively and elsewhere.
+static void alone(void) {
+    int lock = open("/tmp/forklift-errnos-sockets", O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    if (dup2(lock, 1000) == 1000) flock(1000, LOCK_EX);
+    close(lock);
+}
+
 int main(void) {
+    alone();
     setup();
     renew(0);
     sweep(names);

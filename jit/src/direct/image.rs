@@ -390,7 +390,8 @@ impl Jit {
         for m in fresh.into_iter().map(|i| &image.modules[i]) {
             for e in image.entries(m).iter().filter(|e| e.landing != NONE) {
                 let pc = m.start + u64::from(e.at);
-                if !(all && intact) && !self.blocks.find(e.landing).is_some_and(|(id, b)| usable(id, b)) {
+                let is_usable = all && intact || self.blocks.find(e.landing).is_some_and(|(id, b)| usable(id, b));
+                if !is_usable {
                     continue;
                 }
                 // SAFETY: the caller's promise.

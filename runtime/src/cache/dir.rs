@@ -159,6 +159,7 @@ impl Dir {
     }
 
     /// Removes the file `name`.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn remove_file(&self, name: &str) -> io::Result<()> {
         unlink_at(&self.handle()?, name)
     }

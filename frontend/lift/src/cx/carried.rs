@@ -5,7 +5,7 @@
 //! operation makes of these operands, and zero if memory has them. Other operands are parameters, too.
 
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types::I32};
-use forklift_x86::{CcKind, Gpr, Width};
+use forklift_x86::{CcKind, CcOp, Gpr, Width};
 
 use super::flags::{FlagState, Lazy, Source};
 use super::later::Later;
@@ -46,6 +46,11 @@ enum Part {
 }
 
 impl FlagShape {
+    /// The operation that sets them.
+    pub(super) const fn op(&self) -> CcOp {
+        CcOp::new(self.kind, self.w)
+    }
+
     /// The shape for a header that carries the registers for which `carried` holds.
     pub(super) fn with(mut self, carried: impl Fn(Gpr) -> bool) -> Self {
         for (_, o) in self.operands.iter_mut().flatten() {

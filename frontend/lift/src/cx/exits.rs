@@ -7,7 +7,7 @@ use iced_x86::Instruction;
 
 use super::{Lift, STATE, int};
 use crate::contract::Fetch;
-use crate::{INDIRECT_ENTRIES, LiftedExit, offset};
+use crate::{INDIRECT_ENTRIES, IndirectEntry, LiftedExit, offset};
 
 impl Lift<'_, '_> {
     /// Leaves the block; the state is brought up to date first.
@@ -84,10 +84,12 @@ impl Lift<'_, '_> {
 
     /// The address of the entry of the table of indirect branches; see [`IndirectEntry::index`](crate::IndirectEntry::index).
     fn table_entry(&mut self, table: Value, rip: Value) -> Value {
-        let high = self.b.ins().ushr_imm_u(rip, 12);
+        // The same bits, at a place where aarch64's EOR shifts its operand, and the index comes multiplied by the size of an entry.
+        const SIZE: u32 = core::mem::size_of::<IndirectEntry>().trailing_zeros();
+        let high = self.b.ins().ishl_imm_u(rip, 12);
         let mixed = self.b.ins().bxor(rip, high);
-        let index = self.b.ins().band_imm_u(mixed, INDIRECT_ENTRIES as i64 - 1);
-        let at = self.b.ins().ishl_imm_u(index, 4);
+        let scaled = self.b.ins().ushr_imm_u(mixed, i64::from(12 - SIZE));
+        let at = self.b.ins().band_imm_u(scaled, (INDIRECT_ENTRIES as i64 - 1) << SIZE);
         self.b.ins().iadd(table, at)
     }
 

@@ -243,9 +243,9 @@ impl Lift<'_, '_> {
     /// A condition on flags in memory: computed here if they come from what was guessed, else by a helper.
     fn memory_cond(&mut self, cond: Cond) -> Value {
         self.close_group();
-        let guess = self.env.flags_op();
+        let guess = self.known.memory_op.unwrap_or_else(|| self.env.flags_op());
         let (kind, w) = (guess.kind(), guess.width());
-        if !matches!(kind, CcKind::Raw | CcKind::Add | CcKind::Sub | CcKind::Logic | CcKind::Result) {
+        if !matches!(kind, CcKind::Raw | CcKind::Add | CcKind::Sub | CcKind::Logic | CcKind::Result | CcKind::Inc | CcKind::Dec) {
             return self.cond_by_helper(cond);
         }
         let op = self.load_state(I32, offset::CC_OP);
@@ -282,6 +282,7 @@ impl Lift<'_, '_> {
                 let b = self.b.ins().band_imm_u(b, 1);
                 f.b(b).c(self.load_state(I8, offset::CC_C))
             }
+            CcKind::Inc | CcKind::Dec => f.c(self.load_state(I8, offset::CC_C)),
             _ => f,
         }
     }

@@ -111,7 +111,22 @@ impl Lift<'_, '_> {
         if self.graph.region.has_headers() && !self.is_64() {
             self.mem_base();
         }
+        if self.graph.region.has_headers() {
+            self.steps_of_strings();
+        }
         if self.graph.region.nodes[0].header { self.arrive(0) } else { self.node(0) }
+    }
+
+    /// Computes what string instructions of the region add to their pointers, unless the direction changes in it.
+    fn steps_of_strings(&mut self) {
+        let region = Rc::clone(&self.graph.region);
+        if region.insns().any(|i| matches!(i.mnemonic(), Mnemonic::Cld | Mnemonic::Std | Mnemonic::Popf | Mnemonic::Popfd | Mnemonic::Popfq)) {
+            return;
+        }
+        for w in region.insns().filter_map(crate::ops::single_string) {
+            let n = w.bytes().trailing_zeros() as usize;
+            self.steps[n] = self.steps[n].or_else(|| Some(crate::ops::step_of_string(self, w)));
+        }
     }
 
     /// What this probe has seen.
@@ -253,7 +268,8 @@ impl Lift<'_, '_> {
         self.b.switch_to_block(block);
         let params: Vec<Value> = like.iter().map(|a| self.b.append_block_param(block, self.b.func.dfg.value_type(*a))).collect();
         let mem_base = self.known.mem_base;
-        self.known = Known { mem_base, resume: self.graph.region.nodes[n].first, ..Known::new(Regs::default()) };
+        let memory_op = self.graph.known.as_ref().and_then(|seen| seen.flags.get(&n)).map(|(_, f)| f.op());
+        self.known = Known { memory_op, mem_base, resume: self.graph.region.nodes[n].first, ..Known::new(Regs::default()) };
         for (c, v) in shape.regs.iter().zip(&params) {
             self.set_carried_reg(*c, *v, self.guarded);
         }
@@ -274,7 +290,8 @@ impl Lift<'_, '_> {
     /// Leaves if somebody wants that.
     fn poll(&mut self, at: GuestAddr) {
         let interrupt = self.load_state(I32, offset::INTERRUPT);
-        let interrupt = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, interrupt, 1);
+        // In the form that is one instruction less: of x86, a comparison with memory.
+        let interrupt = if self.host.x86 { self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, interrupt, 1) } else { interrupt };
         self.side_path(interrupt, |cx| {
             cx.sync();
             let rip = cx.iconst(Width::B8, at.get());

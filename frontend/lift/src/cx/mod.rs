@@ -33,7 +33,7 @@ use cranelift_codegen::ir::{
     types::{I8, I16, I32, I64},
 };
 use cranelift_frontend::FunctionBuilder;
-use forklift_x86::{Flow, GuestAddr, Mode, Width, flow};
+use forklift_x86::{CcOp, Flow, GuestAddr, Mode, Width, flow};
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpAccess};
 
 use crate::region::Region;
@@ -92,6 +92,8 @@ pub(crate) struct Lift<'a, 'b> {
     exit_sig: SigRef,
     /// Of exits that go through the dispatcher: their registers are in memory only.
     bare_sig: Option<SigRef>,
+    /// What string instructions add to a pointer for elements of 1, 2, 4 and 8 bytes, where the region computes that when it begins.
+    pub steps: [Option<Value>; 4],
     helper_sigs: [Option<SigRef>; 2],
     /// Finds which flags are live at an address.
     lookahead: crate::live::Lookahead,
@@ -103,6 +105,8 @@ struct Known {
     regs: Regs,
     xmm: Xmms,
     flags: FlagState,
+    /// What has probably set the flags that memory has.
+    memory_op: Option<CcOp>,
     mem_base: Option<Value>,
     x87: crate::ops::X87Known,
     mmx: MmxKnown,
@@ -130,6 +134,7 @@ impl Known {
             regs,
             xmm: Xmms::default(),
             flags: FlagState::MEMORY,
+            memory_op: None,
             mem_base: None,
             x87: crate::ops::X87Known::default(),
             mmx: MmxKnown::default(),
@@ -187,6 +192,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             tokens: Vec::new(),
             exit_sig,
             bare_sig: None,
+            steps: [None; 4],
             helper_sigs: [None; 2],
             lookahead: crate::live::Lookahead::default(),
         }

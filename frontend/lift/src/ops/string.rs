@@ -175,14 +175,30 @@ fn step_by(cx: &mut Lift<'_, '_>, down: Value, [downwards, upwards]: [i64; 2]) -
     cx.b.ins().select(down, downwards, upwards)
 }
 
+/// The width of the elements of a string instruction that isn't repeated and is lifted so.
+pub(crate) fn single_string(i: &Instruction) -> Option<Width> {
+    use Mnemonic as M;
+    let strings = matches!(
+        i.mnemonic(),
+        M::Movsb | M::Movsw | M::Movsd | M::Movsq | M::Stosb | M::Stosw | M::Stosd | M::Stosq | M::Lodsb | M::Lodsw | M::Lodsd | M::Lodsq
+    );
+    (strings && i.is_string_instruction() && !is_repeated(i)).then(|| Width::from_bytes(i.memory_size().size()))?
+}
+
+/// What it adds to a pointer.
+pub(crate) fn step_of_string(cx: &mut Lift<'_, '_>, w: Width) -> Value {
+    let down = direction(cx);
+    let size = i64::from(w.bytes());
+    step_by(cx, down, [-size, size])
+}
+
 /// Does `f` for an element where `pointers` point to, once or repeated, and moves them on. `f` is given the type of the element, or a wider one for several at once.
 fn string(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) {
-    let down = direction(cx);
     if is_repeated(i) {
+        let down = direction(cx);
         return repeat(cx, i, w, pointers, down, f);
     }
-    let size = i64::from(w.bytes());
-    let step = step_by(cx, down, [-size, size]);
+    let step = cx.steps[w.bytes().trailing_zeros() as usize].unwrap_or_else(|| step_of_string(cx, w));
     let at: Vec<Value> = pointers.iter().map(|r| cx.reg_word(*r)).collect();
     f(cx, &at, int(w));
     for (r, v) in pointers.iter().zip(at) {
