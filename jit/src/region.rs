@@ -136,6 +136,13 @@ impl<T: Sync> Log<T> {
         (i < self.len()).then(|| unsafe { &*self.region.base().cast::<T>().add(i as usize) })
     }
 
+    /// All elements.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn all(&self) -> &[T] {
+        // SAFETY: below len, elements are initialised and stay where they are (invariants 1 and 2).
+        unsafe { core::slice::from_raw_parts(self.region.base().cast::<T>(), self.len() as usize) }
+    }
+
     /// The elements from `from` on, `n` of them or as many as there are.
     pub(crate) fn range(&self, from: u32, n: u32) -> impl Iterator<Item = (u32, &T)> {
         (from..from.saturating_add(n)).map_while(move |i| self.get(i).map(|t| (i, t)))

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::run::{cargo, lines, run};
 use crate::userland::Outcome;
-use crate::{TaskResult, aarch64, deps, packages, userland};
+use crate::{TaskResult, aarch64, deps, packages, target, userland};
 
 /// What has run so far.
 #[derive(Default)]
@@ -29,6 +29,7 @@ pub fn test(only: &[&str]) -> TaskResult {
         ("deps", |_| deps::check()),
         ("docs", |_| run(cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"))),
         ("tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--tests", "--no-fail-fast"]))),
+        ("cache", Tally::cache),
         ("userland", Tally::userland),
         ("aarch64", Tally::aarch64),
         ("doc tests", |t| t.cargo_test(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))),
@@ -66,6 +67,16 @@ impl Tally {
             self.note(l);
         })?;
         if ok { Ok(()) } else { Err("cargo test failed".to_owned()) }
+    }
+
+    /// Guests that fill the persistent cache, and live on it.
+    fn cache(&mut self) -> TaskResult {
+        let dir = target().join("guest-cache");
+        let _ = std::fs::remove_dir_all(&dir);
+        for _ in 0..2 {
+            self.cargo_test(cargo(&["test", "--package", "forklift", "--test", "guest", "--no-fail-fast", "--", "::jit"]).env("FORKLIFT_GUEST_CACHE", &dir))?;
+        }
+        Ok(())
     }
 
     /// The other host.

@@ -2,8 +2,6 @@
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::collections::BTreeMap;
-
 use forklift_x86::GuestAddr;
 
 use super::image::{Entry, Head, Loaded, Module, OF_MODULE, Page, Part, Piece, Plain, Section, State};
@@ -60,10 +58,24 @@ struct Draft {
     end: u64,
     /// From an image that was loaded, where nothing has been wanted of it.
     dormant: bool,
-    /// By address: block and landing.
-    entries: BTreeMap<u32, (u32, u32)>,
+    /// In any order, and with blocks and landings apart until [`Draft::merge`].
+    entries: Vec<Entry>,
     parts: Vec<Part>,
     pages: Vec<Page>,
+}
+
+impl Draft {
+    /// One entry for each address, in order.
+    fn merge(&mut self) {
+        self.entries.sort_unstable_by_key(|e| e.at);
+        self.entries.dedup_by(|next, e| {
+            if next.at == e.at {
+                // `NONE` is the largest number.
+                (e.block, e.landing) = (e.block.min(next.block), e.landing.min(next.landing));
+            }
+            next.at == e.at
+        });
+    }
 }
 
 /// Which block is whose.
@@ -81,6 +93,7 @@ impl Plan {
         plan.add_living(jit, w, env);
         plan.add_dormant(jit, w);
         plan.add_entries(jit, w);
+        plan.modules.iter_mut().for_each(Draft::merge);
         plan
     }
 
@@ -90,8 +103,10 @@ impl Plan {
         for (image, m) in w.direct.image.iter().flat_map(|i| i.modules.iter().map(move |m| (i, m))).filter(|(_, m)| m.state == State::Active) {
             parts.extend(image.parts(m).iter().map(|p| (m.start / GuestAddr::PAGE_SIZE + u64::from(p.page), p.block, p.start, p.end)));
         }
-        let lives = |id: u32| jit.blocks.blocks.get(id).is_some_and(|b| !b.is_dead() && jit.blocks.exits_of(b).all(|e| e.1.kind != ExitKind::Stale));
-        parts.retain(|p| lives(p.1));
+        let mut lives: Vec<_> = jit.blocks.blocks.all().iter().map(|b| !b.is_dead()).collect();
+        // What compares its bytes is not kept.
+        jit.blocks.exits.all().iter().filter(|e| e.kind == ExitKind::Stale).for_each(|e| lives[e.block as usize] = false);
+        parts.retain(|p| lives[p.1 as usize]);
         parts.sort_unstable();
         let mut current = (0, 0, None);
         for &(page, block, start, end) in &parts {
@@ -147,7 +162,7 @@ impl Plan {
             let landings = entries.iter().filter_map(|e| Some(jit.blocks.find(e.landing)?.0).filter(|_| e.landing != NONE));
             let blocks = image.parts(m).iter().map(|p| p.block).chain(landings);
             blocks.for_each(|b| self.module_of[b as usize] = number);
-            let entries = entries.iter().map(|e| (e.at, (e.block, e.landing))).collect();
+            let entries = entries.to_vec();
             self.modules.push(Draft { start: m.start, end: m.end, dormant: true, entries, parts: image.parts(m).to_vec(), pages: image.pages(m).to_vec() });
         }
     }
@@ -157,7 +172,7 @@ impl Plan {
         for (id, &m) in (0..).zip(&self.module_of) {
             let Some(draft) = self.modules.get_mut(usize::from(m)).filter(|d| !d.dormant) else { continue };
             if let Some(b) = jit.blocks.blocks.get(id) {
-                draft.entries.insert(b.pc.wrapping_sub(draft.start) as u32, (id, NONE));
+                draft.entries.push(Entry { at: b.pc.wrapping_sub(draft.start) as u32, block: id, landing: NONE });
             }
         }
         let modules = w.direct.image.iter().flat_map(|i| i.modules.iter().filter(|m| m.state == State::Active).map(move |m| (i, m)));
@@ -171,7 +186,7 @@ impl Plan {
                 *of = number;
             }
             if *of == number {
-                draft.entries.entry((pc - draft.start) as u32).or_insert((NONE, NONE)).1 = landing;
+                draft.entries.push(Entry { at: (pc - draft.start) as u32, block: NONE, landing });
             }
         }
     }
@@ -273,9 +288,8 @@ impl Jit {
         let runs_of_exits = runs(kept().map(|b| scaled(b.first_exit, b.exit_count, size_of::<Exit>())));
         all.extend(pieces(Section::Exits, runs_of_exits, Exit::bytes(&exits)));
         let runs_of_marks = runs(kept().map(|b| scaled(b.traps, b.trap_count, size_of::<Trap>())));
-        let marks: Vec<_> = self.blocks.traps.range(0, self.blocks.traps.len()).map(|(_, t)| *t).collect();
-        all.extend(pieces(Section::Marks, runs_of_marks, Trap::bytes(&marks)));
-        let entries: Vec<_> = plan.modules.iter().flat_map(|d| d.entries.iter().map(|(&at, &(block, landing))| Entry { at, block, landing })).collect();
+        all.extend(pieces(Section::Marks, runs_of_marks, Trap::bytes(self.blocks.traps.all())));
+        let entries: Vec<_> = plan.modules.iter().flat_map(|d| &d.entries).copied().collect();
         let parts: Vec<_> = plan.modules.iter().flat_map(|d| &d.parts).copied().collect();
         let pages: Vec<_> = plan.modules.iter().flat_map(|d| &d.pages).copied().collect();
         all.extend(whole(Section::Entries, &entries));
@@ -287,17 +301,13 @@ impl Jit {
     /// Blocks and exits as they are to be found, linked within their modules, and the exits that are not linked any more.
     fn lists(&self, plan: &Plan) -> (Vec<Block>, Vec<Exit>, Vec<u32>) {
         let copy = |v: &AtomicU32| AtomicU32::new(v.load(Ordering::Relaxed));
-        let mut blocks: Vec<_> = self
-            .blocks
-            .blocks
-            .range(0, self.blocks.blocks.len())
+        let mut blocks: Vec<_> = (0..)
+            .zip(self.blocks.blocks.all())
             .map(|(id, b)| Block { incoming: AtomicU32::new(NONE), dead: AtomicU32::new(u32::from(!plan.is_kept(id))), ..*b })
             .collect();
         let mut cut = Vec::new();
-        let exits = self
-            .blocks
-            .exits
-            .range(0, self.blocks.exits.len())
+        let exits = (0..)
+            .zip(self.blocks.exits.all())
             .map(|(id, e)| {
                 let mut copied = Exit { link: copy(&e.link), next: AtomicU32::new(NONE), ..*e };
                 let to = *copied.link.get_mut();
