@@ -505,7 +505,9 @@ impl Jit {
 
     /// What has been done so far.
     pub fn stats(&self) -> Stats {
-        self.counters.snapshot()
+        let (blocks, exits, marks) = (self.blocks.blocks.len(), self.blocks.exits.len(), self.blocks.traps.len());
+        let metadata = blocks as usize * size_of::<Block>() + exits as usize * (size_of::<Exit>() + host::STUB) + marks as usize * size_of::<Trap>();
+        Stats { listed: blocks.into(), metadata: metadata as u64, ..self.counters.snapshot() }
     }
 
     /// Bytes of the arena that blocks take.

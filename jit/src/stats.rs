@@ -52,6 +52,10 @@ pub struct Stats {
     pub installed: u64,
     /// Modules of an image whose guest code is another.
     pub refused: u64,
+    /// Blocks that are known, those of an image included, and what is kept about them: bytes of the lists of blocks, exits and marks, and of stubs.
+    pub listed: u64,
+    /// See there.
+    pub metadata: u64,
     /// Exits linked to blocks, relinks included.
     pub links: u64,
     /// Blocks thrown away because their source changed.
@@ -89,6 +93,8 @@ impl Counters {
             failed: get(&self.failed),
             installed: get(&self.installed),
             refused: get(&self.refused),
+            listed: 0,
+            metadata: 0,
             links: get(&self.links),
             killed: get(&self.killed),
             flushes: get(&self.flushes),
@@ -112,6 +118,15 @@ impl fmt::Display for Stats {
             f,
             "jit: {} blocks, {} insns, {} guest bytes, {} host bytes, {}, {} failed, {} installed",
             self.blocks, self.insns, self.guest_bytes, self.code_bytes, time, self.failed, self.installed
+        )?;
+        let per = |n: u64, of: u64| n as f64 / of.max(1) as f64;
+        writeln!(
+            f,
+            "jit: {:.1} host bytes per instruction; {} blocks listed, {} bytes of metadata, {:.0} per block",
+            per(self.code_bytes, self.insns),
+            self.listed,
+            self.metadata,
+            per(self.metadata, self.listed)
         )?;
         writeln!(f, "jit: {} links, {} blocks killed, {} flushes, {} kicks", self.links, self.killed, self.flushes, self.kicks)?;
         write!(

@@ -70,6 +70,7 @@ impl Machine {
 
     /// Runs it to its end, and with it this process.
     pub fn run(mut self) -> ! {
+        self.task.process.begin();
         self.task.run();
         let status = self.task.exit_status();
         self.task.leave();

@@ -158,6 +158,8 @@ pub struct Process {
     /// What an embedder has put in between.
     pub hooks: Hooks,
     totals: Mutex<Totals>,
+    /// For `--stats`. Unit: KiB.
+    resident_at_start: AtomicU64,
 }
 
 impl Process {
@@ -174,6 +176,7 @@ impl Process {
             actions,
             hooks: Hooks::default(),
             totals: Mutex::default(),
+            resident_at_start: AtomicU64::new(0),
         }
     }
 
@@ -191,6 +194,7 @@ impl Process {
             actions: self.actions.duplicate(),
             hooks: self.hooks.clone(),
             totals: Mutex::default(),
+            resident_at_start: AtomicU64::new(0),
         }
     }
 
@@ -256,6 +260,18 @@ impl Process {
         if self.config.stats {
             crate::stats::print(t);
         }
+    }
+
+    /// The guest is about to begin.
+    pub fn begin(&self) {
+        if self.config.stats {
+            self.resident_at_start.store(crate::stats::resident(), Ordering::Relaxed);
+        }
+    }
+
+    /// What was in memory then. Unit: KiB.
+    pub fn resident_at_start(&self) -> u64 {
+        self.resident_at_start.load(Ordering::Relaxed)
     }
 
     /// What threads have done that have ended.

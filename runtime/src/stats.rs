@@ -44,6 +44,23 @@ pub(crate) fn cpu_time() -> Duration {
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
 }
 
+/// What of the process is in memory now. Unit: KiB.
+pub(crate) fn resident() -> u64 {
+    const PAGE: u64 = 4;
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    text.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * PAGE
+}
+
+/// The most that was. Unit: KiB.
+fn peak() -> i64 {
+    // SAFETY: a structure of ours, of numbers.
+    unsafe {
+        let mut usage: libc::rusage = core::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage.ru_maxrss
+    }
+}
+
 /// Prints everything for the process of `t`, whose counters are those of the threads that ended plus its own.
 pub(crate) fn print(t: &Task) {
     let mut all = t.process.totals();
@@ -59,6 +76,7 @@ pub(crate) fn print(t: &Task) {
         all.syscalls,
         all.signals
     );
+    let _ = writeln!(out, "memory: {} KiB resident when the guest began, {} KiB at most", t.process.resident_at_start(), peak());
     let _ = writeln!(out, "interpreter: {} instructions, {} blocks kept", all.interpreted, t.interp.block_count());
     if let Some(p) = t.process.space().existing_jit() {
         let _ = writeln!(out, "{}", p.jit.stats());
