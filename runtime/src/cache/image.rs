@@ -37,10 +37,8 @@ const OF_PIECE: usize = 4;
 const MAX_FILE: usize = 64 << 20;
 /// Longest head of a file that is read. Unit: bytes.
 const MAX_HEAD: usize = 1 << 20;
-/// A file is written anew if there are at least so many new blocks, and they are at least this part of those that were there: of a process, and of a forked
-/// child, which its parent may soon surpass.
+/// A file is written anew if there are at least so many new blocks, and they are at least this part of those that were there.
 const WORTH: (usize, usize) = (16, 32);
-const WORTH_OF_CHILD: (usize, usize) = (128, 8);
 /// An image of this size has grown old: what lies in it has been thrown away in large part. The next run begins anew. Unit: bytes.
 const WORN: usize = 48 << 20;
 
@@ -217,9 +215,8 @@ impl Images {
         if self.owner != std::process::id() {
             return;
         }
-        let worth = if self.forked { WORTH_OF_CHILD } else { WORTH };
-        let mut pages = Pages { mem, worth };
-        if !pages.is_worth(jit.new_blocks(), self.known) {
+        let mut pages = Pages(mem);
+        if !pages.is_worth(jit.new_blocks(), self.known) || self.forked && self.is_replaced() {
             return;
         }
         // What is stale goes first. If more becomes stale meanwhile, hashes may be those of other bytes than blocks were made from.
@@ -230,6 +227,11 @@ impl Images {
             let _ = self.dir.lock().and_then(|l| l.evict());
         }
         jit.count_from_now();
+    }
+
+    /// Whether there is another file by now. The first of a parent's children that has something new writes it; the others would write much the same.
+    fn is_replaced(&self) -> bool {
+        self.dir.read(&self.name).ok().as_ref().and_then(identity) != self.loaded
     }
 
     /// Whether it was written.
@@ -264,15 +266,12 @@ fn page_hash(mem: &GuestMem, page: GuestAddr) -> Option<u64> {
 }
 
 /// The guest's memory, for the JIT.
-struct Pages<'a> {
-    mem: &'a GuestMem,
-    worth: (usize, usize),
-}
+struct Pages<'a>(&'a GuestMem);
 
 impl Keep for Pages<'_> {
     /// Neighbours that map the same file are one: protections come and go.
     fn mapping(&mut self, at: GuestAddr) -> Option<(GuestAddr, GuestAddr)> {
-        let map = self.mem.space().map();
+        let map = self.0.space().map();
         let file = |a: &Area| {
             let kept = !a.shared && a.prot.has(Prot::EXEC) && !a.prot.has(Prot::WRITE);
             a.backing.as_ref().filter(|b| kept && b.ino != 0).map(|b| (b.dev, b.ino))
@@ -289,10 +288,10 @@ impl Keep for Pages<'_> {
     }
 
     fn hash(&mut self, page: GuestAddr) -> Option<u64> {
-        page_hash(self.mem, page)
+        page_hash(self.0, page)
     }
 
     fn is_worth(&mut self, new: usize, others: usize) -> bool {
-        new >= self.worth.0 && new * self.worth.1 >= others
+        new >= WORTH.0 && new * WORTH.1 >= others
     }
 }
