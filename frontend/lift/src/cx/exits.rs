@@ -84,10 +84,19 @@ impl Lift<'_, '_> {
 
     /// The address of the entry of the table of indirect branches; see [`IndirectEntry::index`](crate::IndirectEntry::index).
     fn table_entry(&mut self, table: Value, rip: Value) -> Value {
-        let high = self.b.ins().ushr_imm_u(rip, 12);
-        let mixed = self.b.ins().bxor(rip, high);
-        let index = self.b.ins().band_imm_u(mixed, INDIRECT_ENTRIES as i64 - 1);
-        let at = self.b.ins().ishl_imm_u(index, 4);
+        const BITS: i64 = INDIRECT_ENTRIES.trailing_zeros() as i64;
+        if self.host.x86 {
+            let high = self.b.ins().ushr_imm_u(rip, BITS);
+            let mixed = self.b.ins().bxor(rip, high);
+            let index = self.b.ins().band_imm_u(mixed, INDIRECT_ENTRIES as i64 - 1);
+            let at = self.b.ins().ishl_imm_u(index, 4);
+            return self.b.ins().iadd(table, at);
+        }
+        // An operand may be shifted to the left in passing.
+        let low = self.b.ins().ishl_imm_u(rip, BITS);
+        let mixed = self.b.ins().bxor(rip, low);
+        let at = self.b.ins().ushr_imm_u(mixed, BITS - 4);
+        let at = self.b.ins().band_imm_u(at, (INDIRECT_ENTRIES as i64 - 1) << 4);
         self.b.ins().iadd(table, at)
     }
 
