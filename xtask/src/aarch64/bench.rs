@@ -11,7 +11,7 @@ use crate::run::{command, output};
 use crate::{TaskResult, root, target};
 
 /// Guests, by the names of their sources in `benches/guest`.
-const GUESTS: [&str; 9] = ["sha256", "bytecode", "strings", "nbody", "sort", "matmul", "crc32", "fib", "mandelbrot"];
+const GUESTS: [&str; 8] = ["sha256", "bytecode", "strings", "nbody", "sort", "matmul", "crc32", "fib"];
 /// How many of them, the first ones, have a mean of their own.
 const MAIN: usize = 6;
 /// When a run counts as hung. Unit: seconds.
