@@ -11,7 +11,11 @@ use crate::run::{command, output};
 use crate::{TaskResult, root, target};
 
 /// Guests, by the names of their sources in `benches/guest`.
-const GUESTS: [&str; 9] = ["sha256", "bytecode", "strings", "nbody", "sort", "matmul", "crc32", "fib", "mandelbrot"];
+const GUESTS: [&str; 8] = ["sha256", "bytecode", "strings", "nbody", "sort", "matmul", "crc32", "fib"];
+/// How many of them, the first ones, have a mean of their own.
+const MAIN: usize = 6;
+/// When a run counts as hung. Unit: seconds.
+const LIMIT: &str = "1800";
 /// What a runner takes to start is what this takes.
 const EMPTY: &str = "empty";
 /// The CPU that is emulated: of a handheld of today, with LSE and LRCPC.
@@ -47,10 +51,23 @@ fn runners(tools: &Tools, peers: &[&str]) -> Result<Vec<Runner>, String> {
     Ok(all)
 }
 
-/// What was measured of a guest: executed instructions by runner; `None` of one that didn't print what the guest prints natively.
+/// Executed instructions: all, and those of generated code among them.
+#[derive(Clone, Copy)]
+struct Count {
+    all: u64,
+    generated: u64,
+}
+
+/// What was measured of a guest, by runner, or why it failed.
 struct Row {
     guest: &'static str,
-    counts: Vec<Option<u64>>,
+    counts: Vec<Result<Count, String>>,
+}
+
+impl Row {
+    fn all(&self, runner: usize) -> Option<u64> {
+        self.counts[runner].as_ref().ok().map(|c| c.all)
+    }
 }
 
 /// Runs the task with these arguments.
@@ -66,21 +83,32 @@ pub fn bench(args: &[&str]) -> TaskResult {
     build()?;
     let tools = Tools::new()?;
     let runners = runners(&tools, &peers)?;
-    let dir = target().join("aarch64/count");
+    // Another run may be under way.
+    let dir = target().join(format!("aarch64/count/{}", std::process::id()));
     fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-    let mut rows = Vec::new();
-    for guest in [EMPTY].into_iter().chain(GUESTS.into_iter().filter(|g| g.contains(filter))) {
-        let row = measure(&tools, &dir, &runners, guest)?;
-        println!("{}", line(&row, rows.first(), &runners));
-        rows.push(row);
-    }
+    let rows = measure_all(&tools, &dir, &runners, filter);
+    let _ = fs::remove_dir_all(&dir);
+    let rows = rows?;
     let text = table(&rows, &runners);
     print!("\n{text}");
     if filter.is_empty() {
         write(&rows, &runners, &text)?;
     }
-    let wrong = rows.iter().any(|r| r.counts[1].is_none());
-    if wrong { Err("forklift printed something else than the guest does natively".to_owned()) } else { Ok(()) }
+    match rows.iter().find_map(|r| r.counts[1].as_ref().err().map(|why| (r.guest, why))) {
+        Some((guest, why)) => Err(format!("forklift fails at {guest}: {why}")),
+        None => Ok(()),
+    }
+}
+
+fn measure_all(tools: &Tools, dir: &Path, runners: &[Runner], filter: &str) -> Result<Vec<Row>, String> {
+    tools.plugin(dir)?;
+    let mut rows = Vec::new();
+    for guest in [EMPTY].into_iter().chain(GUESTS.into_iter().filter(|g| g.contains(filter))) {
+        let row = measure(tools, dir, runners, guest)?;
+        println!("{}", line(&row, rows.first(), runners));
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 fn measure(tools: &Tools, dir: &Path, runners: &[Runner], guest: &'static str) -> Result<Row, String> {
@@ -93,34 +121,44 @@ fn measure(tools: &Tools, dir: &Path, runners: &[Runner], guest: &'static str) -
     Ok(Row { guest, counts })
 }
 
-/// Instructions that are executed until the guest ends, if it prints what it should.
-fn count(tools: &Tools, dir: &Path, runner: &Runner, guest: &Path, want: &str) -> Option<u64> {
+/// Instructions that are executed until the guest ends, if it prints what it should; else why they don't count.
+fn count(tools: &Tools, dir: &Path, runner: &Runner, guest: &Path, want: &str) -> Result<Count, String> {
     let file = dir.join("counted");
     let _ = fs::remove_file(&file);
-    let [emulator, plugin, option] = tools.emulator_counting(&file);
-    let mut c = command(&emulator, &["-cpu", CPU, &plugin, &option]);
-    c.env_clear().env("BOX64_LOG", "0").env("BOX64_NOBANNER", "1");
+    let [emulator, plugin, option] = tools.emulator_counting(dir, &file);
+    let mut c = command("timeout", &[LIMIT, &emulator, "-cpu", CPU, &plugin, &option]);
+    c.env_clear().env("PATH", "/usr/bin:/bin").env("BOX64_LOG", "0").env("BOX64_NOBANNER", "1");
     if runner.has_root {
         c.arg("-L").arg(tools.root());
     }
-    let got = output(c.args(&runner.words).arg(guest).current_dir(dir));
-    let counted = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
-    (got.as_deref() == Some(want)).then_some(counted)
+    let out = c.args(&runner.words).arg(guest).current_dir(dir).output().map_err(|e| e.to_string())?;
+    if !out.status.success() {
+        let last = String::from_utf8_lossy(&out.stderr).lines().last().unwrap_or_default().to_owned();
+        return Err(format!("{} {last}", out.status).trim().to_owned());
+    }
+    let got = String::from_utf8_lossy(&out.stdout);
+    if got != want {
+        let differs = got.lines().zip(want.lines()).find(|(a, b)| a != b);
+        return Err(differs.map_or("prints too much or too little".to_owned(), |(a, b)| format!("prints '{a}' instead of '{b}'")));
+    }
+    let counted = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let numbers: Vec<u64> = counted.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+    if let [all, generated] = numbers[..] { Ok(Count { all, generated }) } else { Err("nothing was counted".to_owned()) }
 }
 
 /// Ratio to native, both without what an empty program takes.
 fn ratio(row: &Row, empty: &Row, runner: usize) -> Option<f64> {
-    let own = |k: usize| Some(row.counts[k]?.saturating_sub(empty.counts[k]?) as f64);
+    let own = |k: usize| Some(row.all(k)?.saturating_sub(empty.all(k)?) as f64);
     Some(own(runner)? / own(0)?)
 }
 
 fn line(row: &Row, empty: Option<&Row>, runners: &[Runner]) -> String {
     let mut text = format!("{:<12}", row.guest);
     for (k, r) in runners.iter().enumerate() {
-        let _ = match (row.counts[k], empty.and_then(|e| ratio(row, e, k))) {
-            (None, _) => write!(text, "  {}: fails", r.name),
-            (Some(n), Some(x)) if k > 0 => write!(text, "  {}: {x:.2} ({:.1} M)", r.name, n as f64 / 1e6),
-            (Some(n), _) => write!(text, "  {}: {:.1} M", r.name, n as f64 / 1e6),
+        let _ = match (&row.counts[k], empty.and_then(|e| ratio(row, e, k))) {
+            (Err(why), _) => write!(text, "  {}: fails ({why})", r.name),
+            (Ok(n), Some(x)) if k > 0 => write!(text, "  {}: {x:.2} ({:.1} M, {:.1} M generated)", r.name, n.all as f64 / 1e6, n.generated as f64 / 1e6),
+            (Ok(n), _) => write!(text, "  {}: {:.1} M", r.name, n.all as f64 / 1e6),
         };
     }
     text
@@ -130,40 +168,59 @@ fn line(row: &Row, empty: Option<&Row>, runners: &[Runner]) -> String {
 fn table(rows: &[Row], runners: &[Runner]) -> String {
     let Some((empty, guests)) = rows.split_first() else { return String::new() };
     let mut text = format!(
-        "Executed instructions on an emulated {CPU}, ratio to the aarch64 program of the same source, what an empty one takes left out.\n\n| guest | native |"
+        "Executed instructions on an emulated {CPU}, ratio to the aarch64 program of the same source, what an empty one takes left out. In brackets: how much of it is code that \
+         was generated.\n\n| guest | native |"
     );
-    let names = || runners.iter().skip(1);
-    names().for_each(|r| _ = write!(text, " {} |", r.name));
+    runners.iter().skip(1).for_each(|r| _ = write!(text, " {} |", r.name));
     text.push_str(&format!("\n|---|---|{}\n", "---|".repeat(runners.len() - 1)));
-    let mut logs = vec![(0.0, 0u32); runners.len()];
     for row in guests {
-        let own = row.counts[0].zip(empty.counts[0]).map_or(0, |(a, b)| a.saturating_sub(b));
+        let own = row.all(0).zip(empty.all(0)).map_or(0, |(a, b)| a.saturating_sub(b));
         let _ = write!(text, "| {} | {:.0} M |", row.guest, own as f64 / 1e6);
-        for (k, log) in logs.iter_mut().enumerate().skip(1) {
-            match ratio(row, empty, k) {
-                Some(x) => {
-                    *log = (log.0 + x.ln(), log.1 + 1);
-                    let _ = write!(text, " {x:.2} |");
-                }
-                None => text.push_str(" fails |"),
-            }
+        for k in 1..runners.len() {
+            let _ = match (ratio(row, empty, k), &row.counts[k]) {
+                (Some(x), Ok(n)) => write!(text, " {x:.2} ({:.0} %) |", 100.0 * n.generated as f64 / n.all as f64),
+                _ => write!(text, " fails |"),
+            };
         }
         text.push('\n');
     }
-    text.push_str("| geometric mean | |");
-    logs.iter().skip(1).for_each(|(sum, n)| _ = write!(text, " {:.2} |", (sum / f64::from(*n)).exp()));
-    text.push_str("\n| an empty program | ");
-    let millions = |c: &Option<u64>| c.map_or("fails".to_owned(), |n| format!("{:.1} M", n as f64 / 1e6));
+    for (name, rows) in [("of all", guests), ("of the first six", guests.get(..MAIN).unwrap_or_default())] {
+        let _ = write!(text, "| geometric mean {name} | |");
+        (1..runners.len()).for_each(|k| _ = write!(text, " {} |", mean(rows, empty, k)));
+        text.push('\n');
+    }
+    text.push_str("| an empty program | ");
+    let millions = |c: &Result<Count, String>| c.as_ref().map_or("fails".to_owned(), |n| format!("{:.1} M", n.all as f64 / 1e6));
     text.push_str(&empty.counts.iter().map(millions).collect::<Vec<_>>().join(" | "));
     text.push_str(" |\n");
+    for (row, runner, why) in rows.iter().flat_map(|r| r.counts.iter().zip(runners).filter_map(move |(c, runner)| Some((r, runner, c.as_ref().err()?)))) {
+        let _ = write!(text, "\n{} fails at {}: {why}.\n", runner.name, row.guest);
+    }
     text
+}
+
+/// The geometric mean of a runner's ratios, of the guests that all runners passed.
+fn mean(rows: &[Row], empty: &Row, runner: usize) -> String {
+    let passed = rows.iter().filter(|r| r.counts.iter().all(Result::is_ok));
+    let logs: Vec<f64> = passed.filter_map(|r| Some(ratio(r, empty, runner)?.ln())).collect();
+    if logs.is_empty() { "–".to_owned() } else { format!("{:.2}", (logs.iter().sum::<f64>() / logs.len() as f64).exp()) }
+}
+
+/// Whether results in `dir` are of more runners.
+fn is_fuller(dir: &Path, runners: &[Runner]) -> bool {
+    let old = fs::read_to_string(dir.join("table.md")).unwrap_or_default();
+    old.lines().find(|l| l.starts_with("| guest")).is_some_and(|l| l.matches('|').count() > runners.len() + 2)
 }
 
 fn write(rows: &[Row], runners: &[Runner], text: &str) -> TaskResult {
     let day = output(&mut command("date", &["+%Y-%m-%d"])).ok_or("date doesn't tell the date")?;
-    let dir: PathBuf = root().join("benches/results").join(format!("{}-aarch64-counts", day.trim()));
+    let mut dir: PathBuf = root().join("benches/results").join(format!("{}-aarch64-counts", day.trim()));
+    if is_fuller(&dir, runners) {
+        println!("{} has results of more peers", dir.display());
+        dir = target().join("aarch64/count/results");
+    }
     fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-    let number = |c: &Option<u64>| c.map_or("null".to_owned(), |n| n.to_string());
+    let number = |c: &Result<Count, String>| c.as_ref().map_or("null".to_owned(), |n| format!("{{ \"all\": {}, \"generated\": {} }}", n.all, n.generated));
     let mut json = format!("{{\n  \"cpu\": \"{CPU}\",\n  \"unit\": \"executed instructions\",\n  \"guests\": {{\n");
     for (n, row) in rows.iter().enumerate() {
         let counts: Vec<_> = runners.iter().zip(&row.counts).map(|(r, c)| format!("\"{}\": {}", r.name, number(c))).collect();

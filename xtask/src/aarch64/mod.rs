@@ -68,11 +68,18 @@ pub fn run_one(args: &[&str]) -> TaskResult {
 }
 
 /// The litmus tests of x86's order of accesses, and repeated string instructions, which have a way of their own here: programs, sources, options.
-const PROGRAMS: [(&str, &str, &str); 3] =
-    [(LITMUS, "tests/guest/c/litmus.c", "-m64"), (REPEAT, "tests/guest/c/repeat.c", "-m64"), (REPEAT_32, "tests/guest/c/repeat.c", "-m32")];
+const PROGRAMS: [(&str, &str, &str); 5] = [
+    (LITMUS, "tests/guest/c/litmus.c", "-m64"),
+    (REPEAT, "tests/guest/c/repeat.c", "-m64"),
+    (REPEAT_32, "tests/guest/c/repeat.c", "-m32"),
+    (FAULTS, "tests/guest/c/repeat_faults.c", "-m64"),
+    (FAULTS_32, "tests/guest/c/repeat_faults.c", "-m32"),
+];
 const LITMUS: &str = "target/aarch64/litmus";
 const REPEAT: &str = "target/aarch64/repeat";
 const REPEAT_32: &str = "target/aarch64/repeat32";
+const FAULTS: &str = "target/aarch64/faults";
+const FAULTS_32: &str = "target/aarch64/faults32";
 
 fn build_guests() -> TaskResult {
     PROGRAMS.iter().try_for_each(|(to, from, width)| run(&mut command("gcc", &["-O2", "-w", "-msse2", "-static", "-pthread", width, "-o", to, from])))
@@ -89,6 +96,8 @@ const GUESTS: &[&[&str]] = &[
     &[LITMUS, "1"],
     &[REPEAT],
     &[REPEAT_32],
+    &[FAULTS],
+    &[FAULTS_32],
     &["/bin/busybox", "sh", "-c", "for i in 1 2 3; do (echo $((i * i))); done; (exit 3); echo $?"],
 ];
 

@@ -22,6 +22,9 @@ const DEVELOPMENT: &[&str] =
 /// Programs for aarch64 to compare with, and the libraries that they run on.
 const COMPARED: &[&str] = &["box64:arm64", "qemu-user:arm64", "libc6:arm64", "libgcc-s1:arm64", "libstdc++6:arm64"];
 
+/// The plugin's file.
+const PLUGIN: &str = "libcount.so";
+
 /// Where it is.
 pub struct Tools {
     dir: PathBuf,
@@ -38,8 +41,6 @@ impl Tools {
             tools.emulator()?;
             fs::write(tools.dir.join("ready"), "").map_err(|e| e.to_string())?;
         }
-        // The plugin is this checkout's.
-        tools.plugin()?;
         Ok(tools)
     }
 
@@ -60,14 +61,10 @@ impl Tools {
         self.dir.join("peers")
     }
 
-    /// The emulator and its option for the plugin, which writes to `out`.
-    pub fn emulator_counting(&self, out: &Path) -> [String; 3] {
-        let plugin = format!("{},out={}", self.plugin_path().display(), out.display());
+    /// The emulator and its option for the plugin in `dir`, which writes to `out`.
+    pub fn emulator_counting(&self, dir: &Path, out: &Path) -> [String; 3] {
+        let plugin = format!("{},out={}", dir.join(PLUGIN).display(), out.display());
         [self.dir.join("qemu-aarch64").display().to_string(), "-plugin".to_owned(), plugin]
-    }
-
-    fn plugin_path(&self) -> PathBuf {
-        self.dir.join("libcount.so")
     }
 
     fn glib_flags(&self) -> Vec<String> {
@@ -76,9 +73,10 @@ impl Tools {
         vec![format!("-I{}", usr.join("include/glib-2.0").display()), format!("-I{}", lib.display())]
     }
 
-    fn plugin(&self) -> TaskResult {
+    /// Compiles this checkout's plugin to `dir`.
+    pub fn plugin(&self, dir: &Path) -> TaskResult {
         let mut c = command("gcc", &["-O2", "-shared", "-fPIC", "xtask/src/aarch64/count.c", "-o"]);
-        c.arg(self.plugin_path()).arg(format!("-I{}", self.dir.join("include").display())).args(self.glib_flags());
+        c.arg(dir.join(PLUGIN)).arg(format!("-I{}", self.dir.join("include").display())).args(self.glib_flags());
         run(&mut c)
     }
 

@@ -128,6 +128,11 @@ impl Lift<'_, '_> {
         self.known.flags = FlagState::new(Source::Later(Later::Carried(params[0], carried), Box::new(FlagState::MEMORY)));
     }
 
+    /// The CF that an operation leaves which sets carried flags but CF.
+    pub(super) fn carried_carry(&mut self, f: CarriedFlags) -> Option<Value> {
+        if matches!(f.kind, CcKind::Inc | CcKind::Dec) { self.carried_setter(f).c } else { None }
+    }
+
     /// The operation that sets carried flags.
     pub(super) fn carried_setter(&mut self, f: CarriedFlags) -> Lazy {
         let [a, b, c] = f.operands.map(|o| {

@@ -7,7 +7,7 @@ use iced_x86::Instruction;
 
 use super::{Lift, STATE, int};
 use crate::contract::Fetch;
-use crate::{INDIRECT_ENTRIES, IndirectEntry, LiftedExit, offset};
+use crate::{INDIRECT_ENTRIES, LiftedExit, offset};
 
 impl Lift<'_, '_> {
     /// Leaves the block; the state is brought up to date first.
@@ -84,12 +84,19 @@ impl Lift<'_, '_> {
 
     /// The address of the entry of the table of indirect branches; see [`IndirectEntry::index`](crate::IndirectEntry::index).
     fn table_entry(&mut self, table: Value, rip: Value) -> Value {
-        // The same bits, at a place where aarch64's EOR shifts its operand, and the index comes multiplied by the size of an entry.
-        const SIZE: u32 = core::mem::size_of::<IndirectEntry>().trailing_zeros();
-        let high = self.b.ins().ishl_imm_u(rip, 12);
-        let mixed = self.b.ins().bxor(rip, high);
-        let scaled = self.b.ins().ushr_imm_u(mixed, i64::from(12 - SIZE));
-        let at = self.b.ins().band_imm_u(scaled, (INDIRECT_ENTRIES as i64 - 1) << SIZE);
+        const BITS: i64 = INDIRECT_ENTRIES.trailing_zeros() as i64;
+        if self.host.x86 {
+            let high = self.b.ins().ushr_imm_u(rip, BITS);
+            let mixed = self.b.ins().bxor(rip, high);
+            let index = self.b.ins().band_imm_u(mixed, INDIRECT_ENTRIES as i64 - 1);
+            let at = self.b.ins().ishl_imm_u(index, 4);
+            return self.b.ins().iadd(table, at);
+        }
+        // An operand may be shifted to the left in passing.
+        let low = self.b.ins().ishl_imm_u(rip, BITS);
+        let mixed = self.b.ins().bxor(rip, low);
+        let at = self.b.ins().ushr_imm_u(mixed, BITS - 4);
+        let at = self.b.ins().band_imm_u(at, (INDIRECT_ENTRIES as i64 - 1) << 4);
         self.b.ins().iadd(table, at)
     }
 

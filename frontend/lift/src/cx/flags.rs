@@ -1,7 +1,7 @@
 //! Status flags: which operation set them last, and the conditions that are computed from its operands.
 
 use cranelift_codegen::ir::{
-    BlockArg, InstBuilder, Value,
+    Block, BlockArg, InstBuilder, Value,
     condcodes::{FloatCC, IntCC},
     types::{I8, I32, I64},
 };
@@ -245,7 +245,8 @@ impl Lift<'_, '_> {
         self.close_group();
         let guess = self.known.memory_op.unwrap_or_else(|| self.env.flags_op());
         let (kind, w) = (guess.kind(), guess.width());
-        if !matches!(kind, CcKind::Raw | CcKind::Add | CcKind::Sub | CcKind::Logic | CcKind::Result | CcKind::Inc | CcKind::Dec) {
+        let kept = matches!(kind, CcKind::Inc | CcKind::Dec) && cond.reads() == bits::CF;
+        if !kept && !matches!(kind, CcKind::Raw | CcKind::Add | CcKind::Sub | CcKind::Logic | CcKind::Result) {
             return self.cond_by_helper(cond);
         }
         let op = self.load_state(I32, offset::CC_OP);
@@ -259,10 +260,24 @@ impl Lift<'_, '_> {
         let v = self.lazy_cond(cond, f);
         self.b.ins().jump(next, &[BlockArg::from(v)]);
         self.b.switch_to_block(slow);
+        if cond == Cond::B {
+            self.no_carry_of_logic(op, next);
+        }
         let v = self.cond_by_helper(cond);
         self.b.ins().jump(next, &[BlockArg::from(v)]);
         self.b.switch_to_block(next);
         result
+    }
+
+    /// Goes to `next` with a CF of 0 if it is a logical operation that memory has. INC and DEC ask for what is mostly left by one.
+    fn no_carry_of_logic(&mut self, op: Value, next: Block) {
+        // See `CcOp`.
+        let kind = self.b.ins().ushr_imm_u(op, 2);
+        let logic = self.b.ins().icmp_imm_u(IntCC::Equal, kind, CcKind::Logic as i64);
+        let (none, other) = (self.iconst(Width::B1, 0), self.b.create_block());
+        self.b.set_cold_block(other);
+        self.b.ins().brif(logic, next, &[BlockArg::from(none)], other, &[] as &[BlockArg]);
+        self.b.switch_to_block(other);
     }
 
     fn cond_by_helper(&mut self, cond: Cond) -> Value {
@@ -277,12 +292,12 @@ impl Lift<'_, '_> {
         let f = Lazy::new(kind, w, a);
         match kind {
             CcKind::Add | CcKind::Sub => f.b(self.load_state(int(w), offset::CC_B)),
+            CcKind::Inc | CcKind::Dec => f.c(self.load_state(I8, offset::CC_C)),
             CcKind::Result => {
                 let b = self.load_state(I8, offset::CC_B);
                 let b = self.b.ins().band_imm_u(b, 1);
                 f.b(b).c(self.load_state(I8, offset::CC_C))
             }
-            CcKind::Inc | CcKind::Dec => f.c(self.load_state(I8, offset::CC_C)),
             _ => f,
         }
     }

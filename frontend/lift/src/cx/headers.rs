@@ -111,22 +111,7 @@ impl Lift<'_, '_> {
         if self.graph.region.has_headers() && !self.is_64() {
             self.mem_base();
         }
-        if self.graph.region.has_headers() {
-            self.steps_of_strings();
-        }
         if self.graph.region.nodes[0].header { self.arrive(0) } else { self.node(0) }
-    }
-
-    /// Computes what string instructions of the region add to their pointers, unless the direction changes in it.
-    fn steps_of_strings(&mut self) {
-        let region = Rc::clone(&self.graph.region);
-        if region.insns().any(|i| matches!(i.mnemonic(), Mnemonic::Cld | Mnemonic::Std | Mnemonic::Popf | Mnemonic::Popfd | Mnemonic::Popfq)) {
-            return;
-        }
-        for w in region.insns().filter_map(crate::ops::single_string) {
-            let n = w.bytes().trailing_zeros() as usize;
-            self.steps[n] = self.steps[n].or_else(|| Some(crate::ops::step_of_string(self, w)));
-        }
     }
 
     /// What this probe has seen.
@@ -289,9 +274,11 @@ impl Lift<'_, '_> {
 
     /// Leaves if somebody wants that.
     fn poll(&mut self, at: GuestAddr) {
-        let interrupt = self.load_state(I32, offset::INTERRUPT);
-        // In the form that is one instruction less: of x86, a comparison with memory.
-        let interrupt = if self.host.x86 { self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, interrupt, 1) } else { interrupt };
+        let mut interrupt = self.load_state(I32, offset::INTERRUPT);
+        // One comparison with memory.
+        if self.host.x86 {
+            interrupt = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, interrupt, 1);
+        }
         self.side_path(interrupt, |cx| {
             cx.sync();
             let rip = cx.iconst(Width::B8, at.get());

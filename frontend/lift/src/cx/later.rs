@@ -108,6 +108,10 @@ impl Lift<'_, '_> {
             _ if cond.reads() != bits::CF => return None,
             Later::Rotation { left, r } => self.rotation(left, r).0,
             Later::Bit { w, a, n } => self.bit_of(w, a, n),
+            Later::Carried(set, carried) => {
+                let kept = self.carried_carry(carried)?;
+                self.kept_carry(set, kept, *before)
+            }
             _ => return None,
         };
         Some(if cond == Cond::B { carry } else { self.b.ins().bxor_imm_u(carry, 1) })
@@ -133,6 +137,23 @@ impl Lift<'_, '_> {
             }
         }
         Lazy::new(CcKind::Raw, Width::B4, raw)
+    }
+
+    /// `kept` if `set` isn't zero, else the CF that was there `before`.
+    fn kept_carry(&mut self, set: Value, kept: Value, before: FlagState) -> Value {
+        self.close_group();
+        let (other, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(other);
+        let carry = self.b.append_block_param(next, I8);
+        self.b.ins().brif(set, next, &[BlockArg::Value(kept)], other, &[] as &[BlockArg]);
+        self.b.switch_to_block(other);
+        self.detour(|cx| {
+            cx.known.flags = before;
+            let v = cx.carry();
+            cx.b.ins().jump(next, &[BlockArg::Value(v)]);
+        });
+        self.b.switch_to_block(next);
+        carry
     }
 
     fn store_if(&mut self, cond: Value, setter: impl FnOnce(&mut Self) -> Lazy) {

@@ -92,8 +92,6 @@ pub(crate) struct Lift<'a, 'b> {
     exit_sig: SigRef,
     /// Of exits that go through the dispatcher: their registers are in memory only.
     bare_sig: Option<SigRef>,
-    /// What string instructions add to a pointer for elements of 1, 2, 4 and 8 bytes, where the region computes that when it begins.
-    pub steps: [Option<Value>; 4],
     helper_sigs: [Option<SigRef>; 2],
     /// Finds which flags are live at an address.
     lookahead: crate::live::Lookahead,
@@ -192,7 +190,6 @@ impl<'a, 'b> Lift<'a, 'b> {
             tokens: Vec::new(),
             exit_sig,
             bare_sig: None,
-            steps: [None; 4],
             helper_sigs: [None; 2],
             lookahead: crate::live::Lookahead::default(),
         }

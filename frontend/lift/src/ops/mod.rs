@@ -33,7 +33,6 @@ use iced_x86::{Instruction, Mnemonic};
 
 use crate::cx::Lift;
 pub use host::HostCpu;
-pub(crate) use string::{single_string, step_of_string};
 pub(crate) use x87::X87Known;
 
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.

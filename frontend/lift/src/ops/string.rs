@@ -1,13 +1,13 @@
 //! String instructions. SDM vol. 1, 5.1.8; vol. 2B, "REP".
 //!
-//! Upwards, an x86-64 host repeats them by its own instructions. On others a few repetitions of MOVS and STOS are a loop here, eight bytes at a time where that is the
-//! same, and more are left to the interpreter, which copies in bulk. CMPS and SCAS that aren't repeated and INS are always left to it, and so is what has another address size than the mode's or
+//! Upwards, an x86-64 host repeats them by its own instructions. On others repeated MOVS and STOS are loops here, of vectors and of eight bytes at a time where that is the
+//! same, and very long ones are left to the interpreter, which copies in bulk. CMPS and SCAS that aren't repeated and INS are always left to it, and so is what has another address size than the mode's or
 //! another segment than DS.
 
 use cranelift_codegen::ir::{
     BlockArg, InstBuilder, Signature, Type, Value,
     condcodes::IntCC,
-    types::{I32, I64},
+    types::{I8X16, I32, I64, I64X2},
 };
 use cranelift_codegen::isa::CallConv;
 use forklift_x86::{Gpr, GuestAddr, Width, bits};
@@ -15,7 +15,7 @@ use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::LiftFn;
 use crate::cx::{Lift, int};
-use crate::{Helper, RepString, offset};
+use crate::{Helper, LiftedExit, RepString, offset};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Movsb, movs),
@@ -38,10 +38,12 @@ pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Scasq, scas),
 ];
 
-/// Most that is done here. Unit: bytes. The interpreter costs about as much as so many.
-const MOST: i64 = 256;
+/// Most that is done here, for a signal has to wait for its end. Unit: bytes.
+const MOST: i64 = 16 << 10;
 /// As many bytes of smaller elements are done at once.
 const WIDE: i64 = 8;
+/// As many bytes of any elements are done at once upwards, by vectors.
+const BLOCK: i64 = 32;
 
 /// MOVS: `[rDI]` = `[rSI]`.
 pub(super) fn movs(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
@@ -68,7 +70,7 @@ fn stos(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
     }
     let v = cx.reg(Gpr::Rax, w);
     string(cx, i, w, &[Gpr::Rdi], |cx, at, ty| {
-        let v = if ty == int(w) { v } else { several(cx, v, w) };
+        let v = if ty == int(w) { v } else { several(cx, v, w, ty) };
         let to = cx.linear(at[0]);
         cx.store(v, to);
     });
@@ -161,12 +163,17 @@ fn is_repeated(i: &Instruction) -> bool {
     i.has_rep_prefix() || i.has_repne_prefix()
 }
 
-/// As many of an element as 64 bits have room for.
-fn several(cx: &mut Lift<'_, '_>, v: Value, w: Width) -> Value {
+/// As many of an element as `ty` has room for, which is 64 bits or a vector.
+fn several(cx: &mut Lift<'_, '_>, v: Value, w: Width, ty: Type) -> Value {
     let ones = u64::MAX / (u64::MAX >> (64 - 8 * w.bytes()));
     let v = cx.zext(v, I64);
     let ones = cx.iconst(Width::B8, ones);
-    cx.b.ins().imul(v, ones)
+    let v = cx.b.ins().imul(v, ones);
+    if ty == I64 {
+        return v;
+    }
+    let v = cx.b.ins().splat(I64X2, v);
+    cx.cast(v, ty)
 }
 
 /// What is added to a pointer, by the direction.
@@ -175,129 +182,155 @@ fn step_by(cx: &mut Lift<'_, '_>, down: Value, [downwards, upwards]: [i64; 2]) -
     cx.b.ins().select(down, downwards, upwards)
 }
 
-/// The width of the elements of a string instruction that isn't repeated and is lifted so.
-pub(crate) fn single_string(i: &Instruction) -> Option<Width> {
-    use Mnemonic as M;
-    let strings = matches!(
-        i.mnemonic(),
-        M::Movsb | M::Movsw | M::Movsd | M::Movsq | M::Stosb | M::Stosw | M::Stosd | M::Stosq | M::Lodsb | M::Lodsw | M::Lodsd | M::Lodsq
-    );
-    (strings && i.is_string_instruction() && !is_repeated(i)).then(|| Width::from_bytes(i.memory_size().size()))?
-}
-
-/// What it adds to a pointer.
-pub(crate) fn step_of_string(cx: &mut Lift<'_, '_>, w: Width) -> Value {
-    let down = direction(cx);
-    let size = i64::from(w.bytes());
-    step_by(cx, down, [-size, size])
-}
-
-/// Does `f` for an element where `pointers` point to, once or repeated, and moves them on. `f` is given the type of the element, or a wider one for several at once.
+/// Does `f` for an element where `pointers` point to, once or repeated, and moves them on; once and downwards, it is left to the interpreter. `f` is given the type of the element, or a wider one for several at once.
 fn string(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) {
+    let down = direction(cx);
     if is_repeated(i) {
-        let down = direction(cx);
         return repeat(cx, i, w, pointers, down, f);
     }
-    let step = cx.steps[w.bytes().trailing_zeros() as usize].unwrap_or_else(|| step_of_string(cx, w));
+    let pc = GuestAddr::new(i.ip());
+    cx.side_path(down, |cx| cx.leave(LiftedExit::Step(pc)));
     let at: Vec<Value> = pointers.iter().map(|r| cx.reg_word(*r)).collect();
     f(cx, &at, int(w));
     for (r, v) in pointers.iter().zip(at) {
-        let moved = cx.b.ins().iadd(v, step);
+        let moved = cx.add_const(v, i64::from(w.bytes()));
         cx.set_reg_word(*r, moved);
     }
 }
 
-/// Loops over a few elements, with the registers in memory as they are before each; else a step of the interpreter.
+/// Loops over elements, with the registers in memory as they are before each; else a step of the interpreter.
 ///
-/// The first loop does several elements at once. Whatever of them has been done when that faults is done again, one by one, by the interpreter.
+/// The first loops do several elements at once. Whatever of them has been done when that faults is done again, one by one, by the interpreter.
 fn repeat(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], down: Value, f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) {
     cx.sync();
     let size = i64::from(w.bytes());
     let changed: Vec<Gpr> = pointers.iter().copied().chain([Gpr::Rcx]).collect();
     let start: Vec<Value> = changed.iter().map(|r| cx.reg_word(*r)).collect();
     let many = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, start[pointers.len()], MOST / size);
-    let [stepped, first, next] = [(); 3].map(|()| cx.b.create_block());
+    let [stepped, some, next] = [(); 3].map(|()| cx.b.create_block());
     cx.b.set_cold_block(stepped);
-    cx.b.ins().brif(many, stepped, &[] as &[BlockArg], first, &[] as &[BlockArg]);
+    cx.b.ins().brif(many, stepped, &[] as &[BlockArg], some, &[] as &[BlockArg]);
 
     cx.b.switch_to_block(stepped);
     cx.detour(|cx| cx.step(i));
     cx.b.ins().jump(next, &[] as &[BlockArg]);
 
-    cx.b.switch_to_block(first);
-    let mut at = start;
+    cx.b.switch_to_block(some);
+    let mut at = blocks(cx, &changed, &start, size, down, &f);
     if size < WIDE {
-        let apart = (pointers.len() == 2).then(|| is_apart(cx, &at, size, down));
-        let lowest = step_by(cx, down, [size - WIDE, 0]);
-        let step = step_by(cx, down, [-WIDE, WIDE]);
-        at = elements(cx, &changed, &at, (step, WIDE / size), apart, |cx, at| {
-            let at: Vec<Value> = at.iter().map(|&p| cx.b.ins().iadd(p, lowest)).collect();
-            f(cx, &at, I64);
-        });
+        at = words(cx, &changed, &at, size, down, &f);
     }
     let step = step_by(cx, down, [-size, size]);
-    elements(cx, &changed, &at, (step, 1), None, |cx, at| f(cx, at, int(w)));
+    elements(cx, &changed, &at, Rounds { step, n: 1, allowed: None }, None, |cx, at| f(cx, at, int(w)));
     cx.b.ins().jump(next, &[] as &[BlockArg]);
 
     cx.b.switch_to_block(next);
     cx.changed_in_memory(&changed);
 }
+/// What a pointer is asked for.
+type Test<'t> = dyn Fn(&mut Lift<'_, '_>, Value) -> Value + 't;
 
-/// Whether MOVS may copy eight bytes at once: no element that is read may have been written among the same eight. And if one of them faults, a part may have been stored in the
-/// page before: what is done again must not read that, so that an overlap the other way round has to stay in one page.
-fn is_apart(cx: &mut Lift<'_, '_>, at: &[Value], size: i64, down: Value) -> Value {
-    let (to, from, count) = (at[0], at[1], at[2]);
-    let (up, back) = (cx.b.ins().isub(to, from), cx.b.ins().isub(from, to));
-    let mut far = |a, b| {
-        let distance = cx.b.ins().select(down, a, b);
-        cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, distance, WIDE)
-    };
-    let (ahead, behind) = (far(back, up), far(up, back));
-    let bytes = cx.b.ins().imul_imm_s(count, size);
-    let (last, first) = (cx.b.ins().iadd(to, bytes), cx.b.ins().isub(to, bytes));
-    let end = cx.b.ins().select(down, first, last);
-    // Both ends, and an element beyond.
-    let beyond = step_by(cx, down, [size, 0]);
-    let start = cx.b.ins().iadd(to, beyond);
-    let pages = cx.b.ins().bxor(start, end);
-    let one_page = cx.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, pages, GuestAddr::PAGE_SIZE as i64);
-    let harmless = cx.b.ins().bor(behind, one_page);
-    cx.b.ins().band(ahead, harmless)
+/// A loop over elements, several of them at once.
+struct Rounds {
+    /// What is added to pointers.
+    step: Value,
+    /// How many elements a round is.
+    n: i64,
+    /// Without this there is none.
+    allowed: Option<Value>,
 }
 
-/// A loop: does `f` at the pointers, which are all of `start` but the last, moves them by `step`, and takes `n` from the last, the count, as long as that has so many and `also`
-/// holds. Returns what they are then.
+/// The loop over blocks, upwards: returns what pointers and count are then.
+fn blocks(cx: &mut Lift<'_, '_>, registers: &[Gpr], start: &[Value], size: i64, down: Value, f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) -> Vec<Value> {
+    let mut allowed = cx.b.ins().icmp_imm_s(IntCC::Equal, down, 0);
+    if let [to, from, _] = *start {
+        // Neither is what is read written before, nor is what is done again changed by what a fault left.
+        let distance = cx.b.ins().isub(to, from);
+        let distance = cx.b.ins().iadd_imm_s(distance, BLOCK - 1);
+        let apart = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, distance, 2 * BLOCK - 1);
+        allowed = cx.b.ins().band(allowed, apart);
+    }
+    let rounds = Rounds { step: cx.iconst(cx.word(), BLOCK as u64), n: BLOCK / size, allowed: Some(allowed) };
+    elements(cx, registers, start, rounds, None, |cx, at| {
+        for part in (0..BLOCK).step_by(I8X16.bytes() as usize) {
+            let at: Vec<Value> = at.iter().map(|&p| cx.b.ins().iadd_imm_s(p, part)).collect();
+            f(cx, &at, I8X16);
+        }
+    })
+}
+
+/// The loop over [`WIDE`] bytes of elements of fewer: returns what pointers and count are then.
+///
+/// No element that MOVS reads may have been written among the same eight. An overlap the other way round is as harmful if a store is done in part before it faults, because
+/// what is done again would read that: an aligned one isn't.
+fn words(cx: &mut Lift<'_, '_>, registers: &[Gpr], start: &[Value], size: i64, down: Value, f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) -> Vec<Value> {
+    let mut at = start.to_vec();
+    let mut allowed = None;
+    if let [to, from, _] = *start {
+        let (up, back) = (cx.b.ins().isub(to, from), cx.b.ins().isub(from, to));
+        let mut far = |a, b| {
+            let distance = cx.b.ins().select(down, a, b);
+            cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, distance, WIDE)
+        };
+        let (ahead, behind) = (far(back, up), far(up, back));
+        let near = cx.b.ins().bxor_imm_u(behind, 1);
+        let near = cx.b.ins().band(ahead, near);
+        let step = step_by(cx, down, [-size, size]);
+        let beyond = step_by(cx, down, [size, 0]);
+        let unaligned = |cx: &mut Lift<'_, '_>, to: Value| {
+            let end = cx.b.ins().iadd(to, beyond);
+            let rest = cx.b.ins().band_imm_u(end, WIDE - 1);
+            cx.b.ins().icmp_imm_s(IntCC::NotEqual, rest, 0)
+        };
+        let element = Width::from_bytes(size as usize).map_or(I64, int);
+        at = elements(cx, registers, start, Rounds { step, n: 1, allowed: Some(near) }, Some(&unaligned), |cx, at| f(cx, at, element));
+        let odd = unaligned(cx, at[0]);
+        let aligned = cx.b.ins().bxor_imm_u(odd, 1);
+        let harmless = cx.b.ins().bor(behind, aligned);
+        allowed = Some(cx.b.ins().band(ahead, harmless));
+    }
+    let lowest = step_by(cx, down, [size - WIDE, 0]);
+    let rounds = Rounds { step: step_by(cx, down, [-WIDE, WIDE]), n: WIDE / size, allowed };
+    elements(cx, registers, &at, rounds, None, |cx, at| {
+        let at: Vec<Value> = at.iter().map(|&p| cx.b.ins().iadd(p, lowest)).collect();
+        f(cx, &at, I64);
+    })
+}
+
+/// Does `f` at the pointers, which are all of `start` but the last, as long as the last, the count, has enough for another round and `also` holds for the first pointer.
+/// Returns what they are then, and what memory has.
 fn elements(
     cx: &mut Lift<'_, '_>,
     registers: &[Gpr],
     start: &[Value],
-    (step, n): (Value, i64),
-    also: Option<Value>,
+    rounds: Rounds,
+    also: Option<&Test<'_>>,
     f: impl Fn(&mut Lift<'_, '_>, &[Value]),
 ) -> Vec<Value> {
-    let [header, body, behind] = [(); 3].map(|()| cx.b.create_block());
-    let args: Vec<BlockArg> = start.iter().map(|v| BlockArg::from(*v)).collect();
-    cx.b.ins().jump(header, args.iter());
-
-    cx.b.switch_to_block(header);
-    let at: Vec<Value> = start.iter().map(|_| cx.b.append_block_param(header, int(cx.word()))).collect();
-    for (r, v) in registers.iter().zip(&at) {
-        cx.store_state(*v, offset::gpr(*r));
-    }
-    let (pointers, count) = at.split_at(at.len() - 1);
-    let enough = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, count[0], n);
-    let goes_on = match also {
-        Some(also) => cx.b.ins().band(enough, also),
-        None => enough,
+    let word = int(cx.word());
+    let [body, behind] = [(); 2].map(|()| cx.b.create_block());
+    let [at, end] = [body, behind].map(|block| start.iter().map(|_| cx.b.append_block_param(block, word)).collect::<Vec<Value>>());
+    let goes_on = |cx: &mut Lift<'_, '_>, at: &[Value], allowed: Option<Value>| {
+        let mut on = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, at[at.len() - 1], rounds.n);
+        let also = also.map(|also| also(cx, at[0]));
+        for other in allowed.into_iter().chain(also) {
+            on = cx.b.ins().band(on, other);
+        }
+        let args: Vec<BlockArg> = at.iter().map(|v| BlockArg::from(*v)).collect();
+        cx.b.ins().brif(on, body, args.iter(), behind, args.iter());
     };
-    cx.b.ins().brif(goes_on, body, &[] as &[BlockArg], behind, &[] as &[BlockArg]);
+    goes_on(cx, start, rounds.allowed);
 
     cx.b.switch_to_block(body);
+    let (pointers, count) = at.split_at(at.len() - 1);
     cx.detour(|cx| f(cx, pointers));
-    let mut moved: Vec<BlockArg> = pointers.iter().map(|&p| cx.b.ins().iadd(p, step).into()).collect();
-    moved.push(cx.b.ins().iadd_imm_s(count[0], -n).into());
-    cx.b.ins().jump(header, moved.iter());
+    let mut moved: Vec<Value> = pointers.iter().map(|&p| cx.b.ins().iadd(p, rounds.step)).collect();
+    moved.push(cx.b.ins().iadd_imm_s(count[0], -rounds.n));
+    for (r, v) in registers.iter().zip(&moved) {
+        cx.store_state(*v, offset::gpr(*r));
+    }
+    goes_on(cx, &moved, None);
 
     cx.b.switch_to_block(behind);
-    at
+    end
 }
