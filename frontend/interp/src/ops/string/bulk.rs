@@ -41,7 +41,7 @@ fn goes_down<M: Memory>(cx: &Exec<'_, M>) -> bool {
 
 /// Where the lowest byte is of a transfer of `n` bytes that begins with the element at `at`.
 fn lowest<T: Int, M: Memory>(cx: &Exec<'_, M>, at: u64, n: u64) -> GuestAddr {
-    GuestAddr::new(if goes_down(cx) { at + T::BYTES as u64 - n } else { at })
+    GuestAddr::new(if goes_down(cx) { at - (n - T::BYTES as u64) } else { at })
 }
 
 /// Bytes that `count` elements take, at most `most`.
