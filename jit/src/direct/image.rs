@@ -108,8 +108,6 @@ unsafe impl Plain for Entry {}
 unsafe impl Plain for Part {}
 // SAFETY: two double words.
 unsafe impl Plain for Page {}
-// SAFETY: nothing but the number.
-unsafe impl Plain for u64 {}
 
 /// A table of an image, mapped.
 struct Mapped<T> {

@@ -106,7 +106,7 @@ impl Plan {
         let mut lives: Vec<_> = jit.blocks.blocks.all().iter().map(|b| !b.is_dead()).collect();
         // What compares its bytes is not kept.
         jit.blocks.exits.all().iter().filter(|e| e.kind == ExitKind::Stale).for_each(|e| lives[e.block as usize] = false);
-        parts.retain(|p| lives[p.1 as usize]);
+        parts.retain(|p| lives.get(p.1 as usize) == Some(&true));
         parts.sort_unstable();
         let mut current = (0, 0, None);
         for &(page, block, start, end) in &parts {
@@ -161,7 +161,7 @@ impl Plan {
             let entries = image.entries(m);
             let landings = entries.iter().filter_map(|e| Some(jit.blocks.find(e.landing)?.0).filter(|_| e.landing != NONE));
             let blocks = image.parts(m).iter().map(|p| p.block).chain(landings);
-            blocks.for_each(|b| self.module_of[b as usize] = number);
+            blocks.for_each(|b| self.module_of.get_mut(b as usize).into_iter().for_each(|m| *m = number));
             let entries = entries.to_vec();
             self.modules.push(Draft { start: m.start, end: m.end, dormant: true, entries, parts: image.parts(m).to_vec(), pages: image.pages(m).to_vec() });
         }
@@ -248,7 +248,7 @@ impl Jit {
             return None;
         }
         for (number, draft) in (0..).zip(&mut plan.modules) {
-            draft.parts.retain(|p| plan.module_of[p.block as usize] == number);
+            draft.parts.retain(|p| plan.module_of.get(p.block as usize) == Some(&number));
         }
         Some(Image { numbers: self.numbers(&w, &plan), pieces: self.pieces(&plan), blocks: (all, new) })
     }
