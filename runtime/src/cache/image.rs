@@ -236,9 +236,11 @@ impl Images {
 
     /// Whether it was written.
     fn write(&mut self, image: &Image) -> io::Result<bool> {
-        let Some(head) = build(&self.key, image).filter(|_| !self.worn) else {
+        if self.worn {
             return self.dir.remove_file(&self.name).map(|()| false);
-        };
+        }
+        // One that is too large leaves the file that there is alone.
+        let Some(head) = build(&self.key, image) else { return Ok(false) };
         let lock = self.dir.lock()?;
         let current = self.dir.read(&self.name).ok();
         // Others may have written a better one.
