@@ -25,7 +25,7 @@ pub(crate) struct Arena {
     region: Region,
 }
 
-/// The allocator's state, which the compiler's lock guards.
+/// The allocator's state, which the writer's lock guards.
 pub(crate) struct Cursor {
     next: usize,
 }

@@ -1,7 +1,7 @@
 //! Linking exits to blocks, and unlinking them.
 //!
 //! A direct exit's jump goes to its stub, which leaves emitted code, or straight to the block behind it. Links are made lazily, when the exit was taken and
-//! the block exists, under the compiler's lock; a block knows the exits linked to it, so that they can be unlinked when it dies.
+//! the block exists, under the writer's lock; a block knows the exits linked to it, so that they can be unlinked when it dies.
 //!
 //! # Kicks
 //! A signal handler that wants its thread out of emitted code soon, with a precise state, *kicks* it: it sets `interrupt`, lets the direct exits of the block
@@ -15,7 +15,7 @@
 //!    first and rewrites then; who links rewrites first and looks at the counter then, and takes it back if that isn't 0. So whichever comes last, the
 //!    jumps of a kicked block are unlinked until the thread has left.
 //! 3. Exits of a dead block are as good as any: a thread may be in it still, and the memory is there until a flush.
-//! 4. A thread in `Thread::run` never waits for the compiler's lock: who flushes has it, and waits for the thread.
+//! 4. A thread in `Thread::run` never waits for the writer's lock: who flushes has it, and waits for the thread.
 
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 

@@ -32,6 +32,9 @@ pub enum CompileError {
     /// Cranelift's output has another shape than the JIT can run.
     #[error("block at {0}: the compiled code has an unexpected shape ({1})")]
     Shape(GuestAddr, &'static str),
+    /// The guest's code has changed while it was compiled.
+    #[error("block at {0}: its code changed")]
+    Changed(GuestAddr),
     /// The code can't be patched as the lifter wants it; it is not used.
     #[error("an instruction to patch has an unexpected shape")]
     Patch,

@@ -6,12 +6,12 @@
 //!
 //! # Flush
 //! The memory of a dead block is not used again until the arena is full; then everything goes at once:
-//! 1. Under the compiler's lock, `flushing` is set, all blocks die, all exits are unlinked and all tables of indirect branches emptied. From now on a thread
+//! 1. Under the writer's lock, `flushing` is set, all blocks die, all exits are unlinked and all tables of indirect branches emptied. From now on a thread
 //!    leaves emitted code after two blocks at most (the one that it is in, and one that an indirect jump was about to enter), and enters none.
 //! 2. We wait until no other thread is in [`Thread::run`](crate::Thread::run) any more. Those that want to be wait, or interpret.
 //! 3. Blocks, exits, map and arena start again from nothing.
 //!
-//! So a reference to a block or an exit must be held in `run` or under the compiler's lock only. Signal handlers run on threads that are in one of the
+//! So a reference to a block or an exit must be held in `run` or under the writer's lock only. Signal handlers run on threads that are in one of the
 //! two, or find no block at all.
 
 use core::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ use forklift_x86::GuestAddr;
 
 use crate::Jit;
 use crate::blocks::Block;
-use crate::jit::Writer;
+use crate::jit::{Changes, Writer};
 use crate::stats::add;
 
 /// The part of a page that a block depends on. Unit: offsets in the page, end excluded.
@@ -97,9 +97,12 @@ impl Pages {
 impl Jit {
     /// Throws away all blocks that depend on a byte of `start..end`; returns how many.
     ///
-    /// It takes the compiler's lock: not for a thread that is in [`Thread::run`](crate::Thread::run), nor for signal handlers that may interrupt one.
+    /// It takes the writer's lock: not for a thread that is in [`Thread::run`](crate::Thread::run), nor for signal handlers that may interrupt one.
     pub fn invalidate(&self, start: GuestAddr, end: GuestAddr) -> usize {
         let mut w = self.write();
+        if let Some(changes) = &mut w.changes {
+            changes.add(start, end);
+        }
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "direct code only"))]
         let mut hit = w.pages.take(start, end);
         #[cfg(target_arch = "x86_64")]
@@ -162,6 +165,7 @@ impl Jit {
     /// Throws everything away. The caller is not in `Thread::run`.
     pub(crate) fn flush(&self, w: &mut Writer) {
         self.flushing.store(true, Ordering::SeqCst);
+        w.changes.iter_mut().for_each(Changes::flush);
         for (_, block) in self.blocks.blocks.range(0, self.blocks.blocks.len()) {
             block.dead.store(1, Ordering::SeqCst);
             self.unlink_outgoing(block);

@@ -56,10 +56,10 @@ pub enum How {
     Checked,
 }
 
-/// What the compiler's lock guards.
+/// What the writer's lock guards.
 pub(crate) struct Writer {
-    /// Made when the first block is compiled: a process may live on installed ones.
-    compiler: Option<Result<Compiler, CompileError>>,
+    /// What has changed since the block was begun that is being compiled.
+    pub changes: Option<Changes>,
     /// A block that is being installed, for its allocations.
     installed: Compiled,
     pub cursor: Cursor,
@@ -71,7 +71,35 @@ pub(crate) struct Writer {
     pub direct: crate::direct::Direct,
 }
 
+/// Guest code that was written to while a block was compiled.
+#[derive(Default)]
+pub(crate) struct Changes {
+    ranges: Vec<(GuestAddr, GuestAddr)>,
+    /// All blocks were thrown away.
+    flushed: bool,
+}
+
+impl Changes {
+    /// Notes that translations of `start..end` are stale.
+    pub(crate) fn add(&mut self, start: GuestAddr, end: GuestAddr) {
+        self.ranges.push((start, end));
+    }
+
+    /// Notes a flush.
+    pub(crate) const fn flush(&mut self) {
+        self.flushed = true;
+    }
+
+    /// Whether a block that depends on these bytes is stale.
+    fn touch(&self, source: &[(GuestAddr, GuestAddr)]) -> bool {
+        self.flushed || self.ranges.iter().any(|(start, end)| source.iter().any(|(s, e)| s < end && start < e))
+    }
+}
+
 /// The JIT of one guest process, shared by its threads.
+///
+/// Who compiles has the lock of `compiler` for as long as that takes, and that of `writer` only to begin and to place the block, so that nobody else waits. The order of locks: `compiler`, `writer`,
+/// `threads`.
 pub struct Jit {
     config: Config,
     pub(crate) arena: Arena,
@@ -79,14 +107,16 @@ pub struct Jit {
     pub(crate) map: Map,
     pub(crate) helpers: Box<[u64; HELPERS]>,
     pub(crate) all_miss: u64,
-    compiler: Mutex<Writer>,
+    /// Made when the first block is compiled: a process may live on installed ones.
+    compiler: Mutex<Option<Result<Compiler, CompileError>>>,
+    writer: Mutex<Writer>,
     pub(crate) threads: Mutex<Vec<Arc<Shared>>>,
     /// Segments, by number, that some 32-bit direct code goes through.
     #[cfg(target_arch = "x86_64")]
     pub(crate) segments: AtomicU8,
     /// Set while a flush waits for threads to leave.
     pub(crate) flushing: AtomicBool,
-    /// What lifted blocks are made for, as a number. It changes under the compiler's lock only.
+    /// What lifted blocks are made for, as a number. It changes under the writer's lock only.
     needs: AtomicU8,
     /// How many threads have been kicked out of a block and are still on the way.
     pub(crate) kicks: AtomicU32,
@@ -100,7 +130,8 @@ pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Keeps other threads out of the JIT's data; see [`Jit::before_fork`].
 pub struct ForkGuard<'a> {
-    _compiler: MutexGuard<'a, Writer>,
+    _compiler: MutexGuard<'a, Option<Result<Compiler, CompileError>>>,
+    _writer: MutexGuard<'a, Writer>,
     _threads: MutexGuard<'a, Vec<Arc<Shared>>>,
 }
 
@@ -127,8 +158,9 @@ impl Jit {
             map,
             helpers: Box::new(host::thunks()),
             all_miss: crate::table::all_miss().map_err(host)?,
-            compiler: Mutex::new(Writer {
-                compiler: None,
+            compiler: Mutex::new(None),
+            writer: Mutex::new(Writer {
+                changes: None,
                 installed: Compiled::default(),
                 cursor,
                 map: map_writer,
@@ -148,11 +180,11 @@ impl Jit {
     }
 
     pub(crate) fn write(&self) -> MutexGuard<'_, Writer> {
-        lock(&self.compiler)
+        lock(&self.writer)
     }
 
     pub(crate) fn try_write(&self) -> Option<MutexGuard<'_, Writer>> {
-        match self.compiler.try_lock() {
+        match self.writer.try_lock() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(e)) => Some(e.into_inner()),
             Err(TryLockError::WouldBlock) => None,
@@ -163,7 +195,7 @@ impl Jit {
     pub fn has(&self, pc: GuestAddr) -> bool {
         // Without the lock only a thread in `run` may look, where a flush waits for it.
         let _lock = self.write();
-        self.map.get(&self.blocks.blocks, pc.get()).is_some()
+        self.is_known(pc)
     }
 
     /// What lifted blocks are made for.
@@ -197,15 +229,53 @@ impl Jit {
     /// # Errors
     /// The caller must interpret the block.
     pub fn compile(&self, pc: GuestAddr, checked: bool, env: &mut dyn LiftEnv) -> Result<(), CompileError> {
-        let mut w = self.write();
-        if self.map.get(&self.blocks.blocks, pc.get()).is_some() {
-            return Ok(());
-        }
         #[cfg(target_arch = "x86_64")]
         if self.is_direct() {
-            return self.translate_directly(&mut w, pc, env, if checked { How::Checked } else { How::Plain });
+            let mut w = self.write();
+            return if self.is_known(pc) { Ok(()) } else { self.translate_directly(&mut w, pc, env, if checked { How::Checked } else { How::Plain }) };
         }
-        self.timed(|| self.translate(&mut w, pc, checked, env).and_then(|mut c| self.place(&mut w, &mut c)))
+        self.compile_as(pc, checked, |compiler, key| compiler.compile(key, env))
+    }
+
+    /// Has `make` compile the block at `pc`, unless there is one, and places it, unless its source has changed meanwhile.
+    fn compile_as(
+        &self,
+        pc: GuestAddr,
+        checked: bool,
+        make: impl FnOnce(&mut Compiler, BlockKey) -> Result<Compiled, CompileError>,
+    ) -> Result<(), CompileError> {
+        let mut compiler = lock(&self.compiler);
+        let key = {
+            let mut w = self.write();
+            if self.is_known(pc) {
+                return Ok(());
+            }
+            w.changes = Some(Changes::default());
+            self.key(&w, pc, checked)
+        };
+        let made = self.timed(|| make(self.make_compiler(&mut compiler)?, key));
+        let mut w = self.write();
+        let changes = w.changes.take();
+        let mut c = made?;
+        if changes.is_none_or(|changes| changes.touch(&c.lifted.ranges)) {
+            return Err(CompileError::Changed(pc));
+        }
+        if self.is_known(pc) {
+            return Ok(());
+        }
+        let base = self.place(&mut w, &mut c)?;
+        drop(w);
+        self.show(&compiler, &c, pc, base);
+        Ok(())
+    }
+
+    /// Whether there is a block for `pc`. The caller has the writer's lock.
+    fn is_known(&self, pc: GuestAddr) -> bool {
+        self.map.get(&self.blocks.blocks, pc.get()).is_some()
+    }
+
+    fn key(&self, w: &Writer, pc: GuestAddr, checked: bool) -> BlockKey {
+        BlockKey { start: pc, mode: self.config.mode, flat: true, checked, needs: self.needs_at(w, pc) }
     }
 
     /// Makes direct code of what lies at `pc`. As [`Jit::compile`] otherwise.
@@ -231,14 +301,10 @@ impl Jit {
     /// # Errors
     /// The caller must interpret the block.
     pub fn compile_recorded(&self, pc: GuestAddr, env: &mut dyn Recorder, out: &mut Vec<u8>) -> Result<(), CompileError> {
-        let mut w = self.write();
-        if self.map.get(&self.blocks.blocks, pc.get()).is_some() {
-            return Ok(());
-        }
-        self.timed(|| {
-            let mut c = self.translate(&mut w, pc, false, env)?;
-            stored::encode(&c, self.needs_at(&w, pc), out, |at, buf| env.seen(at, buf));
-            self.place(&mut w, &mut c)
+        self.compile_as(pc, false, |compiler, key| {
+            let c = compiler.compile(key, env)?;
+            stored::encode(&c, key.needs, out, |at, buf| env.seen(at, buf));
+            Ok(c)
         })
     }
 
@@ -247,15 +313,16 @@ impl Jit {
     /// # Errors
     /// The block can't be compiled or kept.
     pub fn record(&self, pc: GuestAddr, env: &mut dyn Recorder, out: &mut Vec<u8>) -> Result<(), CompileError> {
-        let mut w = self.write();
-        let c = self.timed(|| self.translate(&mut w, pc, false, env))?;
-        if stored::encode(&c, self.needs_at(&w, pc), out, |at, buf| env.seen(at, buf)) { Ok(()) } else { Err(CompileError::Shape(pc, "not to be kept")) }
+        let mut compiler = lock(&self.compiler);
+        let key = self.key(&self.write(), pc, false);
+        let c = self.timed(|| self.make_compiler(&mut compiler)?.compile(key, env))?;
+        if stored::encode(&c, key.needs, out, |at, buf| env.seen(at, buf)) { Ok(()) } else { Err(CompileError::Shape(pc, "not to be kept")) }
     }
 
     /// Installs the block that a record holds, unless there is one. Whether there is one now: not if its source is not what `env` has.
     pub fn install(&self, record: &[u8], env: &mut dyn InstallEnv) -> bool {
         let mut w = self.write();
-        if stored::record_address(record).is_some_and(|pc| self.map.get(&self.blocks.blocks, pc.get()).is_some()) {
+        if stored::record_address(record).is_some_and(|pc| self.is_known(pc)) {
             return true;
         }
         let mut c = core::mem::take(&mut w.installed);
@@ -278,18 +345,13 @@ impl Jit {
         result
     }
 
-    fn translate(&self, w: &mut Writer, pc: GuestAddr, checked: bool, env: &mut dyn LiftEnv) -> Result<Compiled, CompileError> {
-        let key = BlockKey { start: pc, mode: self.config.mode, flat: true, checked, needs: self.needs_at(w, pc) };
-        self.compiler_of(w)?.compile(key, env)
-    }
-
-    fn compiler_of<'a>(&self, w: &'a mut Writer) -> Result<&'a mut Compiler, CompileError> {
+    fn make_compiler<'a>(&self, compiler: &'a mut Option<Result<Compiler, CompileError>>) -> Result<&'a mut Compiler, CompileError> {
         let make = || {
             let mut compiler = Compiler::new(isa::host()?);
             compiler.dump = self.config.dump.is_some();
             Ok(compiler)
         };
-        w.compiler.get_or_insert_with(make).as_mut().map_err(|e| e.clone())
+        compiler.get_or_insert_with(make).as_mut().map_err(|e| e.clone())
     }
 
     #[cfg(test)]
@@ -298,13 +360,12 @@ impl Jit {
         pc: GuestAddr,
         build: impl FnOnce(&mut cranelift_codegen::ir::Function, cranelift_codegen::isa::TargetFrontendConfig) -> forklift_lift::Lifted,
     ) -> Result<(), CompileError> {
-        let mut w = self.write();
-        let mut c = self.compiler_of(&mut w)?.compile_ir(pc, build)?;
-        self.place(&mut w, &mut c)
+        let mut c = self.make_compiler(&mut lock(&self.compiler))?.compile_ir(pc, build)?;
+        self.place(&mut self.write(), &mut c).map(drop)
     }
 
-    /// Puts a block into the arena and makes it known.
-    fn place(&self, w: &mut Writer, c: &mut Compiled) -> Result<(), CompileError> {
+    /// Puts a block into the arena and makes it known. Returns where it is.
+    fn place(&self, w: &mut Writer, c: &mut Compiled) -> Result<u32, CompileError> {
         let (pc, end) = *c.lifted.ranges.first().ok_or(CompileError::Host("a block without source".into()))?;
         let exits = c.lifted.exits.len() + c.direct.len() + c.tails.len();
         let base = self.room(w, c.code.len(), c.traps.len(), exits).ok_or(CompileError::TooLarge(pc))?;
@@ -326,8 +387,10 @@ impl Jit {
         let id = self.blocks.blocks.push(block).ok_or(CompileError::TooLarge(pc))?;
         c.lifted.ranges.iter().for_each(|r| w.pages.add(id, *r));
         self.map.insert(&mut w.map, &self.blocks.blocks, id, pc.get());
-        self.show(w, c, pc, base);
-        Ok(())
+        if let Some(observer) = &self.config.observer {
+            observer.block(pc, self.arena.at(base) as u64, &c.code);
+        }
+        Ok(base)
     }
 
     /// Mode of the process.
@@ -412,18 +475,14 @@ impl Jit {
         add(&self.counters.code_bytes, c.code.len() as u64);
     }
 
-    fn show(&self, w: &mut Writer, c: &Compiled, pc: GuestAddr, base: u32) {
-        let address = self.arena.at(base) as u64;
-        if let Some(observer) = &self.config.observer {
-            observer.block(pc, address, &c.code);
-        }
-        if let (Some(dump), Some(Ok(compiler))) = (self.config.dump, &w.compiler) {
+    fn show(&self, compiler: &Option<Result<Compiler, CompileError>>, c: &Compiled, pc: GuestAddr, base: u32) {
+        if let (Some(dump), Some(Ok(compiler))) = (self.config.dump, compiler) {
             let (ir, listing) = compiler.dumps();
-            dump(&Dump { pc, ir: &ir, listing: &listing, address, code: &c.code });
+            dump(&Dump { pc, ir: &ir, listing: &listing, address: self.arena.at(base) as u64, code: &c.code });
         }
     }
 
-    /// [`Self::show`] for direct code.
+    /// Tells of direct code.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn show_direct(&self, code: &[u8], pc: GuestAddr, address: u64) {
         if let Some(observer) = &self.config.observer {
@@ -495,7 +554,7 @@ impl Jit {
 
     /// To be held across a fork, so that the child finds everything consistent and unlocked.
     pub fn before_fork(&self) -> ForkGuard<'_> {
-        ForkGuard { _compiler: self.write(), _threads: lock(&self.threads) }
+        ForkGuard { _compiler: lock(&self.compiler), _writer: self.write(), _threads: lock(&self.threads) }
     }
 
     /// How often everything has been thrown away. Once the number is seen to have changed, nothing that was compiled before the change runs any more.

@@ -39,7 +39,7 @@ impl Slots {
     }
 }
 
-/// What writers know; the compiler's lock guards it.
+/// What writers know; the writer's lock guards it.
 pub(crate) struct Writer {
     /// All tables since the last flush. The last one is current. Boxed, because readers have addresses.
     #[expect(clippy::vec_box, reason = "readers hold addresses of the elements")]

@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //! 1. Elements below `len` are initialised and change through atomics only.
-//! 2. `len` grows under the compiler's lock. It shrinks ([`Log::clear`]) only when no thread can hold a reference: see `invalidate`, "Flush".
+//! 2. `len` grows under the writer's lock. It shrinks ([`Log::clear`]) only when no thread can hold a reference: see `invalidate`, "Flush".
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -118,7 +118,7 @@ impl<T: Sync> Log<T> {
         n <= (self.cap - self.len()) as usize
     }
 
-    /// Appends `v`; `None` if it is full. Callers hold the compiler's lock.
+    /// Appends `v`; `None` if it is full. Callers hold the writer's lock.
     pub(crate) fn push(&self, v: T) -> Option<u32> {
         let i = self.len();
         if i >= self.cap {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forklift_jit::{Config, HostFault, Jit, JitExit, Thread};
+use forklift_jit::{CompileError, Config, HostFault, Jit, JitExit, Thread};
 use forklift_lift::{JitState, LiftEnv};
 use forklift_x86::{CcOp, CpuModel, CpuState, Gpr, GuestAddr, Mode};
 use iced_x86::Instruction;
@@ -67,6 +67,47 @@ impl LiftEnv for &Guest {
 extern "C" fn no_step(state: &mut JitState, token: u64) -> u64 {
     state.cpu.rip = token;
     1
+}
+
+/// A guest that writes to its code while that is compiled.
+struct Writing<'a> {
+    guest: &'a Guest,
+    jit: &'a Jit,
+    written: (GuestAddr, GuestAddr),
+}
+
+impl LiftEnv for Writing<'_> {
+    fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        let n = (&mut &*self.guest).fetch(addr, buf);
+        self.jit.invalidate(self.written.0, self.written.1);
+        n
+    }
+
+    fn token(&mut self, i: &Instruction) -> u64 {
+        i.ip()
+    }
+
+    fn model(&self) -> CpuModel {
+        CpuModel::V2
+    }
+
+    fn flags_op(&self) -> CcOp {
+        CcOp::RAW
+    }
+}
+
+#[test]
+fn no_block_of_what_changed_meanwhile() {
+    let b = Bench::new(|a| {
+        a.mov(eax, 1).unwrap();
+        a.syscall().unwrap();
+    });
+    let at = |offset| b.guest.at(offset);
+    let compile = |written| b.jit.compile(at(0), false, &mut Writing { guest: &b.guest, jit: &b.jit, written });
+    assert_eq!(compile((at(4), at(5))), Err(CompileError::Changed(at(0))));
+    assert!(!b.jit.has(at(0)));
+    compile((at(2048), at(2049))).unwrap();
+    assert!(b.jit.has(at(0)));
 }
 
 struct Bench {

@@ -18,8 +18,9 @@ use forklift_x86::{GuestAddr, Seg};
 use crate::abi::{Abi, GuestPtr};
 use crate::errno::{Errno, SysResult};
 use crate::host;
+use crate::process::Process;
 use crate::segments::UserDesc;
-use crate::task::{Counters, Task, forget_other_threads, thread_count};
+use crate::task::{Counters, Task, forget_other_threads};
 
 /// What clone(2) and clone3(2) are asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -158,7 +159,7 @@ impl Task {
             let mut child = child;
             // The C library's thread start leaves signal 32 unblocked; the guest's mask comes with `run`.
             host::set_sigmask(u64::MAX);
-            FIRST_THREAD.call_once(|| child.process.actions.reassert(SIGSETXID));
+            keep_sigsetxid(&child.process);
             // SAFETY: no arguments.
             child.tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
             let unshare = [(flag::FS, libc::CLONE_FS), (flag::FILES, libc::CLONE_FILES)];
@@ -186,7 +187,7 @@ impl Task {
         let mut pidfd = -1i32;
         let pid = {
             let process = self.process.clone();
-            let _locks = (thread_count() > 1).then(|| process.lock_for_fork());
+            let _locks = process.lock_for_fork();
             host_fork(args, &mut pidfd)?
         };
         if pid == 0 {
@@ -261,7 +262,7 @@ impl Task {
         let process = self.process.clone();
         let wait = move || {
             host::set_sigmask(u64::MAX);
-            FIRST_THREAD.call_once(|| process.actions.reassert(SIGSETXID));
+            keep_sigsetxid(&process);
             let stack = match HostStack::new() {
                 Ok(s) => s,
                 Err(e) => {
@@ -284,8 +285,11 @@ impl Task {
 /// The C library's signal for setuid(2) of all threads. The first thread that it starts makes it take the disposition, which is the guest's.
 const SIGSETXID: i32 = 33;
 
-/// Done when [`SIGSETXID`] is the guest's again.
-static FIRST_THREAD: Once = Once::new();
+/// To be called when a host thread has been started: makes [`SIGSETXID`] the guest's again.
+pub(crate) fn keep_sigsetxid(process: &Process) {
+    static FIRST_THREAD: Once = Once::new();
+    FIRST_THREAD.call_once(|| process.actions.reassert(SIGSETXID));
+}
 
 /// Stack of the host thread that waits for a process that shares memory. Unit: bytes.
 const WAITER_STACK: usize = 128 << 10;

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use forklift_x86::{CpuModel, GuestAddr};
 
 use crate::dump::Dump;
+use crate::engine::background::Background;
 use crate::hooks::Hooks;
 use crate::loader::Places;
 use crate::mem::AddressSpace;
@@ -16,7 +17,7 @@ use crate::perf;
 use crate::signal::action::Actions;
 use crate::stats::Totals;
 use crate::syscall::Strace;
-use crate::task::Task;
+use crate::task::{Task, thread_count};
 
 /// How a process is run; forked and exec'd children inherit it.
 #[derive(Clone, Debug)]
@@ -198,13 +199,17 @@ impl Process {
         }
     }
 
-    /// Holds all locks that a forked child must find free.
-    pub fn lock_for_fork(&self) -> impl Sized + '_ {
+    /// Holds all locks that a forked child must find free, if there is another thread that could have one.
+    pub fn lock_for_fork(&self) -> Option<impl Sized + '_> {
+        let compiles = || self.space.existing_jit().and_then(|p| p.background()).is_some_and(Background::has_thread);
+        if thread_count() == 1 && !compiles() {
+            return None;
+        }
         let program = self.program();
         let actions = self.actions.lock();
         let space = self.space.lock_for_fork();
         let totals = self.totals.lock();
-        (program, actions, space, crate::task::lock_threads(), totals)
+        Some((program, actions, space, crate::task::lock_threads(), totals))
     }
 
     /// Its memory.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Values of `FORKLIFT_JIT`: for lifted code, and for direct code where there is any.
-const KINDS: &[&str] = &["direct=off,warm=wait", ""];
+const KINDS: &[&str] = &["direct=off,background=off,warm=wait", ""];
 
 /// A directory of a test's own, and the kind of code.
 struct Temp(PathBuf, &'static str);

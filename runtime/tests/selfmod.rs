@@ -11,8 +11,14 @@ use forklift_fuzz::generate::{Rng, selfmod};
 use forklift_x86::Mode;
 
 /// What a program is run by; the last only where hosts can.
-const ENGINES: [(&str, &[&str], &str); 5] =
-    [("interpreter", &["--interp"], ""), ("JIT", &[], ""), ("lifting JIT", &[], "direct=off"), ("eager JIT", &[], "direct=off,hot=2"), ("host", &[], "")];
+const ENGINES: [(&str, &[&str], &str); 6] = [
+    ("interpreter", &["--interp"], ""),
+    ("JIT", &[], ""),
+    ("lifting JIT", &[], "direct=off,background=off"),
+    ("eager JIT", &[], "direct=off,background=off,hot=2"),
+    ("compiler thread", &[], "direct=off,background=on,hot=2"),
+    ("host", &[], ""),
+];
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)

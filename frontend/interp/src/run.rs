@@ -129,10 +129,10 @@ impl<M: Memory> Interp<M> {
         Self { model, hot, asking: false, blocks: Vec::new(), by_start: HashMap::default(), recent: Box::default(), free: Vec::new(), executed: 0 }
     }
 
-    /// Makes the block at `rip` count from nothing, if it is kept: it could not be compiled.
-    pub fn cool(&mut self, rip: u64, mode: Mode) {
+    /// Makes the block at `rip` hot after `runs` more runs, or as many as one needs that is new, if that is less: it is not compiled yet, or can't be.
+    pub fn cool(&mut self, rip: u64, mode: Mode, runs: u32) {
         if let Some(b) = self.by_start.get(&(rip, mode)).and_then(|&i| self.blocks.get_mut(i as usize)) {
-            b.runs = 0;
+            b.runs = b.hot.saturating_sub(runs);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::jit::Writer;
 use crate::stats::add;
 use crate::{CompileError, How, Jit};
 
-/// What the compiler's lock guards of direct code.
+/// What the writer's lock guards of direct code.
 pub(crate) struct Direct {
     translator: Option<(CpuModel, Translator)>,
     /// The block that is being made, for its allocations.

@@ -10,6 +10,7 @@ use forklift_jit::{Config, HostFault, How, Jit, JitExit, Thread};
 use forklift_lift::{JitState, Needs};
 use forklift_x86::{CodeFetch, CpuModel, Exit, Gate, GuestAddr, MAX_INSN_LEN, Mode, decode_block};
 
+use super::background::{Background, Request};
 use super::code::{DirectEnv, Env, Guest, InstallEnv, Ops, Watched};
 use crate::cache::{Cache, Counts};
 #[cfg(target_arch = "x86_64")]
@@ -37,6 +38,8 @@ pub(crate) struct ProcessJit {
     pub(super) cache: Option<Mutex<Kept>>,
     /// Pages that are known to be watched, for direct code.
     watched: Mutex<Watched>,
+    /// Who compiles, if the guest's threads don't.
+    background: Option<Arc<Background>>,
     /// What is written for perf(1).
     perf: Option<Arc<Log>>,
     /// The cache of direct code.
@@ -106,12 +109,15 @@ impl ProcessJit {
             images.load(&jit);
             Mutex::new(images)
         });
+        let shows = perf.is_some() || process.dump.is_on();
+        let background = if jit.is_direct() || shows { None } else { Background::new() };
         let cache = dir.filter(|_| !jit.is_direct()).and_then(|dir| Cache::open(dir, mode, process.model));
         Ok(Self {
             jit,
             steps: Mutex::default(),
             cache: cache.map(|c| Mutex::new(Kept::new(c))),
             watched: Mutex::default(),
+            background,
             perf,
             #[cfg(target_arch = "x86_64")]
             images,
@@ -124,7 +130,12 @@ impl ProcessJit {
         let images = self.images.as_ref().map(lock);
         #[cfg(not(target_arch = "x86_64"))]
         let images = ();
-        (images, self.cache.as_ref().map(lock), lock(&self.watched), self.jit.before_fork())
+        (self.background.as_ref().map(|b| b.before_fork()), images, self.cache.as_ref().map(lock), lock(&self.watched), self.jit.before_fork())
+    }
+
+    /// Who compiles, if the guest's threads don't.
+    pub(crate) fn background(&self) -> Option<&Background> {
+        self.background.as_deref()
     }
 
     /// What the cache has found and kept, if there is one.
@@ -171,8 +182,8 @@ pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `direct=off` (lift everything), `hot=N` (instead of [`THRESHOLD`]), `warm=on` and
-/// `warm=wait` (see `warm`).
+/// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `direct=off` (lift everything), `hot=N` (instead of [`THRESHOLD`]), `background=on` and
+/// `background=off` (see `background`), `warm=on` and `warm=wait` (see `warm`).
 pub(super) fn option(name: &str) -> Option<String> {
     let options = std::env::var("FORKLIFT_JIT").ok()?;
     options.split(',').find_map(|o| o.strip_prefix(name)).map(str::to_owned)
@@ -252,11 +263,41 @@ impl CodeFetch for Peek<'_> {
     }
 }
 
+/// What came of looking for a block's code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Found {
+    /// It can be run now.
+    Ready,
+    /// It is being compiled.
+    Soon,
+    /// There is none.
+    Never,
+}
+
+/// Compiles the block of `request`; whether that is done.
+fn compile(p: &ProcessJit, mem: &GuestMem, request: Request, model: CpuModel) -> bool {
+    let (pc, mode) = (request.pc, mem.space().mode());
+    let Ok(block) = decode_block(&mut Peek(mem), pc, mode, MAX_INSNS) else { return false };
+    let checked = mem.space().watch_code(block.start, block.end);
+    let guest = Guest { mode, model, flags_op: request.flags_op };
+    let mut env = Env::new(mem, guest, checked.then_some((block.start, block.end)));
+    let compiled = match &p.cache {
+        Some(kept) if !checked => compile_kept(p, kept, pc, &mut env),
+        _ => p.jit.compile(pc, checked, &mut env).is_ok(),
+    };
+    if compiled {
+        p.keep_steps(env.steps());
+    }
+    compiled
+}
+
 /// Compiles an unchecked block and keeps a record of it.
-fn compile_kept(p: &ProcessJit, cache: &mut Cache, pc: GuestAddr, env: &mut Env<'_>) -> bool {
+fn compile_kept(p: &ProcessJit, kept: &Mutex<Kept>, pc: GuestAddr, env: &mut Env<'_>) -> bool {
     let mut record = Vec::new();
-    cache.set_needs(p.jit.needs());
+    let needs = p.jit.needs();
     let compiled = p.jit.compile_recorded(pc, env, &mut record).is_ok();
+    let cache = &mut lock(kept).cache;
+    cache.set_needs(needs);
     cache.add(env.mem(), record);
     compiled
 }
@@ -300,27 +341,31 @@ impl Task {
         }
     }
 
-    /// Compiles the block at `rip`. Whether it can be run now.
-    pub(super) fn compile(&mut self) -> bool {
-        let Some(p) = self.process_jit() else { return false };
-        let (pc, mode) = (self.cpu.pc(), self.cpu.mode);
-        // It is there already, and the interpreter came upon it from a block that isn't.
-        if p.jit.has(pc) {
-            return self.jit.is_some() || self.enter_jit(&p);
+    /// Compiles the block at `rip`, or has it compiled.
+    pub(super) fn compile(&mut self) -> Found {
+        let Some(p) = self.process_jit() else { return Found::Never };
+        let pc = self.cpu.pc();
+        // It may be there already: the interpreter came upon it from a block that isn't, or the compiler thread is done with it.
+        if !p.jit.has(pc) {
+            self.show_source(pc);
+            let request = Request { pc, flags_op: self.cpu.flags.op };
+            let model = self.process.config.model;
+            if let Some(background) = &p.background {
+                let (p, mem) = (p.clone(), GuestMem::clone(&self.mem));
+                if background
+                    .ask(self, request, move |request| {
+                        compile(&p, &mem, request, model);
+                    })
+                    .is_ok()
+                {
+                    return Found::Soon;
+                }
+            }
+            if !compile(&p, &self.mem, request, model) {
+                return Found::Never;
+            }
         }
-        let Ok(block) = decode_block(&mut Peek(&self.mem), pc, mode, MAX_INSNS) else { return false };
-        let checked = self.process.space().watch_code(block.start, block.end);
-        self.process.config.dump.block(&block);
-        let guest = Guest { mode, model: self.process.config.model, flags_op: self.cpu.flags.op };
-        let mut env = Env::new(&self.mem, guest, checked.then_some((block.start, block.end)));
-        let compiled = match &p.cache {
-            Some(kept) if !checked => compile_kept(&p, &mut lock(kept).cache, pc, &mut env),
-            _ => p.jit.compile(pc, checked, &mut env).is_ok(),
-        };
-        if compiled {
-            p.keep_steps(env.steps());
-        }
-        compiled && (self.jit.is_some() || self.enter_jit(&p))
+        if self.jit.is_some() || self.enter_jit(&p) { Found::Ready } else { Found::Never }
     }
 
     /// Whether the guest's code is run as it is, and not interpreted until it is hot.
@@ -429,6 +474,9 @@ impl Task {
             jit.thread.after_fork();
         }
         let Some(p) = self.process.space().existing_jit() else { return };
+        if let Some(background) = &p.background {
+            background.after_fork();
+        }
         #[cfg(target_arch = "x86_64")]
         if let Some(images) = &p.images {
             lock(images).after_fork(&p.jit);

@@ -1,5 +1,6 @@
 //! The loop that runs a thread: interpreter, translations, gates, faults, signals.
 
+pub(crate) mod background;
 mod code;
 mod jit;
 mod vsyscall;
@@ -16,11 +17,16 @@ use crate::task::Task;
 
 pub(crate) use jit::{ProcessJit, ThreadJit};
 
+use jit::Found;
+
 /// Unit: guest instructions. How long the interpreter runs before it comes back for no reason.
 const BUDGET: u64 = 1 << 40;
 
 /// The same where direct code is to be tried again soon.
 const SHORT: u64 = 64;
+
+/// After how many more runs a block is asked for again that is being compiled.
+const AGAIN: u32 = 100;
 
 /// Length of a gate instruction.
 const GATE_LEN: u64 = 2;
@@ -62,13 +68,20 @@ impl Task {
         loop {
             match self.interp.run_on(&mut self.cpu, &mut self.mem, BUDGET, force) {
                 Stop::Exit(exit) => return self.handle(exit),
-                Stop::Hot if !self.compile() => {
-                    self.interp.cool(self.cpu.rip, self.cpu.mode);
-                    force = true;
-                }
+                Stop::Hot => match self.compile() {
+                    Found::Ready => return,
+                    Found::Soon => {
+                        self.interp.cool(self.cpu.rip, self.cpu.mode, AGAIN);
+                        force = true;
+                    }
+                    Found::Never => {
+                        self.interp.cool(self.cpu.rip, self.cpu.mode, u32::MAX);
+                        force = true;
+                    }
+                },
                 // One that an earlier run has translated needs not wait until it is hot.
                 Stop::New if !self.install() => force = true,
-                Stop::Hot | Stop::New | Stop::Attention | Stop::Budget => return,
+                Stop::New | Stop::Attention | Stop::Budget => return,
             }
         }
     }

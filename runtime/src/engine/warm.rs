@@ -22,7 +22,7 @@ use super::jit::{ProcessJit, lock, option};
 use crate::cache::Cache;
 use crate::mem::vma::Prot;
 use crate::stats::cpu_time;
-use crate::task::{Task, thread_count};
+use crate::task::Task;
 
 /// Fewer new blocks than this are not worth a process.
 const FEWEST: usize = 24;
@@ -103,7 +103,7 @@ impl Task {
         let Some(kept) = &p.cache else { return };
         let Some(turn) = lock(kept).cache.turn() else { return };
         let pid = {
-            let _locks = (thread_count() > 1).then(|| self.process.lock_for_fork());
+            let _locks = self.process.lock_for_fork();
             // SAFETY: other threads' locks are held.
             unsafe { libc::fork() }
         };

@@ -95,7 +95,8 @@ pub struct Unshare;
 impl Syscall for Unshare {
     const SPEC: Spec = Spec { name: "unshare", x64: Some(272), i386: Some(310), support: Full };
     type Args<A: Abi> = (CloneWord,);
-    fn call<A: Abi>(_: &mut Task, (flags,): Self::Args<A>) -> SysResult {
+    fn call<A: Abi>(t: &mut Task, (flags,): Self::Args<A>) -> SysResult {
+        t.stop_compiling();
         sys(libc::SYS_unshare, [flags.0.into()])
     }
 }
@@ -106,6 +107,7 @@ impl Syscall for Setns {
     const SPEC: Spec = Spec { name: "setns", x64: Some(308), i386: Some(346), support: Full };
     type Args<A: Abi> = (Fd, CloneWord);
     fn call<A: Abi>(t: &mut Task, (fd, kind): Self::Args<A>) -> SysResult {
+        t.stop_compiling();
         sys(libc::SYS_setns, [int(t.fd(fd)?), kind.0.into()])
     }
 }
