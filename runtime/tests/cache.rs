@@ -23,7 +23,11 @@ impl Temp {
     }
 
     fn is_lifted(&self) -> bool {
-        !self.1.is_empty() || !cfg!(target_arch = "x86_64")
+        #[cfg(target_arch = "x86_64")]
+        let direct = std::is_x86_feature_detected!("avx");
+        #[cfg(not(target_arch = "x86_64"))]
+        let direct = false;
+        !self.1.is_empty() || !direct
     }
 
     fn cache(&self) -> PathBuf {
