@@ -64,9 +64,12 @@ pub(crate) struct Trap {
     pub code: u32,
     /// Which guest instruction it belongs to. Unit: offset from the block's first one, modulo 2^32.
     pub guest: u32,
-    /// Where control goes on, if not 0: see `guard`. Unit: offset in the block's code.
+    /// Where control goes on, if not 0 or [`LOST`]: see `guard`. Unit: offset in the block's code.
     pub pad: u32,
 }
+
+/// In [`Trap::pad`]: the state is lost; see [`Faults::Lost`](forklift_lift::Faults::Lost).
+pub(crate) const LOST: u32 = u32::MAX;
 
 /// Where an exit leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

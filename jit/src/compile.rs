@@ -9,10 +9,10 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 #[cfg(test)]
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
-use forklift_lift::{BlockKey, EXIT_NAMESPACE, HostCpu, LiftEnv, LiftError, Lifted, Lifter, TOKEN_NAMESPACE, TRAP_ALIGNED, TRAP_MEMORY};
+use forklift_lift::{BlockKey, EXIT_NAMESPACE, Faults, HostCpu, LiftEnv, LiftError, Lifted, Lifter, Needs, TOKEN_NAMESPACE, TRAP_ALIGNED, TRAP_MEMORY};
 use forklift_x86::GuestAddr;
 
-use crate::blocks::Trap;
+use crate::blocks::{LOST, Trap};
 use crate::guard::{self, Guards};
 use crate::host;
 use crate::strip::{Frame, Hole};
@@ -65,7 +65,7 @@ pub(crate) struct Compiled {
 impl Compiled {
     /// Empties all lists; their memory stays.
     pub(crate) fn clear(&mut self) {
-        let Self { lifted: Lifted { exits, pcs, ranges, tokens: known, groups, insns: _ }, code, entry: _, direct, tails, tokens, traps } = self;
+        let Self { lifted: Lifted { exits, pcs, ranges, tokens: known, groups, insns: _, faults: _ }, code, entry: _, direct, tails, tokens, traps } = self;
         exits.clear();
         pcs.clear();
         ranges.clear();
@@ -84,26 +84,32 @@ pub(crate) struct Compiler {
     isa: OwnedTargetIsa,
     context: Context,
     lifter: Lifter,
+    /// Whether the state at a fault may be lost where nobody would see it.
+    loses: bool,
     /// Whether to keep the last block's IR and disassembly.
     pub dump: bool,
 }
 
 impl Compiler {
-    pub(crate) fn new(isa: OwnedTargetIsa) -> Self {
-        Self { isa, context: Context::new(), lifter: Lifter::new(HostCpu::detect()), dump: false }
+    pub(crate) fn new(isa: OwnedTargetIsa, loses: bool) -> Self {
+        Self { isa, context: Context::new(), lifter: Lifter::new(HostCpu::detect()), loses, dump: false }
     }
 
     /// Lifts and compiles the block `key`.
     pub(crate) fn compile(&mut self, key: BlockKey, env: &mut dyn LiftEnv) -> Result<Compiled, CompileError> {
-        match self.compile_with(key, env, guard::PATCHED) {
-            Err(CompileError::Patch) => self.compile_with(key, env, false),
+        let seen = key.checked || key.needs.has(Needs::FAULTS) || key.needs.has(Needs::ORDERED);
+        if self.loses && !seen {
+            return self.compile_with(key, env, Faults::Lost);
+        }
+        match self.compile_with(key, env, if guard::PATCHED { Faults::Guarded } else { Faults::Stored }) {
+            Err(CompileError::Patch) => self.compile_with(key, env, Faults::Stored),
             done => done,
         }
     }
 
-    fn compile_with(&mut self, key: BlockKey, env: &mut dyn LiftEnv, patched: bool) -> Result<Compiled, CompileError> {
+    fn compile_with(&mut self, key: BlockKey, env: &mut dyn LiftEnv, faults: Faults) -> Result<Compiled, CompileError> {
         self.context.clear();
-        let lifted = self.lifter.lift(&mut self.context.func, self.isa.frontend_config(), key, patched, env)?;
+        let lifted = self.lifter.lift(&mut self.context.func, self.isa.frontend_config(), key, faults, env)?;
         self.finish(key.start, lifted)
     }
 
@@ -208,7 +214,8 @@ fn traps(code: &CompiledCode, lifted: &Lifted) -> Option<Vec<Trap>> {
         };
         let pc = lifted.pcs.get(number as usize)?.get();
         // Until guards are removed, the place of the pad is that of the group's number.
-        traps.push(Trap { code: t.offset, guest: pc.wrapping_sub(start) as u32, pad: group });
+        let pad = if lifted.faults == Faults::Lost { LOST } else { group };
+        traps.push(Trap { code: t.offset, guest: pc.wrapping_sub(start) as u32, pad });
     }
     Some(traps)
 }

@@ -11,7 +11,7 @@ use forklift_x86::{GuestAddr, Mode};
 use libc::ucontext_t;
 
 use crate::arena::{Arena, Cursor};
-use crate::blocks::{Block, Blocks, Exit, ExitKind, NONE, Trap};
+use crate::blocks::{Block, Blocks, Exit, ExitKind, LOST, NONE, Trap};
 use crate::compile::{Compiled, Compiler};
 use crate::debug::{Dump, Observer};
 use crate::host::{self, Context, Way};
@@ -34,6 +34,8 @@ pub struct Config {
     /// Whether guest code is to be run as it is, where the host can (see the module `direct`). The guest's address 0 must be the host's, and for 32-bit code there must be
     /// nothing within 2 GiB behind the guest's address space.
     pub direct: bool,
+    /// Whether lifted code may lose the state at a fault of an access as long as nobody would see it: until [`Needs::FAULTS`] or [`Needs::ORDERED`].
+    pub loses: bool,
     /// Where the arena should lie, if that is free: direct code wants to be within 2 GiB of the guest's code and data.
     pub near: u64,
 }
@@ -41,7 +43,7 @@ pub struct Config {
 impl Config {
     /// The defaults for a process of this mode.
     pub const fn new(mode: Mode) -> Self {
-        Self { mode, arena_size: 64 << 20, dump: None, observer: None, direct: false, near: 0 }
+        Self { mode, arena_size: 64 << 20, dump: None, observer: None, direct: false, loses: false, near: 0 }
     }
 }
 
@@ -211,7 +213,7 @@ impl Jit {
     /// From now on blocks are made for this, too, where it makes a difference; those that were made before are thrown away. Not for a thread that is in
     /// [`Thread::run`](crate::Thread::run).
     pub fn need(&self, more: Needs) {
-        if !host::NEEDS || self.needs().has(more) {
+        if !(host::NEEDS || self.config.loses) || self.needs().has(more) {
             return;
         }
         let mut w = self.write();
@@ -234,7 +236,8 @@ impl Jit {
             let mut w = self.write();
             return if self.is_known(pc) { Ok(()) } else { self.translate_directly(&mut w, pc, env, if checked { How::Checked } else { How::Plain }) };
         }
-        self.compile_as(pc, checked, |compiler, key| compiler.compile(key, env))
+        let needs = needs_of(env);
+        self.compile_as(pc, checked, needs, |compiler, key| compiler.compile(key, env))
     }
 
     /// Has `make` compile the block at `pc`, unless there is one, and places it, unless its source has changed meanwhile.
@@ -242,6 +245,7 @@ impl Jit {
         &self,
         pc: GuestAddr,
         checked: bool,
+        more: Needs,
         make: impl FnOnce(&mut Compiler, BlockKey) -> Result<Compiled, CompileError>,
     ) -> Result<(), CompileError> {
         let mut compiler = lock(&self.compiler);
@@ -251,7 +255,7 @@ impl Jit {
                 return Ok(());
             }
             w.changes = Some(Changes::default());
-            self.key(&w, pc, checked)
+            self.key(&w, pc, checked, more)
         };
         let made = self.timed(|| make(self.make_compiler(&mut compiler)?, key));
         let mut w = self.write();
@@ -274,8 +278,8 @@ impl Jit {
         self.map.get(&self.blocks.blocks, pc.get()).is_some()
     }
 
-    fn key(&self, w: &Writer, pc: GuestAddr, checked: bool) -> BlockKey {
-        BlockKey { start: pc, mode: self.config.mode, flat: true, checked, needs: self.needs_at(w, pc) }
+    fn key(&self, w: &Writer, pc: GuestAddr, checked: bool, more: Needs) -> BlockKey {
+        BlockKey { start: pc, mode: self.config.mode, flat: true, checked, needs: self.needs_at(w, pc).with(more) }
     }
 
     /// Makes direct code of what lies at `pc`. As [`Jit::compile`] otherwise.
@@ -301,7 +305,8 @@ impl Jit {
     /// # Errors
     /// The caller must interpret the block.
     pub fn compile_recorded(&self, pc: GuestAddr, env: &mut dyn Recorder, out: &mut Vec<u8>) -> Result<(), CompileError> {
-        self.compile_as(pc, false, |compiler, key| {
+        let needs = needs_of(env);
+        self.compile_as(pc, false, needs, |compiler, key| {
             let c = compiler.compile(key, env)?;
             stored::encode(&c, key.needs, out, |at, buf| env.seen(at, buf));
             Ok(c)
@@ -314,7 +319,7 @@ impl Jit {
     /// The block can't be compiled or kept.
     pub fn record(&self, pc: GuestAddr, env: &mut dyn Recorder, out: &mut Vec<u8>) -> Result<(), CompileError> {
         let mut compiler = lock(&self.compiler);
-        let key = self.key(&self.write(), pc, false);
+        let key = self.key(&self.write(), pc, false, needs_of(env));
         let c = self.timed(|| self.make_compiler(&mut compiler)?.compile(key, env))?;
         if stored::encode(&c, key.needs, out, |at, buf| env.seen(at, buf)) { Ok(()) } else { Err(CompileError::Shape(pc, "not to be kept")) }
     }
@@ -328,7 +333,10 @@ impl Jit {
         let mut c = core::mem::take(&mut w.installed);
         let fits = stored::record_address(record).zip(stored::needs(record)).is_some_and(|(pc, made_for)| {
             let needs = self.needs_at(&w, pc);
-            made_for.has(needs) && needs.with(Needs::UNALIGNED) == made_for.with(Needs::UNALIGNED)
+            let kept = made_for.has(Needs::FAULTS) || !self.config.loses || !env.may_write_itself(pc);
+            // What is made for these does without them, too.
+            let spare = Needs::UNALIGNED.with(Needs::FAULTS);
+            kept && made_for.has(needs) && needs.with(spare) == made_for.with(spare)
         });
         let done = fits && stored::decode(record, &mut c, env).is_some() && self.place(&mut w, &mut c).is_ok();
         add(&self.counters.installed, u64::from(done));
@@ -347,7 +355,7 @@ impl Jit {
 
     fn make_compiler<'a>(&self, compiler: &'a mut Option<Result<Compiler, CompileError>>) -> Result<&'a mut Compiler, CompileError> {
         let make = || {
-            let mut compiler = Compiler::new(isa::host()?);
+            let mut compiler = Compiler::new(isa::host()?, self.config.loses);
             compiler.dump = self.config.dump.is_some();
             Ok(compiler)
         };
@@ -516,11 +524,11 @@ impl Jit {
     }
 
     /// Handles a host signal for a synchronous fault (SIGSEGV, SIGBUS, SIGFPE). Safe in a signal handler. `misaligned`: the host's processor wants the
-    /// access to be aligned.
+    /// access to be aligned. `mend`: makes it possible to do the access again, if it can be; called on the stack of the handler, with nothing held.
     ///
     /// # Safety
     /// Called in the handler, on the thread that owns `state`, with the interrupted context.
-    pub unsafe fn on_fault(&self, state: *mut JitState, uc: &mut ucontext_t, misaligned: bool) -> HostFault {
+    pub unsafe fn on_fault(&self, state: *mut JitState, uc: &mut ucontext_t, misaligned: bool, mend: &dyn Fn() -> bool) -> HostFault {
         #[cfg(target_arch = "x86_64")]
         if self.is_direct() {
             // SAFETY: the caller's promise.
@@ -528,7 +536,13 @@ impl Jit {
         }
         let mut cx = Context::new(uc);
         if let Some((id, block, trap)) = self.trap_at(cx.pc()) {
-            if trap.pad != 0 {
+            if trap.pad == LOST && mend() {
+                // What it writes may be code: nothing else is to run before that is looked at.
+                // SAFETY: the caller's promise.
+                unsafe { self.kick(state, uc) };
+                return HostFault::Resumed;
+            }
+            if !matches!(trap.pad, 0 | LOST) {
                 add(&self.counters.fault, 1);
                 cx.set_pc(self.arena.at(block.code + trap.pad) as u64);
                 return HostFault::Resumed;
@@ -540,7 +554,7 @@ impl Jit {
                 (*state).misaligned = if misaligned { id + 1 } else { 0 };
             }
             cx.leave();
-            return HostFault::Left(pc);
+            return if trap.pad == LOST { HostFault::Lost(pc) } else { HostFault::Left(pc) };
         }
         // SAFETY: as above: in a stub, the state is nobody else's.
         if host::in_x87_stub(cx.pc()) || cx.leave_rep_string(unsafe { &mut *state }) {
@@ -585,6 +599,13 @@ pub enum HostFault {
     /// The guest instruction at this address faulted. `cpu.rip` is set, and [`Thread::run`](crate::Thread::run) returns
     /// [`JitExit::Fault`](crate::JitExit::Fault) as soon as the handler returns.
     Left(GuestAddr),
+    /// The same, but `cpu.rip` is all that is right: the process must end.
+    Lost(GuestAddr),
+}
+
+/// What more the block needs that `env` has.
+fn needs_of(env: &(impl LiftEnv + ?Sized)) -> Needs {
+    if env.may_write_itself() { Needs::FAULTS } else { Needs::NONE }
 }
 
 /// Processor time of this thread.

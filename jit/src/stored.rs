@@ -11,7 +11,7 @@
 use forklift_lift::{LiftEnv, LiftedExit, Needs, Token};
 use forklift_x86::GuestAddr;
 
-use crate::blocks::Trap;
+use crate::blocks::{LOST, Trap};
 use crate::compile::Compiled;
 
 /// An environment for blocks of which records are made.
@@ -27,6 +27,9 @@ pub trait InstallEnv {
 
     /// The token of the instruction at `at`, with which `bytes` begin; `None` if they don't begin with one.
     fn token(&mut self, at: GuestAddr, bytes: &[u8]) -> Option<u64>;
+
+    /// As [`LiftEnv::may_write_itself`], for the block at `pc`.
+    fn may_write_itself(&mut self, pc: GuestAddr) -> bool;
 }
 
 /// How many counts a record's head has.
@@ -213,7 +216,7 @@ pub(crate) fn decode(record: &[u8], c: &mut Compiled, env: &mut dyn InstallEnv) 
     for _ in 0..h.traps {
         let (code, guest, pad) = (r.number()? as u32, r.number()? as u32, r.number()? as u32);
         let sorted = c.traps.last().is_none_or(|l| l.code <= code);
-        (sorted && (code.max(pad) as usize) < h.code).then(|| c.traps.push(Trap { code, guest, pad }))?;
+        (sorted && (code as usize) < h.code && (pad == LOST || (pad as usize) < h.code)).then(|| c.traps.push(Trap { code, guest, pad }))?;
     }
     for _ in 0..h.ranges {
         source(&mut r, c, env)?;
@@ -256,6 +259,10 @@ mod tests {
         fn token(&mut self, at: GuestAddr, bytes: &[u8]) -> Option<u64> {
             (bytes.len() > 1).then(|| at.get() | 1 << 60)
         }
+
+        fn may_write_itself(&mut self, _: GuestAddr) -> bool {
+            false
+        }
     }
 
     fn at(offset: u64) -> GuestAddr {
@@ -269,15 +276,15 @@ mod tests {
                 pcs: Vec::new(),
                 ranges: vec![(at(0), at(7)), (at(9), at(12))],
                 tokens: vec![Token { at: at(1), value: at(1).get() | 1 << 60 }],
-                groups: Vec::new(),
                 insns: 5,
+                ..forklift_lift::Lifted::default()
             },
             code: (0..100).collect(),
             entry: 4,
             direct: vec![(20..40, 0), (50..70, 2)],
             tails: core::iter::once(80..99).collect(),
             tokens: vec![(8, 0)],
-            traps: vec![Trap { code: 6, guest: 1, pad: 0 }, Trap { code: 30, guest: 4, pad: 77 }],
+            traps: vec![Trap { code: 6, guest: 1, pad: 0 }, Trap { code: 30, guest: 4, pad: 77 }, Trap { code: 40, guest: 5, pad: LOST }],
         }
     }
 

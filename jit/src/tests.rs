@@ -135,7 +135,7 @@ fn block(jit: &Jit, pc: u64, body: impl FnOnce(&mut Make<'_>)) {
         m.b.finalize(target);
         let start = GuestAddr::new(pc);
         let pcs = (0..8).map(|i| start.wrapping_add(i * 3)).collect();
-        Lifted { exits, pcs, ranges: vec![(start, start.wrapping_add(24))], tokens: Vec::new(), groups: Vec::new(), insns: 8 }
+        Lifted { exits, pcs, ranges: vec![(start, start.wrapping_add(24))], tokens: Vec::new(), groups: Vec::new(), insns: 8, ..Lifted::default() }
     };
     jit.compile_ir(GuestAddr::new(pc), build).unwrap();
 }
@@ -282,7 +282,7 @@ fn signals(jit: &Jit, t: &Thread) -> MutexGuard<'static, ()> {
 extern "C" fn fault(_: i32, _: *mut libc::siginfo_t, uc: *mut libc::c_void) {
     FAULTS.fetch_add(1, Ordering::SeqCst);
     // SAFETY: set by `signals`; tests fault on the thread that owns the state.
-    let what = unsafe { (*JIT.load(Ordering::SeqCst)).on_fault(STATE.load(Ordering::SeqCst), &mut *uc.cast(), false) };
+    let what = unsafe { (*JIT.load(Ordering::SeqCst)).on_fault(STATE.load(Ordering::SeqCst), &mut *uc.cast(), false, &|| false) };
     if what == HostFault::Elsewhere {
         // SAFETY: nothing can be done any more.
         unsafe { libc::abort() };

@@ -283,7 +283,7 @@ mod faults {
 
     extern "C" fn handler(_: i32, _: *mut libc::siginfo_t, uc: *mut libc::c_void) {
         // SAFETY: one test uses these, on one thread.
-        let what = unsafe { (*JIT.load(Ordering::SeqCst)).on_fault(STATE.load(Ordering::SeqCst), &mut *uc.cast(), false) };
+        let what = unsafe { (*JIT.load(Ordering::SeqCst)).on_fault(STATE.load(Ordering::SeqCst), &mut *uc.cast(), false, &|| false) };
         if !matches!(what, HostFault::Left(_)) {
             // SAFETY: nothing can be done.
             unsafe { libc::abort() };

@@ -49,6 +49,9 @@ impl Machine {
         let space = Arc::new(space);
         let loaded = loader::load(&GuestMem::new(space.clone()), program, envp, config.model)?;
         let mut process = Process::new(space, config, strace, actions);
+        if hooks.fault.is_some() {
+            crate::engine::show_faults(process.space());
+        }
         process.hooks = hooks;
         process.set_sigreturn(loaded.sigreturn);
         *process.program() = loaded.program;

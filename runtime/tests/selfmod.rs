@@ -11,11 +11,12 @@ use forklift_fuzz::generate::{Rng, selfmod};
 use forklift_x86::Mode;
 
 /// What a program is run by; the last only where hosts can.
-const ENGINES: [(&str, &[&str], &str); 6] = [
+const ENGINES: [(&str, &[&str], &str); 7] = [
     ("interpreter", &["--interp"], ""),
     ("JIT", &[], ""),
     ("lifting JIT", &[], "direct=off,background=off"),
     ("eager JIT", &[], "direct=off,background=off,hot=2"),
+    ("nothing kept for faults", &[], "direct=off,background=off,hot=2,faults=lost"),
     ("compiler thread", &[], "direct=off,background=on,hot=2"),
     ("host", &[], ""),
 ];
@@ -36,7 +37,7 @@ fn run(engine: usize, program: &Path) -> Output {
 fn all(mode: Mode) {
     let engines = if cfg!(target_arch = "x86_64") { ENGINES.len() } else { ENGINES.len() - 1 };
     let path = folder().join(format!("selfmod{}", mode.bitness()));
-    for n in 0..setting("FORKLIFT_SELFMOD", 25) {
+    for n in 0..setting("FORKLIFT_SELFMOD", 60) {
         let seed = setting("FORKLIFT_SEED", 1).wrapping_mul(1 << 32) + n;
         fs::write(&path, selfmod::program(mode, &mut Rng::new(seed))).expect("a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its permissions");

@@ -99,7 +99,7 @@ fn run(way: Way, program: &Path, of: &Program) -> Result<Output, Failed> {
     if way != Way::Native {
         c.args(["run", "--no-cache"]);
         of.cpu.iter().for_each(|model| _ = c.args(["--cpu", model]));
-        let tier = (way == Way::Lifted).then_some("direct=off,background=on,hot=50");
+        let tier = (way == Way::Lifted).then_some("direct=off,background=on,hot=50,faults=lost");
         let options: Vec<_> = tier.into_iter().chain(of.jit.as_deref()).collect();
         if !options.is_empty() {
             c.env("FORKLIFT_JIT", options.join(","));

@@ -16,7 +16,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use forklift_jit::FLAGS;
-use forklift_lift::{BlockKey, EXIT_NAMESPACE, GUARD, HostCpu, LiftEnv, Lifted, LiftedExit, Lifter, Needs};
+use forklift_lift::{BlockKey, EXIT_NAMESPACE, Faults, GUARD, HostCpu, LiftEnv, Lifted, LiftedExit, Lifter, Needs};
 use forklift_x86::{CcKind, CcOp, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::code_asm::CodeAssembler;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
@@ -38,7 +38,7 @@ struct Host {
     cpu: HostCpu,
     features: &'static [&'static str],
     /// The JIT patches this host's code.
-    patched: bool,
+    faults: Faults,
     /// Counts the instructions of some code, but for those at places that aren't wanted.
     count: fn(&[u8], &dyn Fn(usize) -> bool) -> usize,
 }
@@ -60,7 +60,7 @@ const X86_64: Host = Host {
         "has_bmi2",
         "has_lzcnt",
     ],
-    patched: true,
+    faults: Faults::Guarded,
     count: |code, wanted| Decoder::new(64, code, DecoderOptions::NONE).into_iter().filter(|i| wanted(i.ip() as usize)).count(),
 };
 
@@ -68,7 +68,7 @@ const AARCH64: Host = Host {
     name: "aarch64",
     cpu: HostCpu::AARCH64,
     features: &[],
-    patched: false,
+    faults: Faults::Lost,
     count: |code, wanted| (0..code.len()).step_by(4).filter(|at| wanted(*at)).count(),
 };
 
@@ -115,7 +115,7 @@ impl Counter {
     fn block(&mut self, code: Vec<u8>) -> (usize, bool) {
         let mut context = Context::for_function(Function::with_name_signature(UserFuncName::user(0, 0), forklift_lift::signature()));
         let key = BlockKey { start: GuestAddr::new(START), mode: Mode::Bits64, flat: true, checked: false, needs: Needs::NONE };
-        let lifted = self.lifter.lift(&mut context.func, self.isa.frontend_config(), key, self.host.patched, &mut Code(code)).unwrap();
+        let lifted = self.lifter.lift(&mut context.func, self.isa.frontend_config(), key, self.host.faults, &mut Code(code)).unwrap();
         context.compile(&*self.isa, &mut ControlPlane::default()).unwrap();
         let compiled = context.compiled_code().unwrap();
         let end = fast_end(compiled, &context.func, &lifted);

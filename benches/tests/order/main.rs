@@ -15,7 +15,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use forklift_fuzz::vectors;
 use forklift_jit::{FLAGS, barriers};
-use forklift_lift::{BlockKey, HostCpu, LiftEnv, Lifter, Needs, TRAP_MEMORY};
+use forklift_lift::{BlockKey, Faults, HostCpu, LiftEnv, Lifter, Needs, TRAP_MEMORY};
 use forklift_x86::{CcOp, CpuModel, GuestAddr, Mode, decode_one};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
@@ -73,7 +73,7 @@ impl Compiler {
         let mut context = Context::for_function(Function::with_name_signature(UserFuncName::user(0, 0), forklift_lift::signature()));
         let key = BlockKey { start: at, mode, flat: true, checked: false, needs };
         let mut env = Code { at: at.get(), bytes: [code, &[0x0f, 0x0b]].concat() };
-        self.lifter.lift(&mut context.func, self.isa.frontend_config(), key, false, &mut env).unwrap();
+        self.lifter.lift(&mut context.func, self.isa.frontend_config(), key, Faults::Stored, &mut env).unwrap();
         context.compile(&*self.isa, &mut ControlPlane::default()).unwrap();
         let compiled = context.compiled_code().unwrap();
         let mut bytes = compiled.code_buffer().to_vec();

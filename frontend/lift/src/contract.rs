@@ -7,7 +7,8 @@
 //!
 //! Both pass the six registers on, but for exits whose next stop is the dispatcher, which have no parameters. Guest memory is accessed with [`TRAP_MEMORY`]; the source location of the access, an index into [`Lifted::pcs`], gives
 //! an instruction to resume at by interpretation: at or before the one that faults, in the same block. The processor's state in memory is that before this
-//! instruction, but for `rip`, and nothing has been done since that can't be done again. Accesses with [`GROUP`] in their location are different: see there.
+//! instruction, but for `rip`, and nothing has been done since that can't be done again. Accesses with [`GROUP`] in their location are different: see there; so are all of a region
+//! that is lifted with [`Faults::Lost`].
 //!
 //! Requirements to the ISA: `enable_pinned_reg`, `enable_verifier` in debug builds, `preserve_frame_pointers` (for tail calls), and SSE4.1 on x86-64. SSE code runs with the guest's rounding mode in the
 //! host's MXCSR or FPCR and with all exceptions masked: with an exception unmasked in the guest's MXCSR, blocks must be interpreted.
@@ -80,6 +81,8 @@ impl Needs {
     pub const WEAK_VECTORS: Self = Self(4);
     /// With [`ORDERED`](Self::ORDERED): accesses that aren't aligned are common in this block. Without it they fault, and are interpreted.
     pub const UNALIGNED: Self = Self(8);
+    /// The guest can see the state at a fault of an access to memory: see [`Faults::Lost`].
+    pub const FAULTS: Self = Self(16);
 
     /// Whether all of `other` is in it.
     pub const fn has(self, other: Self) -> bool {
@@ -107,6 +110,18 @@ impl Needs {
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits)
     }
+}
+
+/// How the state of before an instruction is had whose access to guest memory faults.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum Faults {
+    /// It is in memory.
+    #[default]
+    Stored,
+    /// The same, but where guards pay: see [`GROUP`]. Emitted code is patched; accesses that must be aligned are the host's ([`TRAP_ALIGNED`]).
+    Guarded,
+    /// It isn't, but for the instruction's address: the access must be done again where it can be, or the process ends, and nobody sees its state.
+    Lost,
 }
 
 /// Where control goes when it leaves a block. The state is complete (see [`JitState`](crate::JitState)); `cpu.rip` is as told here.
@@ -314,6 +329,11 @@ pub trait LiftEnv {
     fn usable_segments(&self) -> u8 {
         !0
     }
+
+    /// Whether the block itself might write to its code, or to what is looked at behind its exits.
+    fn may_write_itself(&self) -> bool {
+        true
+    }
 }
 
 /// An environment as the source of code.
@@ -350,6 +370,8 @@ pub struct Lifted {
     pub groups: Vec<u32>,
     /// How many guest instructions the block has.
     pub insns: usize,
+    /// How it was lifted.
+    pub faults: Faults,
 }
 
 /// Why there is no translation.

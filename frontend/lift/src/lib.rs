@@ -14,7 +14,7 @@ mod region;
 mod state;
 
 pub use contract::{
-    BlockKey, COMPARE_STRINGS_SIZE, CompareStrings, EXIT_NAMESPACE, GROUP, GUARD, HELPERS, Helper, HostOp, LOAD_BARRIER, LiftEnv, LiftError, Lifted,
+    BlockKey, COMPARE_STRINGS_SIZE, CompareStrings, EXIT_NAMESPACE, Faults, GROUP, GUARD, HELPERS, Helper, HostOp, LOAD_BARRIER, LiftEnv, LiftError, Lifted,
     LiftedExit, Needs, RepString, STORE_BARRIER, TOKEN_NAMESPACE, TRAP_ALIGNED, TRAP_MEMORY, Token, WINDOW_SLACK, X87,
 };
 pub use lifter::{Lifter, signature};

@@ -10,7 +10,7 @@ use forklift_x86::GuestAddr;
 use crate::cx::{Lift, Seen};
 use crate::live::Lookahead;
 use crate::region::{Region, region};
-use crate::{BlockKey, HostCpu, LiftEnv, LiftError, Lifted, PARAM_REGS};
+use crate::{BlockKey, Faults, HostCpu, LiftEnv, LiftError, Lifted, PARAM_REGS};
 
 /// The signature of all lifted blocks and of their exits.
 pub fn signature() -> Signature {
@@ -31,14 +31,13 @@ impl Lifter {
         Self { builder: FunctionBuilderContext::new(), host }
     }
 
-    /// Builds the function of the block `key` into `func`, which must be empty. `patched`: there may be
-    /// [`GUARD`](crate::GUARD)s and [`TRAP_ALIGNED`](crate::TRAP_ALIGNED) in it.
+    /// Builds the function of the block `key` into `func`, which must be empty.
     pub fn lift(
         &mut self,
         func: &mut Function,
         target: TargetFrontendConfig,
         key: BlockKey,
-        patched: bool,
+        faults: Faults,
         env: &mut dyn LiftEnv,
     ) -> Result<Lifted, LiftError> {
         let mut lookahead = Lookahead::default();
@@ -49,18 +48,18 @@ impl Lifter {
         if key.checked {
             check_source(&mut cx, region.nodes[0].range());
         }
-        cx.start(seen, patched);
+        cx.start(seen, faults);
         let lifted = cx.finish(target);
         let pcs = region.insns().map(|i| GuestAddr::new(i.ip())).collect();
         let ranges = region.ranges().chain(lookahead.into_ranges()).chain(lifted.ranges).collect();
-        Ok(Lifted { pcs, ranges, insns: region.insns().count(), ..lifted })
+        Ok(Lifted { pcs, ranges, insns: region.insns().count(), faults, ..lifted })
     }
 
     /// Finds out what headers have to carry.
     fn probe(&mut self, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv, region: &Rc<Region>) -> Seen {
         let mut scratch = Function::with_name_signature(UserFuncName::default(), signature());
         let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env, self.host, Rc::clone(region));
-        cx.start(None, false);
+        cx.start(None, Faults::Stored);
         let seen = cx.seen();
         cx.finish(target);
         seen

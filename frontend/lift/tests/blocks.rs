@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
-use forklift_lift::{BlockKey, HostCpu, LiftEnv, Lifted, Lifter, Needs, signature};
+use forklift_lift::{BlockKey, Faults, HostCpu, LiftEnv, Lifted, Lifter, Needs, signature};
 use forklift_x86::{CcKind, CcOp, CpuModel, GuestAddr, Mode, Width};
 use iced_x86::Instruction;
 use iced_x86::code_asm::*;
@@ -60,7 +60,7 @@ fn lift_for(host: HostCpu, mode: Mode, asm: Asm) -> (Function, Lifted) {
     let mut code = Code(a.assemble(START).unwrap());
     let mut f = Function::with_name_signature(UserFuncName::user(0, 0), signature());
     let key = BlockKey { start: GuestAddr::new(START), mode, flat: true, checked: false, needs: Needs::NONE };
-    let lifted = Lifter::new(host).lift(&mut f, isa().frontend_config(), key, true, &mut code).unwrap();
+    let lifted = Lifter::new(host).lift(&mut f, isa().frontend_config(), key, Faults::Guarded, &mut code).unwrap();
     (f, lifted)
 }
 

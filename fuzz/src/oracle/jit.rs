@@ -284,7 +284,7 @@ extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
 
 extern "C" fn on_fault(signal: c_int, _: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: as in `step`.
-    let left = unsafe { RUNNING.load(Ordering::SeqCst).as_mut().map(|r| r.jit.on_fault(r.state, &mut *context.cast::<libc::ucontext_t>(), false)) };
+    let left = unsafe { RUNNING.load(Ordering::SeqCst).as_mut().map(|r| r.jit.on_fault(r.state, &mut *context.cast::<libc::ucontext_t>(), false, &|| false)) };
     if left.is_none_or(|l| l == HostFault::Elsewhere) {
         // A fault of our own: die of it.
         // SAFETY: resets the action.

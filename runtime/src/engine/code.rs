@@ -6,6 +6,7 @@ use forklift_lift::LiftEnv;
 use forklift_x86::{CcOp, CpuModel, GuestAddr, MAX_INSN_LEN, Mode, decode_one};
 use iced_x86::Instruction;
 
+use crate::mem::vma::Prot;
 use crate::mem::{CpuMem, GuestMem};
 
 const PAGE: usize = GuestAddr::PAGE_SIZE as usize;
@@ -18,6 +19,11 @@ fn add_step(steps: &mut Ops, i: &Instruction, mode: Mode, model: CpuModel) -> u6
     let token = core::ptr::from_ref(&*op) as u64;
     steps.push(op);
     token
+}
+
+/// Whether the guest may write to the page of `addr`.
+fn is_writable(mem: &GuestMem, addr: GuestAddr) -> bool {
+    mem.space().prot_at(addr).is_none_or(|p| p.has(Prot::WRITE))
 }
 
 /// A page as it was when it was first looked at.
@@ -43,16 +49,24 @@ pub(super) struct Env<'a> {
     /// The operations of this block.
     steps: Ops,
     guest: Guest,
-    /// The block's own bytes if it is checked: it compares them itself.
-    own: Option<(GuestAddr, GuestAddr)>,
+    /// The block's own bytes if it is checked: it compares them itself. Read once, as nothing keeps them from changing.
+    own: Option<(GuestAddr, Vec<u8>)>,
+    /// The guest may write to the block's code without a system call before.
+    writable: bool,
     /// Copies, so that all that is seen of a page is from the same moment, and can be told afterwards.
     pages: Vec<Page>,
 }
 
 impl<'a> Env<'a> {
-    /// `own`: the block's own bytes, if it is checked.
-    pub(super) fn new(mem: &'a GuestMem, guest: Guest, own: Option<(GuestAddr, GuestAddr)>) -> Self {
-        Self { mem, steps: Ops::new(), guest, own, pages: Vec::new() }
+    /// For the block at `pc`. `own`: the block's own bytes, if it is checked.
+    pub(super) fn new(mem: &'a GuestMem, pc: GuestAddr, guest: Guest, own: Option<(GuestAddr, GuestAddr)>) -> Self {
+        let own = own.map(|(start, end)| {
+            let mut bytes = vec![0; end.get().wrapping_sub(start.get()) as usize];
+            let have = mem.fetch_code(start, &mut bytes);
+            bytes.truncate(have);
+            (start, bytes)
+        });
+        Self { mem, steps: Ops::new(), guest, own, writable: is_writable(mem, pc), pages: Vec::new() }
     }
 
     /// The operations that were made.
@@ -66,9 +80,9 @@ impl<'a> Env<'a> {
     }
 
     /// Bytes of the block itself, which are not watched.
-    fn fetch_own(&self, addr: GuestAddr, buf: &mut [u8], end: GuestAddr) -> usize {
-        let n = buf.len().min((end.get() - addr.get()) as usize);
-        self.mem.fetch_code(addr, &mut buf[..n])
+    fn own_from(&self, addr: GuestAddr) -> Option<&[u8]> {
+        let (start, bytes) = self.own.as_ref()?;
+        bytes.get(addr.get().wrapping_sub(start.get()) as usize..).filter(|rest| !rest.is_empty())
     }
 
     /// What may be used of the page from `addr` on.
@@ -79,7 +93,8 @@ impl<'a> Env<'a> {
             let start = addr.page_base();
             let mut bytes = Box::new([0; PAGE]);
             let checked = self.mem.space().watch_code(start, start.wrapping_add(1));
-            let len = if checked { 0 } else { self.mem.fetch_code(start, &mut bytes[..]) };
+            let unusable = checked || !self.writable && is_writable(self.mem, start);
+            let len = if unusable { 0 } else { self.mem.fetch_code(start, &mut bytes[..]) };
             self.pages.push(Page { number, bytes, len });
             self.pages.len() - 1
         });
@@ -105,9 +120,13 @@ impl<'a> Env<'a> {
 impl LiftEnv for Env<'_> {
     /// Not beyond the page, so that no page is watched for nothing, but for an instruction that may cross its end.
     fn fetch(&mut self, addr: GuestAddr, buf: &mut [u8]) -> usize {
-        match self.own {
-            Some((start, end)) if addr >= start && addr < end => self.fetch_own(addr, buf, end),
-            _ => {
+        match self.own_from(addr) {
+            Some(rest) => {
+                let n = buf.len().min(rest.len());
+                buf[..n].copy_from_slice(&rest[..n]);
+                n
+            }
+            None => {
                 let room = PAGE - addr.page_offset() as usize;
                 let n = buf.len().min(room.max(MAX_INSN_LEN));
                 self.copy(addr, &mut buf[..n])
@@ -125,6 +144,11 @@ impl LiftEnv for Env<'_> {
 
     fn flags_op(&self) -> CcOp {
         self.guest.flags_op
+    }
+
+    /// A block of a page that isn't writable looks at no others that are.
+    fn may_write_itself(&self) -> bool {
+        self.writable
     }
 }
 
@@ -162,7 +186,7 @@ impl Watched {
         let (page, slot) = (addr.page(), addr.page() as usize % REMEMBERED);
         if self.pages[slot] != page {
             let start = addr.page_base();
-            if mem.space().watch_code(start, start.wrapping_add(1)) || !mem.space().prot_at(start).is_some_and(|p| p.has(crate::mem::vma::Prot::EXEC)) {
+            if mem.space().watch_code(start, start.wrapping_add(1)) || !mem.space().prot_at(start).is_some_and(|p| p.has(Prot::EXEC)) {
                 return false;
             }
             self.pages[slot] = page;
@@ -244,5 +268,9 @@ impl forklift_jit::InstallEnv for InstallEnv<'_> {
     fn token(&mut self, at: GuestAddr, bytes: &[u8]) -> Option<u64> {
         let i = decode_one(self.mode, at, bytes)?;
         Some(add_step(&mut self.steps, &i, self.mode, self.model))
+    }
+
+    fn may_write_itself(&mut self, pc: GuestAddr) -> bool {
+        is_writable(self.mem, pc)
     }
 }

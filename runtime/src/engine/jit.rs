@@ -2,6 +2,8 @@
 //!
 //! It is made when the first block gets hot; programs that end before never pay for it.
 
+use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use forklift_interp::{Exec, Op, run_op};
@@ -16,10 +18,11 @@ use crate::cache::{Cache, Counts};
 #[cfg(target_arch = "x86_64")]
 use crate::cache::{Images, page_has};
 use crate::error::Error;
-use crate::mem::{CpuMem, GuestMem, access};
+use crate::mem::{AddressSpace, Attention, CpuMem, GuestMem, access};
 use crate::perf::Log;
 use crate::process;
 use crate::signal::Kick;
+use crate::signal::info::Info;
 use crate::task::Task;
 
 /// Unit: executions. A block is compiled when it's about to run for the n-th time. Measured, in seconds of processor time with 500, 1500, 4000 and never:
@@ -102,6 +105,9 @@ impl ProcessJit {
         if access::is_ordered() {
             jit.need(Needs::ORDERED);
         }
+        if FAULTS_SEEN.load(Ordering::SeqCst) {
+            jit.need(Needs::FAULTS);
+        }
         // perf is told of blocks as they are made.
         let dir = process.cache.as_ref().filter(|_| perf.is_none());
         #[cfg(target_arch = "x86_64")]
@@ -183,7 +189,7 @@ pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What the environment variable FORKLIFT_JIT has for the option `name`. It is for developers, a list of: `direct=off` (lift everything), `hot=N` (instead of [`THRESHOLD`]), `background=on` and
-/// `background=off` (see `background`), `warm=on` and `warm=wait` (see `warm`).
+/// `background=off` (see `background`), `faults=lost` and `faults=kept` (whether [`Faults::Lost`](forklift_lift::Faults::Lost) is made use of), `warm=on` and `warm=wait` (see `warm`).
 pub(super) fn option(name: &str) -> Option<String> {
     let options = std::env::var("FORKLIFT_JIT").ok()?;
     options.split(',').find_map(|o| o.strip_prefix(name)).map(str::to_owned)
@@ -191,7 +197,8 @@ pub(super) fn option(name: &str) -> Option<String> {
 
 fn config(mode: Mode, dump: Option<fn(&forklift_jit::debug::Dump<'_>)>) -> Config {
     let direct = option("direct=").as_deref() != Some("off");
-    Config { dump, direct, ..Config::new(mode) }
+    let loses = option("faults=").map_or(cfg!(not(target_arch = "x86_64")), |f| f == "lost");
+    Config { dump, direct, loses, ..Config::new(mode) }
 }
 
 /// How many runs make a block hot.
@@ -203,6 +210,17 @@ fn chosen_threshold() -> Option<u32> {
     option("hot=").and_then(|n| n.parse().ok())
 }
 
+/// Whether the guest can see the state at a fault.
+static FAULTS_SEEN: AtomicBool = AtomicBool::new(false);
+
+/// From now on the guest can see the state at a fault of an access to memory. Not for a thread that is in emitted code.
+pub(crate) fn show_faults(space: &AddressSpace) {
+    FAULTS_SEEN.store(true, Ordering::SeqCst);
+    if let Some(p) = space.existing_jit() {
+        p.jit.need(Needs::FAULTS);
+    }
+}
+
 /// One thread's part.
 pub(crate) struct ThreadJit {
     pub thread: Thread,
@@ -212,6 +230,22 @@ pub(crate) struct ThreadJit {
 struct KickData {
     jit: *const Jit,
     state: *mut JitState,
+    mem: GuestMem,
+    attention: Arc<Attention>,
+    /// The fault at which the state was lost.
+    lost: Cell<Option<Info>>,
+}
+
+impl KickData {
+    /// Makes it possible to do an access again that has faulted at this host address: what it writes to holds code, or what lies above it grows.
+    fn mend(&self, at: u64) -> bool {
+        let at = GuestAddr::new(at.wrapping_sub(self.mem.space().base()));
+        let written = self.mem.space().code_written(at, at.wrapping_add(1));
+        if written {
+            self.attention.raise(Attention::WRITTEN);
+        }
+        written || self.mem.grow(at)
+    }
 }
 
 unsafe fn kick_soon(data: *const (), cx: &mut libc::ucontext_t) {
@@ -224,10 +258,15 @@ unsafe fn kick_soon(data: *const (), cx: &mut libc::ucontext_t) {
 
 unsafe fn kick_fault(data: *const (), cx: &mut libc::ucontext_t, info: &libc::siginfo_t) -> bool {
     let misaligned = info.si_signo == libc::SIGBUS && info.si_code == libc::BUS_ADRALN;
-    // SAFETY: as above.
+    // SAFETY: as above; a fault has an address.
     unsafe {
         let d = &*data.cast::<KickData>();
-        (*d.jit).on_fault(d.state, cx, misaligned) != HostFault::Elsewhere
+        let at = info.si_addr() as u64;
+        let found = (*d.jit).on_fault(d.state, cx, misaligned, &|| d.mend(at));
+        if let HostFault::Lost(_) = found {
+            d.lost.set(Some(Info::fault(info.si_signo, info.si_code, at.wrapping_sub(d.mem.space().base()))));
+        }
+        found != HostFault::Elsewhere
     }
 }
 
@@ -280,7 +319,7 @@ fn compile(p: &ProcessJit, mem: &GuestMem, request: Request, model: CpuModel) ->
     let Ok(block) = decode_block(&mut Peek(mem), pc, mode, MAX_INSNS) else { return false };
     let checked = mem.space().watch_code(block.start, block.end);
     let guest = Guest { mode, model, flags_op: request.flags_op };
-    let mut env = Env::new(mem, guest, checked.then_some((block.start, block.end)));
+    let mut env = Env::new(mem, pc, guest, checked.then_some((block.start, block.end)));
     let compiled = match &p.cache {
         Some(kept) if !checked => compile_kept(p, kept, pc, &mut env),
         _ => p.jit.compile(pc, checked, &mut env).is_ok(),
@@ -428,7 +467,8 @@ impl Task {
     /// Gives the thread its part of the JIT. From now on its processor lies there.
     fn enter_jit(&mut self, p: &ProcessJit) -> bool {
         let Ok(thread) = Thread::new(&p.jit, (*self.cpu).clone(), self.process.space().base(), step) else { return false };
-        let kick = Box::new(KickData { jit: Arc::as_ptr(&p.jit), state: thread.state_ptr() });
+        let (mem, attention) = (GuestMem::clone(&self.mem), self.attention.clone());
+        let kick = Box::new(KickData { jit: Arc::as_ptr(&p.jit), state: thread.state_ptr(), mem, attention, lost: Cell::new(None) });
         self.inbox.kick.set(Some(Kick { soon: kick_soon, fault: kick_fault, data: core::ptr::from_ref(&*kick).cast() }));
         // SAFETY: the state is `repr(C)` with the processor first, does not move, and goes only with the task.
         self.cpu.move_to(unsafe { &raw mut (*thread.state_ptr()).cpu });
@@ -446,6 +486,7 @@ impl Task {
         match left {
             JitExit::Cold => return Some(false),
             JitExit::Barred => return Some(true),
+            JitExit::Fault if let Some(info) = jit.kick.lost.take() => self.force(info),
             // The interpreter finds the reason again, exactly.
             JitExit::Step | JitExit::Fault => self.step(),
             JitExit::Dispatch => {

@@ -15,7 +15,7 @@ use crate::mem::space::Stale;
 use crate::syscall::dispatch;
 use crate::task::Task;
 
-pub(crate) use jit::{ProcessJit, ThreadJit};
+pub(crate) use jit::{ProcessJit, ThreadJit, show_faults};
 
 use jit::Found;
 
@@ -88,6 +88,9 @@ impl Task {
 
     /// Looks at why the thread was asked to stop.
     fn attend(&mut self) {
+        if self.attention.take(Attention::WRITTEN) != 0 {
+            self.process.space().announce();
+        }
         if self.attention.take(Attention::STALE) != 0 {
             self.drop_stale();
         }

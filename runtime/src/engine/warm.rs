@@ -91,7 +91,7 @@ impl Task {
                 portion = now + PORTION;
             }
             let mut record = Vec::new();
-            if p.jit.record(pc, &mut Env::new(&self.mem, guest(mode), None), &mut record).is_ok() {
+            if p.jit.record(pc, &mut Env::new(&self.mem, pc, guest(mode), None), &mut record).is_ok() {
                 kept.cache.add(&self.mem, record);
             }
         }

@@ -22,6 +22,8 @@ impl Attention {
     pub const STALE: u32 = 2;
     /// The thread must stop running guest code.
     pub const STOP: u32 = 4;
+    /// Code was written to, and translations that have become stale are to be dropped.
+    pub const WRITTEN: u32 = 8;
 
     /// Sets reasons. Async-signal-safe.
     pub fn raise(&self, bits: u32) {

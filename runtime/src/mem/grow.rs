@@ -37,6 +37,11 @@ impl AddressSpace {
 }
 
 impl GuestMem {
+    /// Lets grow what would grow under an access at `addr` that has faulted. Returns whether something has.
+    pub(crate) fn grow(&self, addr: GuestAddr) -> bool {
+        self.reach(addr, 1)
+    }
+
     /// Before the host's kernel, or forklift, accesses guest memory: lets grow what would grow under such an access. Returns whether something has.
     pub(super) fn reach(&self, addr: GuestAddr, len: u64) -> bool {
         if !self.space().may_grow.load(Ordering::Relaxed) || len == 0 {

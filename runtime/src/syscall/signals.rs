@@ -11,7 +11,7 @@ use crate::errno::{Errno, SysResult};
 use crate::guest_struct;
 use crate::host;
 use crate::mem::GuestMem;
-use crate::signal::action::{Action, UNBLOCKABLE, bit, check, sa};
+use crate::signal::action::{Action, IGN, UNBLOCKABLE, bit, check, sa};
 use crate::signal::info::{Info, InfoBytes};
 use crate::signal::{AltStack, ss};
 use crate::table;
@@ -106,7 +106,12 @@ fn change_action(t: &Task, sig: i32, new: Option<Action>) -> SysResult<Action> {
     match new {
         None => Ok(t.process.actions.get(sig)),
         Some(_) if bit(sig) & UNBLOCKABLE != 0 => Err(Errno::EINVAL),
-        Some(a) => t.process.actions.set(sig, a),
+        Some(a) => {
+            if matches!(sig, libc::SIGSEGV | libc::SIGBUS) && a.handler > IGN {
+                crate::engine::show_faults(t.process.space());
+            }
+            t.process.actions.set(sig, a)
+        }
     }
 }
 

@@ -77,8 +77,8 @@ pub fn compare(guest: &Guest, engine: Engine) -> Result<(), String> {
     let argv = (guest.argv)()?;
     let dir = std::env::temp_dir().join(format!("forklift-guest-{}", std::process::id())).join(format!("{}-{}", guest.name, engine.name()));
     let work = guest.work[usize::from(engine == Engine::Interp)];
-    // As much compiled code as can be: a thread of its own might not be done with it in time.
-    let options = if engine == Engine::Lifted { "direct=off,background=off" } else { "" };
+    // As much compiled code as can be: a thread of its own might not be done with it in time. Faults as on ARM.
+    let options = if engine == Engine::Lifted { "direct=off,background=off,faults=lost" } else { "" };
     let native = run(&argv, Engine::Native, &dir, work, options)?;
     let engine = if std::env::var_os("FORKLIFT_GUEST_NATIVE").is_some() { Engine::Native } else { engine };
     let ours = run(&argv, engine, &dir, work, options)?;

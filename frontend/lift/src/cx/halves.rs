@@ -11,7 +11,7 @@ use forklift_x86::GuestAddr;
 use iced_x86::{EncodingKind, Instruction, OpKind};
 
 use super::{Addr, Lift, is_mmx, mmx_number, vector_number};
-use crate::{LiftedExit, offset};
+use crate::{Faults, LiftedExit, offset};
 
 /// A vector: its low 128 bits, and those above if it has 256.
 #[derive(Clone, Copy)]
@@ -70,7 +70,7 @@ impl Lift<'_, '_> {
                 if is_vex(i) {
                     return Some(self.load_halves(ty, a, size));
                 }
-                if self.patched {
+                if self.faults == Faults::Guarded {
                     return Some(Halves::low(self.load_aligned(ty, a)));
                 }
                 self.check_aligned(i, a, 16);

@@ -22,7 +22,7 @@ use super::vec::CarriedXmm;
 use super::{Known, Lift};
 use crate::live;
 use crate::region::Region;
-use crate::{LiftedExit, offset};
+use crate::{Faults, LiftedExit, offset};
 
 /// Most registers of a kind that are carried though the loop doesn't use them. x86-64 hosts have 16, of which three are taken.
 const MOST: u32 = 12;
@@ -86,7 +86,7 @@ impl Graph {
         if read.count_ones() <= MOST { read } else { used & read }
     }
 
-    fn shape(&self, n: usize, mode: Mode, guarded: bool) -> Shape {
+    fn shape(&self, n: usize, mode: Mode, carries: bool) -> Shape {
         let used = self.region.nodes[n].used;
         let Some(seen) = &self.known else { return Shape::default() };
         let gprs = self.worth(used.gprs, seen.gprs);
@@ -96,17 +96,16 @@ impl Graph {
         let loaded = seen.loaded.iter().enumerate().fold(0, |all, (n, l)| all | u16::from(*l != 0) << n);
         let vectors = self.worth(used.vectors, loaded) | used.vectors;
         let vectors = (0..16).filter(|n| vectors & 1 << n != 0);
-        let xmms = vectors.flat_map(|n| CarriedXmm::of(n, seen.loaded[n], if guarded { seen.dirty[n] } else { 0 })).collect();
-        let flags = seen.flags.get(&n).filter(|_| guarded).map(|(_, f)| f.with(carried));
+        let xmms = vectors.flat_map(|n| CarriedXmm::of(n, seen.loaded[n], if carries { seen.dirty[n] } else { 0 })).collect();
+        let flags = seen.flags.get(&n).filter(|_| carries).map(|(_, f)| f.with(carried));
         Shape { regs, xmms, flags }
     }
 }
 
 impl Lift<'_, '_> {
-    /// Lifts the region, from its start. `seen`: what a probe has seen; `patched`: emitted code is, so there
-    /// may be guards, where they pay.
-    pub fn start(&mut self, seen: Option<Seen>, patched: bool) {
-        (self.patched, self.guarded) = (patched, patched && seen.is_some());
+    /// Lifts the region, from its start. `seen`: what a probe has seen.
+    pub fn start(&mut self, seen: Option<Seen>, faults: Faults) {
+        (self.faults, self.carries) = (faults, faults != Faults::Stored && seen.is_some());
         self.graph.known = seen;
         if self.graph.region.has_headers() && !self.is_64() {
             self.mem_base();
@@ -188,8 +187,8 @@ impl Lift<'_, '_> {
             self.note_arrival(n);
         }
         let known = self.graph.headers[n].clone();
-        let (block, shape) = known.clone().unwrap_or_else(|| (self.b.create_block(), Rc::new(self.graph.shape(n, self.key.mode, self.guarded))));
-        if self.guarded {
+        let (block, shape) = known.clone().unwrap_or_else(|| (self.b.create_block(), Rc::new(self.graph.shape(n, self.key.mode, self.carries))));
+        if self.carries {
             self.sync_but(&shape)
         } else {
             self.sync_but_flags()
@@ -256,11 +255,11 @@ impl Lift<'_, '_> {
         let memory_op = self.graph.known.as_ref().and_then(|seen| seen.flags.get(&n)).map(|(_, f)| f.op());
         self.known = Known { memory_op, mem_base, resume: self.graph.region.nodes[n].first, ..Known::new(Regs::default()) };
         for (c, v) in shape.regs.iter().zip(&params) {
-            self.set_carried_reg(*c, *v, self.guarded);
+            self.set_carried_reg(*c, *v, self.carries);
         }
         let params = &params[shape.regs.len()..];
         for (c, v) in shape.xmms.iter().zip(params) {
-            self.set_carried_xmm(*c, *v, self.guarded);
+            self.set_carried_xmm(*c, *v, self.carries);
         }
         let params = &params[shape.xmms.len()..];
         if let Some(flags) = shape.flags.filter(|_| !params.is_empty()) {

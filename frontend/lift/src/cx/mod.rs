@@ -7,7 +7,7 @@
 //! 4. At anything that may fault, memory has the state from before one of the block's instructions, the *resume point*, and nothing that happened since
 //!    can't be done again (no helper, no store but on the stack and before any load): the instruction that faults is found by interpretation from there on. [`Lift::guard`] sees to that, and
 //!    gives the access the source location of the resume point. So a block without stores needs nothing stored before its loads. Where accesses are
-//!    guarded ([`group`]), memory need not have that state: the pad stores it.
+//!    guarded ([`group`]), memory need not have that state: the pad stores it; nor with [`Faults::Lost`], but where an instruction is done by a call.
 
 mod carried;
 mod exits;
@@ -37,7 +37,7 @@ use forklift_x86::{CcOp, Flow, GuestAddr, Mode, Width, flow};
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpAccess};
 
 use crate::region::Region;
-use crate::{BlockKey, EXIT_NAMESPACE, Helper, HostCpu, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
+use crate::{BlockKey, EXIT_NAMESPACE, Faults, Helper, HostCpu, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
 pub(crate) use halves::{Halves, is_vex, sources};
@@ -80,10 +80,10 @@ pub(crate) struct Lift<'a, 'b> {
     known: Known,
     closed: bool,
     graph: headers::Graph,
-    /// Emitted code is patched: guards, and accesses that are aligned.
-    pub patched: bool,
-    /// Accesses are guarded.
-    guarded: bool,
+    /// How the state is had at a fault.
+    pub faults: Faults,
+    /// Loops keep the state in registers, with guarded accesses or with nothing for faults.
+    carries: bool,
     group: Option<group::Group>,
     /// For each group, the number of its first instruction.
     groups: Vec<u32>,
@@ -182,8 +182,8 @@ impl<'a, 'b> Lift<'a, 'b> {
             known: Known::new(Regs::with_params(params)),
             closed: false,
             graph: headers::Graph::new(region),
-            patched: false,
-            guarded: false,
+            faults: Faults::Stored,
+            carries: false,
             group: None,
             groups: Vec::new(),
             exits: Vec::new(),
@@ -374,7 +374,7 @@ impl<'a, 'b> Lift<'a, 'b> {
     /// Before a call that may fault by itself: interpretation would resume at the current instruction.
     pub fn resume_here(&mut self) {
         self.known.moved = true;
-        self.guard_by_memory(Access::Other);
+        self.store_resume_point(Access::Other);
     }
 
     /// Brings the state in memory up to date.
@@ -386,17 +386,24 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// Before an access that may fault: see invariant 4.
     fn guard(&mut self, access: Access) {
-        if self.guarded {
-            self.join_group(access);
-        } else {
-            self.guard_by_memory(access);
+        match self.faults {
+            Faults::Guarded if self.carries => self.join_group(access),
+            _ => self.guard_by_memory(access),
+        }
+    }
+
+    /// The same, without a group.
+    fn guard_by_memory(&mut self, access: Access) {
+        match self.faults {
+            Faults::Lost => self.b.set_srcloc(SourceLoc::new(self.index)),
+            _ => self.store_resume_point(access),
         }
     }
 
     /// The same, by storing the state.
-    fn guard_by_memory(&mut self, access: Access) {
+    fn store_resume_point(&mut self, access: Access) {
         self.close_group();
-        if self.known.moved || self.guarded {
+        if self.known.moved || self.carries {
             self.sync();
             (self.known.resume, self.known.moved, self.known.loaded) = (self.index, false, false);
         }

@@ -10,6 +10,7 @@ use iced_x86::{Instruction, Mnemonic, OpKind};
 use super::lanes::{packed_unary, set_scalar};
 use super::sse_shuffle::{elements, shuffle};
 use super::{VectorOps, mmx};
+use crate::Faults;
 use crate::cx::{Halves, Lift, int, is_mmx, vector_number, xmm_number};
 
 pub(super) const OPS: VectorOps = &[
@@ -61,7 +62,7 @@ fn move_whole(cx: &mut Lift<'_, '_>, i: &Instruction, check: bool) -> Option<()>
         return None;
     }
     let a = cx.addr(i)?;
-    let by_host = check && size == 16 && cx.patched;
+    let by_host = check && size == 16 && cx.faults == Faults::Guarded;
     if check && !by_host {
         cx.check_aligned(i, a, size as i32);
     }
