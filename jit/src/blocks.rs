@@ -82,6 +82,8 @@ pub(crate) enum ExitKind {
     Indirect,
     /// To the interpreter, for one instruction at `Exit::target`.
     Step,
+    /// The same, and the block is to be made for NaNs.
+    Again,
     /// In direct code: to the interpreter, for the call at `Exit::target`, which goes to the address in `cpu.rip`.
     Call,
     /// In direct code: to the caller, behind the SYSCALL at `Exit::target`.

@@ -18,6 +18,7 @@ use core::sync::atomic::Ordering;
 use std::collections::HashMap;
 use std::thread::yield_now;
 
+use forklift_lift::Needs;
 use forklift_x86::GuestAddr;
 
 use crate::Jit;
@@ -136,11 +137,12 @@ impl Jit {
         }
     }
 
-    /// Throws away a block with an access that wasn't aligned: the next one there is made for that.
-    pub(crate) fn kill_misaligned(&self, id: u32) {
+    /// Throws away a block that met what it isn't made for: the next one there is.
+    pub(crate) fn kill_unfit(&self, id: u32, needs: Needs) {
         let mut w = self.write();
         if let Some(block) = self.blocks.blocks.get(id) {
-            w.unaligned.insert(block.pc);
+            let all = w.particular.entry(block.pc).or_default();
+            *all = all.with(needs);
             self.kill(&mut w, block);
         }
     }
@@ -188,7 +190,7 @@ impl Jit {
             self.arena.reset(&mut w.cursor);
         }
         w.pages = Pages::default();
-        w.unaligned.clear();
+        w.particular.clear();
         #[cfg(target_arch = "x86_64")]
         {
             w.direct.landings.clear();

@@ -1,7 +1,7 @@
 //! The JIT of one guest process.
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -67,8 +67,8 @@ pub(crate) struct Writer {
     pub cursor: Cursor,
     pub map: map::Writer,
     pub pages: Pages,
-    /// Where blocks with unaligned accesses begin.
-    pub unaligned: HashSet<u64>,
+    /// What more the blocks at these addresses are to be made for.
+    pub particular: HashMap<u64, Needs>,
     #[cfg(target_arch = "x86_64")]
     pub direct: crate::direct::Direct,
 }
@@ -167,7 +167,7 @@ impl Jit {
                 cursor,
                 map: map_writer,
                 pages: Pages::default(),
-                unaligned: HashSet::new(),
+                particular: HashMap::new(),
                 #[cfg(target_arch = "x86_64")]
                 direct: crate::direct::Direct::new(),
             }),
@@ -207,7 +207,10 @@ impl Jit {
 
     /// What a block that begins at `pc` is made for.
     fn needs_at(&self, w: &Writer, pc: GuestAddr) -> Needs {
-        if w.unaligned.contains(&pc.get()) { self.needs().with(Needs::UNALIGNED) } else { self.needs() }
+        let all = self.needs();
+        let complete = !self.config.loses || all.has(Needs::FAULTS) || all.has(Needs::ORDERED);
+        let all = if complete { all.with(Needs::COMPLETE) } else { all };
+        all.with(w.particular.get(&pc.get()).copied().unwrap_or_default())
     }
 
     /// From now on blocks are made for this, too, where it makes a difference; those that were made before are thrown away. Not for a thread that is in
@@ -335,7 +338,7 @@ impl Jit {
             let needs = self.needs_at(&w, pc);
             let kept = made_for.has(Needs::FAULTS) || !self.config.loses || !env.may_write_itself(pc);
             // What is made for these does without them, too.
-            let spare = Needs::UNALIGNED.with(Needs::FAULTS);
+            let spare = Needs::UNALIGNED.with(Needs::FAULTS).with(Needs::NANS);
             kept && made_for.has(needs) && needs.with(spare) == made_for.with(spare)
         });
         let done = fits && stored::decode(record, &mut c, env).is_some() && self.place(&mut w, &mut c).is_ok();
@@ -461,7 +464,11 @@ impl Jit {
         let kind = exit.kind;
         let id = self.blocks.exits.push(exit)?;
         let stub = self.arena.stub(id);
-        let way = if kind == ExitKind::Indirect { Way::Lookup } else { Way::Leave };
+        let way = match kind {
+            ExitKind::Indirect => Way::Lookup,
+            ExitKind::Direct | ExitKind::Tail => Way::Save,
+            _ => Way::Leave,
+        };
         // SAFETY: `room` made sure of room for the stub, and nothing refers to it yet.
         unsafe { host::write_stub(stub, id, self.arena.trampoline(way)) };
         host::sync_icache(stub, host::STUB);
@@ -623,6 +630,7 @@ fn classify(exit: LiftedExit) -> (ExitKind, u64) {
         LiftedExit::Indirect => (ExitKind::Indirect, 0),
         LiftedExit::Step(a) => (ExitKind::Step, a.get()),
         LiftedExit::Dispatch => (ExitKind::Dispatch, 0),
+        LiftedExit::Again(a) => (ExitKind::Again, a.get()),
         LiftedExit::Stale => (ExitKind::Stale, 0),
     }
 }

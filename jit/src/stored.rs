@@ -59,6 +59,7 @@ mod kind {
     pub const INDIRECT: u32 = 1;
     pub const STEP: u32 = 2;
     pub const DISPATCH: u32 = 3;
+    pub const AGAIN: u32 = 4;
 }
 
 fn put(out: &mut Vec<u8>, v: usize) {
@@ -91,6 +92,7 @@ fn try_encode(c: &Compiled, needs: Needs, out: &mut Vec<u8>, mut source: impl Fn
             LiftedExit::Indirect => (kind::INDIRECT, 0),
             LiftedExit::Step(a) => (kind::STEP, a.get()),
             LiftedExit::Dispatch => (kind::DISPATCH, 0),
+            LiftedExit::Again(a) => (kind::AGAIN, a.get()),
             // Of checked blocks, which aren't worth keeping.
             LiftedExit::Stale => return None,
         };
@@ -181,6 +183,7 @@ impl<'a> Reader<'a> {
             kind::INDIRECT => LiftedExit::Indirect,
             kind::STEP => LiftedExit::Step(target),
             kind::DISPATCH => LiftedExit::Dispatch,
+            kind::AGAIN => LiftedExit::Again(target),
             _ => return None,
         })
     }

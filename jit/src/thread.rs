@@ -221,7 +221,7 @@ impl Thread {
         // Not earlier: it takes the lock. A flush since then does no harm but that another block goes.
         match bad {
             Some(Bad::Stale(block)) => self.jit.kill_stale(block),
-            Some(Bad::Misaligned(block)) => self.jit.kill_misaligned(block),
+            Some(Bad::Unfit(block, needs)) => self.jit.kill_unfit(block, needs),
             None => {}
         }
         // SAFETY: the state is ours.
@@ -255,8 +255,8 @@ impl Thread {
 enum Bad {
     /// It was found stale.
     Stale(u32),
-    /// It has accesses that aren't aligned, and isn't made for that.
-    Misaligned(u32),
+    /// It has met what it isn't made for.
+    Unfit(u32, Needs),
 }
 
 /// A thread in [`Thread::run`].
@@ -335,6 +335,12 @@ impl Dispatch<'_> {
                 self.cpu().rip = exit.target;
                 return Next::Leave(JitExit::Step);
             }
+            ExitKind::Again => {
+                add(&jit.counters.step, 1);
+                self.cpu().rip = exit.target;
+                self.bad = Some(Bad::Unfit(exit.block, Needs::NANS));
+                return Next::Leave(JitExit::Step);
+            }
             ExitKind::Dispatch | ExitKind::X87 | ExitKind::Call | ExitKind::Syscall => {
                 add(&jit.counters.dispatch, 1);
                 return Next::Leave(JitExit::Dispatch);
@@ -355,7 +361,7 @@ impl Dispatch<'_> {
                 add(&self.jit.counters.fault, 1);
                 // SAFETY: the state is ours.
                 let misaligned = unsafe { core::mem::take(&mut (*self.state).misaligned) };
-                self.bad = misaligned.checked_sub(1).map(Bad::Misaligned);
+                self.bad = misaligned.checked_sub(1).map(|block| Bad::Unfit(block, Needs::UNALIGNED));
                 Next::Leave(JitExit::Fault)
             }
             _ => Next::Leave(JitExit::Dispatch),

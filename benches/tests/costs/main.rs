@@ -39,6 +39,7 @@ struct Host {
     features: &'static [&'static str],
     /// The JIT patches this host's code.
     faults: Faults,
+    needs: Needs,
     /// Counts the instructions of some code, but for those at places that aren't wanted.
     count: fn(&[u8], &dyn Fn(usize) -> bool) -> usize,
 }
@@ -61,6 +62,7 @@ const X86_64: Host = Host {
         "has_lzcnt",
     ],
     faults: Faults::Guarded,
+    needs: Needs::COMPLETE,
     count: |code, wanted| Decoder::new(64, code, DecoderOptions::NONE).into_iter().filter(|i| wanted(i.ip() as usize)).count(),
 };
 
@@ -69,6 +71,7 @@ const AARCH64: Host = Host {
     cpu: HostCpu::AARCH64,
     features: &[],
     faults: Faults::Lost,
+    needs: Needs::NONE,
     count: |code, wanted| (0..code.len()).step_by(4).filter(|at| wanted(*at)).count(),
 };
 
@@ -114,7 +117,7 @@ impl Counter {
     /// Instructions of the block that is this code, and whether it needs the interpreter.
     fn block(&mut self, code: Vec<u8>) -> (usize, bool) {
         let mut context = Context::for_function(Function::with_name_signature(UserFuncName::user(0, 0), forklift_lift::signature()));
-        let key = BlockKey { start: GuestAddr::new(START), mode: Mode::Bits64, flat: true, checked: false, needs: Needs::NONE };
+        let key = BlockKey { start: GuestAddr::new(START), mode: Mode::Bits64, flat: true, checked: false, needs: self.host.needs };
         let lifted = self.lifter.lift(&mut context.func, self.isa.frontend_config(), key, self.host.faults, &mut Code(code)).unwrap();
         context.compile(&*self.isa, &mut ControlPlane::default()).unwrap();
         let compiled = context.compiled_code().unwrap();

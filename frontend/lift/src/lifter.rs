@@ -40,9 +40,10 @@ impl Lifter {
         faults: Faults,
         env: &mut dyn LiftEnv,
     ) -> Result<Lifted, LiftError> {
-        let mut lookahead = Lookahead::default();
+        let mut lookahead = Lookahead::new(faults != Faults::Lost);
         let region = Rc::new(region(env, key, &mut lookahead)?);
-        let seen = if region.has_headers() { Some(self.probe(target, key, env, &region)) } else { None };
+        let seen =
+            if region.has_headers() { Some(self.probe(target, key, if faults == Faults::Stored { faults } else { Faults::Lost }, env, &region)) } else { None };
         func.signature = signature();
         let mut cx = Lift::new(FunctionBuilder::new(func, &mut self.builder), key, env, self.host, Rc::clone(&region));
         if key.checked {
@@ -56,10 +57,10 @@ impl Lifter {
     }
 
     /// Finds out what headers have to carry.
-    fn probe(&mut self, target: TargetFrontendConfig, key: BlockKey, env: &mut dyn LiftEnv, region: &Rc<Region>) -> Seen {
+    fn probe(&mut self, target: TargetFrontendConfig, key: BlockKey, faults: Faults, env: &mut dyn LiftEnv, region: &Rc<Region>) -> Seen {
         let mut scratch = Function::with_name_signature(UserFuncName::default(), signature());
         let mut cx = Lift::new(FunctionBuilder::new(&mut scratch, &mut self.builder), key, env, self.host, Rc::clone(region));
-        cx.start(None, Faults::Stored);
+        cx.start(None, faults);
         let seen = cx.seen();
         cx.finish(target);
         seen

@@ -1,9 +1,9 @@
-//! Which status flags can be seen: read, or shown by a fault, before they are set again.
+//! Which status flags can be seen: read, or shown by a fault, before they are set again. With [`Faults::Lost`](crate::Faults::Lost) faults show none.
 //!
 //! Only what certainly sets a flag kills it: not a shift by CL, which sets none if the count is 0.
 
 use forklift_x86::{CodeFetch, Flow, GuestAddr, Mode, bits, decode_one, flow};
-use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, RflagsBits};
+use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, Register, RflagsBits};
 
 /// What one instruction does to the status flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,16 +14,16 @@ pub(crate) struct Effect {
     pub kills: u32,
 }
 
-/// What `i` does.
-pub(crate) fn effect(i: &Instruction) -> Effect {
-    let Some(kills) = kills(i) else { return Effect { sees: bits::STATUS, kills: 0 } };
-    let sees = if touches_memory(i) { bits::STATUS } else { reads(i) };
+/// What `i` does. `shown`: faults of accesses to memory show the flags.
+pub(crate) fn effect(i: &Instruction, shown: bool) -> Effect {
+    let Some(kills) = kills(i).or_else(|| (!shown && is_stack(i)).then_some(0)) else { return Effect { sees: bits::STATUS, kills: 0 } };
+    let sees = if shown && touches_memory(i) { bits::STATUS } else { reads(i) };
     Effect { sees, kills }
 }
 
 /// The flags live before an instruction, from those live behind it.
-pub(crate) fn before(i: &Instruction, behind: u32) -> u32 {
-    let e = effect(i);
+pub(crate) fn before(i: &Instruction, behind: u32, shown: bool) -> u32 {
+    let e = effect(i, shown);
     behind & !e.kills | e.sees
 }
 
@@ -80,15 +80,25 @@ fn shift_kills(i: &Instruction) -> u32 {
     if constant && i.immediate8() & mask != 0 { bits::STATUS } else { 0 }
 }
 
-/// Moves and arithmetic of MMX, SSE and AVX between registers: no flags, and no faults while all exceptions are masked.
+/// Moves and arithmetic of MMX, SSE and AVX: no flags, and no faults but of an operand in memory, while all exceptions are masked.
 fn is_plain_sse(i: &Instruction) -> bool {
-    let r = i.op0_register();
-    matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX) && (r.is_xmm() || r.is_ymm() || r.is_mm()) && i.rflags_modified() == 0
+    let is_vector = |r: Register| r.is_xmm() || r.is_ymm() || r.is_mm();
+    let plain = |n| matches!(i.op_kind(n), OpKind::Register | OpKind::Memory | OpKind::Immediate8);
+    matches!(i.encoding(), EncodingKind::Legacy | EncodingKind::VEX)
+        && (is_vector(i.op0_register()) || is_vector(i.op1_register()))
+        && (0..i.op_count()).all(plain)
+        && i.rflags_modified() == 0
+}
+
+/// PUSH and POP but of segments.
+fn is_stack(i: &Instruction) -> bool {
+    matches!(i.mnemonic(), Mnemonic::Push | Mnemonic::Pop) && !i.op0_register().is_segment_register() || i.mnemonic() == Mnemonic::Leave
 }
 
 /// Looks at the code behind exits, and remembers what it looked at.
-#[derive(Default)]
 pub(crate) struct Lookahead {
+    /// As for [`effect`].
+    shown: bool,
     seen: Vec<(GuestAddr, u32)>,
     ranges: Vec<(GuestAddr, GuestAddr)>,
 }
@@ -97,6 +107,16 @@ pub(crate) struct Lookahead {
 const DEPTH: usize = 6;
 
 impl Lookahead {
+    /// One that has seen nothing; `shown` as for [`effect`].
+    pub const fn new(shown: bool) -> Self {
+        Self { shown, seen: Vec::new(), ranges: Vec::new() }
+    }
+
+    /// Whether faults show the flags.
+    pub const fn is_shown(&self) -> bool {
+        self.shown
+    }
+
     /// The flags that may be seen at `addr` before they are set.
     pub fn live_at(&mut self, code: &mut impl CodeFetch, mode: Mode, addr: GuestAddr) -> u32 {
         if let Some((_, live)) = self.seen.iter().find(|(a, _)| *a == addr) {
@@ -104,7 +124,7 @@ impl Lookahead {
         }
         let mut buf = [0; 64];
         let have = code.fetch(addr, &mut buf);
-        let (live, len) = scan(&buf[..have], mode, addr);
+        let (live, len) = scan(&buf[..have], mode, addr, self.shown);
         self.seen.push((addr, live));
         if len != 0 && live != bits::STATUS {
             self.ranges.push((addr, addr.wrapping_add(len as u64)));
@@ -118,12 +138,12 @@ impl Lookahead {
     }
 }
 
-fn scan(bytes: &[u8], mode: Mode, addr: GuestAddr) -> (u32, usize) {
+fn scan(bytes: &[u8], mode: Mode, addr: GuestAddr, shown: bool) -> (u32, usize) {
     let (mut live, mut open, mut at) = (0, bits::STATUS, 0);
     for _ in 0..DEPTH {
         let Some(i) = decode_one(mode, addr.wrapping_add(at as u64), &bytes[at..]) else { break };
         at += i.len();
-        let e = effect(&i);
+        let e = effect(&i, shown);
         live |= open & e.sees;
         open &= !e.kills & !live;
         if open == 0 || flow(&i) != Flow::Next {
@@ -138,7 +158,7 @@ mod tests {
     use super::*;
 
     fn live(bytes: &[u8]) -> u32 {
-        scan(bytes, Mode::Bits64, GuestAddr::new(0x1000)).0
+        scan(bytes, Mode::Bits64, GuestAddr::new(0x1000), true).0
     }
 
     #[test]
@@ -146,6 +166,7 @@ mod tests {
         assert_eq!(live(&[0x39, 0xd8]), 0); // cmp eax, ebx
         assert_eq!(live(&[0x89, 0xc8, 0x39, 0xd8]), 0); // mov eax, ecx; cmp
         assert_eq!(live(&[0x8b, 0x01, 0x39, 0xd8]), bits::STATUS); // mov eax, [rcx]; cmp
+        assert_eq!(scan(&[0x8b, 0x01, 0x39, 0xd8], Mode::Bits64, GuestAddr::new(0x1000), false).0, 0); // the same, where faults show nothing
         assert_eq!(live(&[0xd3, 0xe0]), bits::STATUS); // shl eax, cl
         assert_eq!(live(&[0xc1, 0xe0, 0x03]), 0); // shl eax, 3
         assert_eq!(live(&[0xff, 0xc0, 0x39, 0xd8]), 0); // inc eax; cmp

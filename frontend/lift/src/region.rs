@@ -102,7 +102,7 @@ pub(crate) fn region(env: &mut dyn LiftEnv, key: BlockKey, lookahead: &mut Looka
     } else if region.has_headers() {
         region.find_used();
     }
-    region.find_live(&mut |at| lookahead.live_at(&mut Fetch(env), key.mode, at));
+    region.find_live(lookahead.is_shown(), &mut |at| lookahead.live_at(&mut Fetch(env), key.mode, at));
     Ok(region)
 }
 
@@ -295,13 +295,13 @@ impl Region {
 /// The status flags that may be read.
 impl Region {
     /// Finds them. `outside` tells which may be read at an address outside.
-    fn find_live(&mut self, outside: &mut dyn FnMut(GuestAddr) -> u32) {
+    fn find_live(&mut self, shown: bool, outside: &mut dyn FnMut(GuestAddr) -> u32) {
         let mut changed = true;
         while changed {
             changed = false;
             for n in (0..self.nodes.len()).rev() {
                 let behind = self.live_behind(n, outside);
-                let (live, live_in) = liveness(&self.nodes[n].insns, behind);
+                let (live, live_in) = liveness(&self.nodes[n].insns, behind, shown);
                 let node = &mut self.nodes[n];
                 changed |= live_in != node.live_in;
                 (node.live, node.live_in) = (live, live_in);
@@ -319,11 +319,11 @@ impl Region {
 }
 
 /// The flags that are live behind each instruction, and before the first, from those live behind the last.
-fn liveness(insns: &[Instruction], mut behind: u32) -> (Vec<u32>, u32) {
+fn liveness(insns: &[Instruction], mut behind: u32, shown: bool) -> (Vec<u32>, u32) {
     let mut live = vec![0; insns.len()];
     for (i, slot) in insns.iter().zip(&mut live).rev() {
         *slot = behind;
-        behind = live::before(i, behind);
+        behind = live::before(i, behind, shown);
     }
     (live, behind)
 }

@@ -59,7 +59,7 @@ fn lift_for(host: HostCpu, mode: Mode, asm: Asm) -> (Function, Lifted) {
     asm(&mut a).unwrap();
     let mut code = Code(a.assemble(START).unwrap());
     let mut f = Function::with_name_signature(UserFuncName::user(0, 0), signature());
-    let key = BlockKey { start: GuestAddr::new(START), mode, flat: true, checked: false, needs: Needs::NONE };
+    let key = BlockKey { start: GuestAddr::new(START), mode, flat: true, checked: false, needs: Needs::COMPLETE };
     let lifted = Lifter::new(host).lift(&mut f, isa().frontend_config(), key, Faults::Guarded, &mut code).unwrap();
     (f, lifted)
 }

@@ -117,6 +117,9 @@ fn new_jit(mode: Mode, tier: Tier, dump: Option<Dumper>) -> io::Result<Arc<Jit>>
     let jit = Jit::new(Config { dump, direct: tier == Tier::Direct, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
     if tier == Tier::Ordered {
         jit.need(Needs::ORDERED);
+    } else {
+        // In the other tier blocks leave NaNs to the interpreter.
+        jit.need(Needs::NANS);
     }
     Ok(jit)
 }

@@ -80,6 +80,17 @@ global_asm!(
     "ldp x27, x28, [sp], #16",
     "ldp x29, x30, [sp], #16",
     "ret",
+    ".p2align 4",
+    ".hidden forklift_jit_save",
+    ".globl forklift_jit_save",
+    "forklift_jit_save:",
+    "str x2, [x21, #{p0}]",
+    "str x3, [x21, #{p1}]",
+    "str x4, [x21, #{p2}]",
+    "str x5, [x21, #{p3}]",
+    "str x6, [x21, #{p4}]",
+    "str x7, [x21, #{p5}]",
+    "b forklift_jit_leave",
     // w0, the exit's number, stays; so do the blocks' parameters.
     ".p2align 4",
     ".hidden forklift_jit_lookup",
@@ -97,7 +108,7 @@ global_asm!(
     "b.eq 5f",
     "ldr x9, [x17, #16]!",
     "cmp x9, x16",
-    "b.ne forklift_jit_leave",
+    "b.ne forklift_jit_save",
     "5:",
     "ldr x1, [x17, #8]",
     "br x1",
@@ -167,6 +178,7 @@ unsafe extern "C" {
     static forklift_jit_armed: u8;
     static forklift_jit_gone: u8;
     static forklift_jit_leave: u8;
+    static forklift_jit_save: u8;
     static forklift_jit_lookup: u8;
     static forklift_jit_lookup_end: u8;
     static forklift_jit_thunks: u8;
@@ -262,6 +274,7 @@ pub(crate) unsafe fn write_trampoline(at: *mut u8, way: Way) {
     let address = match way {
         Way::Leave => &raw const forklift_jit_leave,
         Way::Lookup => &raw const forklift_jit_lookup,
+        Way::Save => &raw const forklift_jit_save,
     } as u64;
     // ldr x16, [pc + 8]; br x16; the address.
     let code = [0x5800_0050, 0xd61f_0200, address as u32, (address >> 32) as u32];
@@ -373,7 +386,7 @@ impl<'a> Context<'a> {
     pub(crate) fn cancel_entry(&mut self) {
         let (lookup, end) = (&raw const forklift_jit_lookup as u64, &raw const forklift_jit_lookup_end as u64);
         if (lookup..end).contains(&self.pc()) {
-            self.set_pc(&raw const forklift_jit_leave as u64);
+            self.set_pc(&raw const forklift_jit_save as u64);
         }
         let (armed, gone) = (&raw const forklift_jit_armed as u64, &raw const forklift_jit_gone as u64);
         if (armed..gone).contains(&self.pc()) {

@@ -43,21 +43,23 @@ pub(crate) enum Way {
     Leave = 0,
     /// To the block at `cpu.rip`, if the second table of indirect branches has it.
     Lookup = 1,
+    /// Out of emitted code, with the registers of [`PARAM_REGS`](forklift_lift::PARAM_REGS) on the way to a block.
+    Save = 2,
     /// Out of direct code.
     #[cfg(target_arch = "x86_64")]
-    DirectLeave = 2,
+    DirectLeave = 3,
     /// Out of direct code, from an indirect branch.
     #[cfg(target_arch = "x86_64")]
-    DirectMiss = 3,
+    DirectMiss = 4,
 }
 
 impl Way {
     /// All of them, in order.
     #[cfg(target_arch = "x86_64")]
-    pub(crate) const ALL: &[Self] = &[Self::Leave, Self::Lookup, Self::DirectLeave, Self::DirectMiss];
+    pub(crate) const ALL: &[Self] = &[Self::Leave, Self::Lookup, Self::Save, Self::DirectLeave, Self::DirectMiss];
     /// All of them, in order.
     #[cfg(not(target_arch = "x86_64"))]
-    pub(crate) const ALL: &[Self] = &[Self::Leave, Self::Lookup];
+    pub(crate) const ALL: &[Self] = &[Self::Leave, Self::Lookup, Self::Save];
 }
 
 /// Size of a trampoline, by which stubs reach a [`Way`]. Unit: bytes.

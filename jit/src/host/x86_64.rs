@@ -83,6 +83,17 @@ global_asm!(
     "pop rbx",
     "pop rbp",
     "ret",
+    ".p2align 4",
+    ".hidden forklift_jit_save",
+    ".globl forklift_jit_save",
+    "forklift_jit_save:",
+    "mov [r15 + {p0}], rdi",
+    "mov [r15 + {p1}], rsi",
+    "mov [r15 + {p2}], rdx",
+    "mov [r15 + {p3}], rcx",
+    "mov [r15 + {p4}], r8",
+    "mov [r15 + {p5}], r9",
+    "jmp forklift_jit_leave",
     // eax, the exit's number, stays; so do the blocks' parameters.
     ".p2align 4",
     ".hidden forklift_jit_lookup",
@@ -99,7 +110,7 @@ global_asm!(
     "je 4f",
     "add r11, 16",
     "cmp [r11], r10",
-    "jne forklift_jit_leave",
+    "jne forklift_jit_save",
     "4:",
     "mov r10, [r11 + 8]",
     "jmp r10",
@@ -404,6 +415,7 @@ unsafe extern "C" {
     static forklift_jit_armed: u8;
     static forklift_jit_gone: u8;
     static forklift_jit_leave: u8;
+    static forklift_jit_save: u8;
     static forklift_jit_lookup: u8;
     static forklift_jit_lookup_end: u8;
     static forklift_jit_thunks: u8;
@@ -454,6 +466,7 @@ pub(crate) unsafe fn write_trampoline(at: *mut u8, way: Way) {
     let address = match way {
         Way::Leave => &raw const forklift_jit_leave as u64,
         Way::Lookup => &raw const forklift_jit_lookup as u64,
+        Way::Save => &raw const forklift_jit_save as u64,
         Way::DirectLeave => crate::direct::leave(),
         Way::DirectMiss => crate::direct::miss(),
     };
@@ -566,7 +579,7 @@ impl<'a> Context<'a> {
     pub(crate) fn cancel_entry(&mut self) {
         let (lookup, end) = (&raw const forklift_jit_lookup as u64, &raw const forklift_jit_lookup_end as u64);
         if (lookup..end).contains(&self.pc()) {
-            self.set_pc(&raw const forklift_jit_leave as u64);
+            self.set_pc(&raw const forklift_jit_save as u64);
         }
         let (armed, gone) = (&raw const forklift_jit_armed as u64, &raw const forklift_jit_gone as u64);
         if (armed..gone).contains(&self.pc()) {

@@ -65,7 +65,7 @@ impl Syscall for EpollCtl {
     }
 }
 
-/// Most events that are fetched at once; a caller that has room for more gets the others with its next call.
+/// Most events that are fetched at once if there is no memory for as many as the caller has room for; it gets the others with its next call.
 const BATCH: i32 = 1024;
 
 /// What bounds a wait.
@@ -81,15 +81,19 @@ fn epoll_wait<A: Abi>(t: &mut Task, ep: Fd, out: GuestPtr<A, Event>, max: i32, l
     let ep = t.fd(ep)?;
     // A number or an address that can't be is one for the host, too, which says so in its order.
     let is_address = t.mem.is_address(out.addr(), size_of::<Event>() as u64 * max.max(0) as u64);
-    let max = if max <= MAX_EVENTS { max.min(BATCH) } else { max };
-    let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; max.clamp(0, BATCH) as usize];
-    let buf = if is_address { ptr_mut(&mut events[..]) } else { BAD_ADDRESS };
+    let mut events: Vec<libc::epoll_event> = Vec::new();
+    let fits = max > MAX_EVENTS || events.try_reserve_exact(max.max(0) as usize).is_ok();
+    let max = if fits { max } else { BATCH };
+    events.reserve_exact(if fits { 0 } else { BATCH as usize });
+    let buf = if is_address { ptr_mut(events.spare_capacity_mut()) } else { BAD_ADDRESS };
     let sig = opt_ptr(mask.as_ref());
     let n = match limit {
         Limit::Ms(ms) => wait(t, Restart::Never, libc::SYS_epoll_pwait, [int(ep), buf, int(max), int(*ms), sig, 8])?,
         Limit::Time(ts) => wait(t, Restart::Never, libc::SYS_epoll_pwait2, [int(ep), buf, int(max), opt_ptr(ts.as_ref()), sig, 8])?,
     };
-    let events: Vec<Event> = events[..n as usize].iter().map(|e| Event { events: e.events, data: e.u64 }).collect();
+    // SAFETY: the host has written that many; it refuses more than MAX_EVENTS.
+    unsafe { events.set_len((n as usize).min(events.capacity())) };
+    let events: Vec<Event> = events.iter().map(|e| Event { events: e.events, data: e.u64 }).collect();
     t.mem.write_array(out, &events)?;
     Ok(n)
 }

@@ -2,12 +2,12 @@
 
 use cranelift_codegen::ir::{InstBuilder, SigRef, Signature, Value, condcodes::IntCC, types::I64};
 use cranelift_codegen::isa::CallConv;
-use forklift_x86::{GuestAddr, Width};
+use forklift_x86::{Gpr, GuestAddr, Width};
 use iced_x86::Instruction;
 
 use super::{Lift, STATE, int};
 use crate::contract::Fetch;
-use crate::{INDIRECT_ENTRIES, LiftedExit, offset};
+use crate::{INDIRECT_ENTRIES, LiftedExit, Needs, PARAM_REGS, offset};
 
 impl Lift<'_, '_> {
     /// Leaves the block; the state is brought up to date first.
@@ -30,10 +30,17 @@ impl Lift<'_, '_> {
         self.closed = true;
     }
 
+    /// Brings what the next block finds in memory up to date, but for the flags.
+    pub(super) fn sync_for_block(&mut self) {
+        let travels = |r| !self.key.needs.has(Needs::COMPLETE) && PARAM_REGS.contains(&r);
+        let stays: Vec<Gpr> = Gpr::ALL.into_iter().filter(|r| !travels(*r)).collect();
+        stays.into_iter().for_each(|r| self.sync_reg(r));
+        self.sync_xmm();
+    }
+
     /// Leaves for a known address. The flags are not stored if the code there sets them before anybody can see them.
     pub fn leave_to(&mut self, target: GuestAddr) {
-        self.sync_regs();
-        self.sync_xmm();
+        self.sync_for_block();
         if self.live_at(target) != 0 {
             self.sync_flags();
         }
@@ -45,7 +52,8 @@ impl Lift<'_, '_> {
     ///
     /// If the address isn't canonical, the branch must fault before it has done anything: the interpreter does it.
     pub fn leave_indirect(&mut self, i: &Instruction, target: Value, finish: impl Fn(&mut Self)) {
-        self.sync();
+        self.sync_for_block();
+        self.sync_flags();
         let rip = self.zext(target, I64);
         let table = self.load_state(I64, offset::INDIRECT);
         let entry = self.table_entry(table, rip);
@@ -56,7 +64,8 @@ impl Lift<'_, '_> {
             hit,
             |cx| {
                 finish(cx);
-                cx.sync();
+                cx.sync_for_block();
+                cx.sync_flags();
                 let code = cx.b.ins().load(I64, STATE, entry, 8);
                 let params = cx.params();
                 cx.close_group();
@@ -69,7 +78,10 @@ impl Lift<'_, '_> {
                 }
                 finish(cx);
                 cx.store_state(rip, offset::RIP);
-                cx.leave(LiftedExit::Indirect);
+                cx.sync_for_block();
+                cx.sync_flags();
+                let params = cx.params();
+                cx.leave_with(LiftedExit::Indirect, cx.exit_sig, &params);
             },
         );
     }

@@ -58,8 +58,14 @@ impl Lift<'_, '_> {
         self.group.as_ref().is_some_and(|g| !g.full && g.accesses < MOST)
     }
 
-    /// Ends the group, if there is one.
+    /// Before anything that the guest or anybody else may see, or that leads elsewhere: looks at results that were put off, and ends the group, if there is one.
     pub fn close_group(&mut self) {
+        self.settle();
+        self.end_group();
+    }
+
+    /// Ends the group, if there is one.
+    pub(super) fn end_group(&mut self) {
         let Some(g) = self.group.take() else { return };
         let (pad, next) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(pad);

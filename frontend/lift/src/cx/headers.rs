@@ -86,7 +86,7 @@ impl Graph {
         if read.count_ones() <= MOST { read } else { used & read }
     }
 
-    fn shape(&self, n: usize, mode: Mode, carries: bool) -> Shape {
+    fn shape(&self, n: usize, mode: Mode, faults: Faults) -> Shape {
         let used = self.region.nodes[n].used;
         let Some(seen) = &self.known else { return Shape::default() };
         let gprs = self.worth(used.gprs, seen.gprs);
@@ -96,8 +96,10 @@ impl Graph {
         let loaded = seen.loaded.iter().enumerate().fold(0, |all, (n, l)| all | u16::from(*l != 0) << n);
         let vectors = self.worth(used.vectors, loaded) | used.vectors;
         let vectors = (0..16).filter(|n| vectors & 1 << n != 0);
-        let xmms = vectors.flat_map(|n| CarriedXmm::of(n, seen.loaded[n], if carries { seen.dirty[n] } else { 0 })).collect();
-        let flags = seen.flags.get(&n).filter(|_| carries).map(|(_, f)| f.with(carried));
+        let xmms = vectors
+            .flat_map(|n| CarriedXmm::of(n, seen.loaded[n], if faults == Faults::Stored { 0 } else { seen.dirty[n] }, faults == Faults::Guarded))
+            .collect();
+        let flags = seen.flags.get(&n).filter(|_| faults != Faults::Stored).map(|(_, f)| f.with(carried));
         Shape { regs, xmms, flags }
     }
 }
@@ -106,6 +108,7 @@ impl Lift<'_, '_> {
     /// Lifts the region, from its start. `seen`: what a probe has seen.
     pub fn start(&mut self, seen: Option<Seen>, faults: Faults) {
         (self.faults, self.carries) = (faults, faults != Faults::Stored && seen.is_some());
+        self.lookahead = live::Lookahead::new(faults != Faults::Lost);
         self.graph.known = seen;
         if self.graph.region.has_headers() && !self.is_64() {
             self.mem_base();
@@ -142,7 +145,7 @@ impl Lift<'_, '_> {
         self.close_group();
         let inside = [target, next].map(|t| self.graph.region.node_at(t).is_some());
         if inside == [false, false] {
-            self.sync_but_flags();
+            self.sync_for_block();
         }
         let blocks = [target, next].map(|t| (self.b.create_block(), t));
         if inside[0] != inside[1] {
@@ -174,7 +177,7 @@ impl Lift<'_, '_> {
                 return;
             }
             if !self.may_add() || node.insns.get(k + 1).is_none_or(|next| !live::touches_memory(next)) {
-                self.close_group();
+                self.end_group();
             }
         }
         self.go_to(node.end);
@@ -187,7 +190,7 @@ impl Lift<'_, '_> {
             self.note_arrival(n);
         }
         let known = self.graph.headers[n].clone();
-        let (block, shape) = known.clone().unwrap_or_else(|| (self.b.create_block(), Rc::new(self.graph.shape(n, self.key.mode, self.carries))));
+        let (block, shape) = known.clone().unwrap_or_else(|| (self.b.create_block(), Rc::new(self.graph.shape(n, self.key.mode, self.faults))));
         if self.carries {
             self.sync_but(&shape)
         } else {

@@ -20,6 +20,7 @@ mod mem;
 mod mmx;
 mod operand;
 mod order;
+mod put_off;
 mod regs;
 mod upper;
 mod vec;
@@ -37,7 +38,7 @@ use forklift_x86::{CcOp, Flow, GuestAddr, Mode, Width, flow};
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpAccess};
 
 use crate::region::Region;
-use crate::{BlockKey, EXIT_NAMESPACE, Faults, Helper, HostCpu, LiftEnv, Lifted, LiftedExit, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
+use crate::{BlockKey, EXIT_NAMESPACE, Faults, Helper, HostCpu, LiftEnv, Lifted, LiftedExit, Needs, PARAM_REGS, TOKEN_NAMESPACE, Token, offset};
 
 pub(crate) use flags::{FlagState, Lazy};
 pub(crate) use halves::{Halves, is_vex, sources};
@@ -85,6 +86,7 @@ pub(crate) struct Lift<'a, 'b> {
     /// Loops keep the state in registers, with guarded accesses or with nothing for faults.
     carries: bool,
     group: Option<group::Group>,
+    stretch: Option<put_off::Stretch>,
     /// For each group, the number of its first instruction.
     groups: Vec<u32>,
     exits: Vec<LiftedExit>,
@@ -170,6 +172,7 @@ impl<'a, 'b> Lift<'a, 'b> {
         b.set_srcloc(SourceLoc::new(0));
         let state = b.ins().get_pinned_reg(I64);
         let exit_sig = b.import_signature(crate::signature());
+        let complete = key.needs.has(Needs::COMPLETE);
         Self {
             b,
             key,
@@ -179,19 +182,20 @@ impl<'a, 'b> Lift<'a, 'b> {
             env,
             host,
             state,
-            known: Known::new(Regs::with_params(params)),
+            known: Known { moved: !complete, ..Known::new(Regs::with_params(params, !complete)) },
             closed: false,
             graph: headers::Graph::new(region),
             faults: Faults::Stored,
             carries: false,
             group: None,
+            stretch: None,
             groups: Vec::new(),
             exits: Vec::new(),
             tokens: Vec::new(),
             exit_sig,
             bare_sig: None,
             helper_sigs: [None; 2],
-            lookahead: crate::live::Lookahead::default(),
+            lookahead: crate::live::Lookahead::new(true),
         }
     }
 
@@ -333,11 +337,11 @@ impl<'a, 'b> Lift<'a, 'b> {
     }
 
     fn on_copy(&mut self, f: impl FnOnce(&mut Self)) {
-        let (known, group) = (self.known.clone(), self.group.take());
+        let (known, group, stretch) = (self.known.clone(), self.group.take(), self.stretch.clone());
         f(self);
         debug_assert!(self.closed && self.group.is_none(), "a side path must leave");
         self.closed = false;
-        (self.known, self.group) = (known, group);
+        (self.known, self.group, self.stretch) = (known, group, stretch);
     }
 
     pub(crate) fn load_state(&mut self, ty: Type, offset: i32) -> Value {
@@ -386,6 +390,9 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// Before an access that may fault: see invariant 4.
     fn guard(&mut self, access: Access) {
+        if access != Access::Load {
+            self.settle();
+        }
         match self.faults {
             Faults::Guarded if self.carries => self.join_group(access),
             _ => self.guard_by_memory(access),
@@ -394,6 +401,9 @@ impl<'a, 'b> Lift<'a, 'b> {
 
     /// The same, without a group.
     fn guard_by_memory(&mut self, access: Access) {
+        if access != Access::Load {
+            self.settle();
+        }
         match self.faults {
             Faults::Lost => self.b.set_srcloc(SourceLoc::new(self.index)),
             _ => self.store_resume_point(access),

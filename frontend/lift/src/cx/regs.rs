@@ -31,11 +31,11 @@ pub(super) struct CarriedReg {
 pub(super) struct Regs([Slot; 16]);
 
 impl Regs {
-    /// At a block's start: the parameters are known.
-    pub fn with_params(params: [Value; PARAM_REGS.len()]) -> Self {
+    /// At a block's start: the parameters are known. `dirty`: memory may not have them.
+    pub fn with_params(params: [Value; PARAM_REGS.len()], dirty: bool) -> Self {
         let mut slots = [Slot::default(); 16];
         for (r, v) in PARAM_REGS.into_iter().zip(params) {
-            slots[r.index()].whole = Some(v);
+            slots[r.index()] = Slot { whole: Some(v), low: None, dirty };
         }
         Self(slots)
     }

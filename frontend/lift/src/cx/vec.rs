@@ -45,10 +45,11 @@ pub(super) struct CarriedXmm {
 impl CarriedXmm {
     /// The pieces to carry of register `n`, if these are loaded, and those left dirty by a round.
     ///
-    /// What a round sets before it reads it costs a store, or a move if it is carried. A half by itself would cost more than one store.
-    pub fn of(n: usize, loaded: u8, dirty: u8) -> impl Iterator<Item = Self> {
-        let low = [WHOLE, LOW, SINGLE].into_iter().find(|p| loaded & p != 0);
-        let low = low.or((dirty & LOW != 0).then_some(LOW));
+    /// What a round sets before it reads it costs a store, or a move if it is carried up to a guard. A half by itself would cost more than one store.
+    pub fn of(n: usize, loaded: u8, dirty: u8, guarded: bool) -> impl Iterator<Item = Self> {
+        let pieces = [WHOLE, LOW, SINGLE];
+        let low = pieces.into_iter().find(|p| loaded & p != 0);
+        let low = low.or(if guarded { (dirty & LOW != 0).then_some(LOW) } else { pieces.into_iter().find(|p| dirty & p != 0) });
         low.into_iter().chain((loaded & UPPER != 0).then_some(UPPER)).map(move |piece| Self { n, piece })
     }
 }

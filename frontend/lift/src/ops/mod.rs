@@ -33,6 +33,7 @@ use iced_x86::{Instruction, Mnemonic};
 
 use crate::cx::Lift;
 pub use host::HostCpu;
+pub(crate) use host::sum_of_lanes;
 pub(crate) use x87::X87Known;
 
 /// Lifts one instruction. `None` if this form isn't lifted; nothing has been emitted then but values without effect.

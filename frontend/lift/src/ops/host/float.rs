@@ -3,6 +3,8 @@
 //! On aarch64 the NaN that an operation makes is positive, a signalling NaN wins over a quiet one before it, and flushing to zero looks at a result before
 //! it is rounded. What an operation gives is looked at: only if it may be one of these, a path of its own makes what x86 gives, out of the operands.
 //!
+//! Where there is no flushing and no NaN has been met in the block, the look is put off (`cx/put_off.rs`).
+//!
 //! Flushing costs more to look at, so it is only done for processes that have asked for it ([`Needs::FLUSHING`](crate::Needs::FLUSHING)). With FTZ and DAZ
 //! both set, the host flushes, too; with FTZ alone it doesn't, and results are flushed here; with DAZ alone, blocks aren't run.
 
@@ -39,6 +41,10 @@ pub(in crate::ops) fn settled(cx: &mut Lift<'_, '_>, r: Value, operands: &[Value
     if cx.host.x86 || !(nans || flushing) {
         return r;
     }
+    if !flushing && !cx.key.needs.has(Needs::NANS) {
+        cx.put_off(r, operands);
+        return r;
+    }
     let good = if flushing { all_normal(cx, r) } else { all_numbers(cx, r) };
     unless(cx, good, r, |cx| {
         let v = if flushing { flushed(cx, r, &small) } else { bits(cx, r) };
@@ -49,7 +55,13 @@ pub(in crate::ops) fn settled(cx: &mut Lift<'_, '_>, r: Value, operands: &[Value
 
 /// Whether no element of `r` is NaN; it may say no, where there are two infinities.
 fn all_numbers(cx: &mut Lift<'_, '_>, r: Value) -> Value {
-    let mut sum = r;
+    let sum = sum_of_lanes(cx, r);
+    cx.b.ins().fcmp(FloatCC::Ordered, sum, sum)
+}
+
+/// The sum of the elements of `v`, in any order.
+pub(crate) fn sum_of_lanes(cx: &mut Lift<'_, '_>, v: Value) -> Value {
+    let mut sum = v;
     if cx.type_of(sum) == F32X4 {
         let v = cx.cast(sum, I8X16);
         let swapped = shuffle(cx, v, v, elements(8, |n| 1 - n));
@@ -61,7 +73,7 @@ fn all_numbers(cx: &mut Lift<'_, '_>, r: Value) -> Value {
         let (low, high) = (cx.lane(sum, ty, 0), cx.lane(sum, ty, 1));
         sum = cx.b.ins().fadd(low, high);
     }
-    cx.b.ins().fcmp(FloatCC::Ordered, sum, sum)
+    sum
 }
 
 /// Whether all elements of `r` are numbers beyond the least normal one.

@@ -5,6 +5,7 @@ mod float;
 mod truncated;
 
 pub use cpu::HostCpu;
+pub(crate) use float::sum_of_lanes;
 pub(super) use float::{Small, chosen, scaled, settled};
 pub(super) use truncated::truncated;
 
