@@ -2,7 +2,7 @@
 //!
 //! If the start is the head of a loop, the region is that loop: the nodes that may be reached from the start and may reach it again, inner loops among them.
 //! Otherwise it is a straight way: on behind a direct jump forward and behind a conditional branch forward that isn't taken. A branch backward is the end of
-//! a loop: what is behind it runs once, and is left to a region of its own.
+//! a loop: what is behind it runs once, and is left to a region of its own; so is a loop on the way.
 //!
 //! A node that control reaches in more than one way is a *header*: see `cx/headers.rs`.
 
@@ -134,6 +134,9 @@ fn way(env: &mut dyn LiftEnv, key: BlockKey, first: Block) -> Vec<Node> {
         insns += more.insns.len();
         nodes.push(Node::new(more));
     }
+    let begins_loop = |n: usize| nodes[n..].iter().flat_map(Node::successors).flatten().any(|t| t == nodes[n].start);
+    let end = (1..nodes.len()).find(|n| begins_loop(*n)).unwrap_or(nodes.len());
+    nodes.truncate(end);
     nodes
 }
 

@@ -37,7 +37,8 @@ pub struct JitState {
     pub x87_live: u32,
     /// Address of the function behind [`Helper::Step`](crate::Helper::Step), which the thunk of that helper calls.
     pub step: u64,
-    /// A place for operands of the x87 stubs: see [`X87`](crate::X87).
+    /// A place for operands of the x87 stubs: see [`X87`](crate::X87). On hosts other than x86-64, for the results of [`Helper::Status`](crate::Helper::Status) and
+    /// [`Helper::Cond`](crate::Helper::Cond).
     pub x87_scratch: u64,
     /// For whoever owns the state; the JIT leaves it alone.
     pub owner: u64,

@@ -161,7 +161,7 @@ impl Lift<'_, '_> {
     }
 
     fn status_by_helper(&mut self) -> Value {
-        let v = self.call_helper(Helper::Status, None);
+        let v = self.ask_helper(Helper::Status, None);
         self.zext(v, I32)
     }
 
@@ -282,7 +282,7 @@ impl Lift<'_, '_> {
 
     fn cond_by_helper(&mut self, cond: Cond) -> Value {
         let c = self.b.ins().iconst(I64, cond as i64);
-        let v = self.call_helper(Helper::Cond, Some(c));
+        let v = self.ask_helper(Helper::Cond, Some(c));
         self.b.ins().ireduce(I8, v)
     }
 

@@ -28,11 +28,12 @@ mod vec;
 use std::rc::Rc;
 
 use cranelift_codegen::ir::{
-    BlockArg, ExternalName, FuncRef, GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, SourceLoc, Type, UserExternalName, Value,
-    ValueDef,
+    AbiParam, BlockArg, ExternalName, FuncRef, GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, Signature, SourceLoc, Type,
+    UserExternalName, Value, ValueDef,
     immediates::Imm64,
     types::{I8, I16, I32, I64},
 };
+use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 use forklift_x86::{CcOp, Flow, GuestAddr, Mode, Width, flow};
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpAccess};
@@ -281,6 +282,21 @@ impl<'a, 'b> Lift<'a, 'b> {
         }
     }
 
+    /// Calls a helper that does nothing but tell of the flags in memory. Elsewhere than on x86-64 it leaves all registers alone, so that loops which hardly ever call it
+    /// can use them all; its result lies in the state.
+    fn ask_helper(&mut self, h: Helper, arg: Option<Value>) -> Value {
+        if self.host.x86 {
+            return self.call_helper(h, arg);
+        }
+        self.close_group();
+        let mut sig = Signature::new(CallConv::PreserveAll);
+        sig.params.extend([AbiParam::new(I64); 2]);
+        let sig = self.b.import_signature(sig);
+        let f = self.helper_address(h);
+        self.b.ins().call_indirect(sig, f, &[self.state, arg.unwrap_or(self.state)]);
+        self.load_state(I64, offset::X87_SCRATCH)
+    }
+
     /// Calls a helper with the state and perhaps one more argument.
     fn call_helper(&mut self, h: Helper, arg: Option<Value>) -> Value {
         self.close_group();
@@ -499,9 +515,8 @@ impl<'a, 'b> Lift<'a, 'b> {
     }
 }
 
-fn helper_signature(args: usize) -> cranelift_codegen::ir::Signature {
-    use cranelift_codegen::ir::{AbiParam, Signature};
-    let mut sig = Signature::new(cranelift_codegen::isa::CallConv::SystemV);
+fn helper_signature(args: usize) -> Signature {
+    let mut sig = Signature::new(CallConv::SystemV);
     sig.params.extend(core::iter::repeat_n(AbiParam::new(I64), args));
     sig.returns.push(AbiParam::new(I64));
     sig

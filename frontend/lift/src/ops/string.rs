@@ -15,7 +15,7 @@ use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::LiftFn;
 use crate::cx::{Lift, int};
-use crate::{Helper, LiftedExit, RepString, offset};
+use crate::{Faults, Helper, LiftedExit, RepString, offset};
 
 pub(super) const OPS: &[(Mnemonic, LiftFn)] = &[
     (Mnemonic::Movsb, movs),
@@ -186,7 +186,8 @@ fn step_by(cx: &mut Lift<'_, '_>, down: Value, [downwards, upwards]: [i64; 2]) -
 fn string(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) {
     let down = direction(cx);
     if is_repeated(i) {
-        return repeat(cx, i, w, pointers, down, f);
+        let unseen = cx.faults == Faults::Lost;
+        return if unseen { repeat_unseen(cx, i, w, pointers, down, f) } else { repeat(cx, i, w, pointers, down, f) };
     }
     let pc = GuestAddr::new(i.ip());
     cx.side_path(down, |cx| cx.leave(LiftedExit::Step(pc)));
@@ -216,17 +217,58 @@ fn repeat(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], do
     cx.b.ins().jump(next, &[] as &[BlockArg]);
 
     cx.b.switch_to_block(some);
-    let mut at = blocks(cx, &changed, &start, size, down, &f);
-    if size < WIDE {
-        at = words(cx, &changed, &at, size, down, &f);
-    }
-    let step = step_by(cx, down, [-size, size]);
-    elements(cx, &changed, &at, Rounds { step, n: 1, allowed: None }, None, |cx, at| f(cx, at, int(w)));
+    in_rounds(cx, &changed, &start, w, down, &f);
     cx.b.ins().jump(next, &[] as &[BlockArg]);
 
     cx.b.switch_to_block(next);
     cx.changed_in_memory(&changed);
 }
+
+/// The same where no fault shows the registers: they are in memory neither before nor behind.
+fn repeat_unseen(cx: &mut Lift<'_, '_>, i: &Instruction, w: Width, pointers: &[Gpr], down: Value, f: impl Fn(&mut Lift<'_, '_>, &[Value], Type)) {
+    cx.close_group();
+    let changed: Vec<Gpr> = pointers.iter().copied().chain([Gpr::Rcx]).collect();
+    let start: Vec<Value> = changed.iter().map(|r| cx.reg_word(*r)).collect();
+    let word = int(cx.word());
+    let [stepped, any, some, next] = [(); 4].map(|()| cx.b.create_block());
+    let end: Vec<Value> = start.iter().map(|_| cx.b.append_block_param(next, word)).collect();
+    cx.b.set_cold_block(stepped);
+    let args = |values: &[Value]| values.iter().map(|v| BlockArg::from(*v)).collect::<Vec<_>>();
+    let count = start[pointers.len()];
+    cx.b.ins().brif(count, any, &[] as &[BlockArg], next, args(&start).iter());
+
+    cx.b.switch_to_block(any);
+    let many = cx.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, count, MOST / i64::from(w.bytes()));
+    cx.b.ins().brif(many, stepped, &[] as &[BlockArg], some, &[] as &[BlockArg]);
+
+    cx.b.switch_to_block(stepped);
+    let mut left = Vec::new();
+    cx.detour(|cx| {
+        cx.step(i);
+        left = changed.iter().map(|r| cx.reg_word(*r)).collect();
+    });
+    cx.b.ins().jump(next, args(&left).iter());
+
+    cx.b.switch_to_block(some);
+    let at = in_rounds(cx, &changed, &start, w, down, &f);
+    cx.b.ins().jump(next, args(&at).iter());
+
+    cx.b.switch_to_block(next);
+    changed.iter().zip(end).for_each(|(r, v)| cx.set_reg_word(*r, v));
+    cx.note_change();
+}
+
+/// All elements, in loops: returns what pointers and count are then.
+fn in_rounds(cx: &mut Lift<'_, '_>, changed: &[Gpr], start: &[Value], w: Width, down: Value, f: &impl Fn(&mut Lift<'_, '_>, &[Value], Type)) -> Vec<Value> {
+    let size = i64::from(w.bytes());
+    let mut at = blocks(cx, changed, start, size, down, f);
+    if size < WIDE {
+        at = words(cx, changed, &at, size, down, f);
+    }
+    let step = step_by(cx, down, [-size, size]);
+    elements(cx, changed, &at, Rounds { step, n: 1, allowed: None }, None, |cx, at| f(cx, at, int(w)))
+}
+
 /// What a pointer is asked for.
 type Test<'t> = dyn Fn(&mut Lift<'_, '_>, Value) -> Value + 't;
 
@@ -298,7 +340,7 @@ fn words(cx: &mut Lift<'_, '_>, registers: &[Gpr], start: &[Value], size: i64, d
 }
 
 /// Does `f` at the pointers, which are all of `start` but the last, as long as the last, the count, has enough for another round and `also` holds for the first pointer.
-/// Returns what they are then, and what memory has.
+/// Returns what they are then, and what memory has, if a fault may show it.
 fn elements(
     cx: &mut Lift<'_, '_>,
     registers: &[Gpr],
@@ -326,8 +368,10 @@ fn elements(
     cx.detour(|cx| f(cx, pointers));
     let mut moved: Vec<Value> = pointers.iter().map(|&p| cx.b.ins().iadd(p, rounds.step)).collect();
     moved.push(cx.b.ins().iadd_imm_s(count[0], -rounds.n));
-    for (r, v) in registers.iter().zip(&moved) {
-        cx.store_state(*v, offset::gpr(*r));
+    if cx.faults != Faults::Lost {
+        for (r, v) in registers.iter().zip(&moved) {
+            cx.store_state(*v, offset::gpr(*r));
+        }
     }
     goes_on(cx, &moved, None);
 
