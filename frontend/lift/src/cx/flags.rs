@@ -328,8 +328,8 @@ impl Lift<'_, '_> {
         if f.kind == CcKind::Raw {
             return self.raw_cond(cond, f.a);
         }
-        if let Some((cc, x, y)) = self.comparison(cond, f) {
-            return self.b.ins().icmp(cc, x, y);
+        if let Some(v) = self.compared(cond, f) {
+            return v;
         }
         let positive = match cond as u8 >> 1 {
             0 => self.overflow(f),
@@ -346,6 +346,15 @@ impl Lift<'_, '_> {
             }
         };
         if cond as u8 & 1 == 0 { positive } else { self.b.ins().bxor_imm_u(positive, 1) }
+    }
+
+    /// The condition, if that is one comparison.
+    pub(super) fn compared(&mut self, cond: Cond, f: Lazy) -> Option<Value> {
+        let (cc, x, y) = self.comparison(cond, f)?;
+        // Such hosts compare 32 bits or more, and what was loaded has been extended.
+        let widens = !self.host.x86 && self.type_of(x).bits() < 32 && cc == cc.unsigned();
+        let [x, y] = if widens { [x, y].map(|v| self.zext(v, I32)) } else { [x, y] };
+        Some(self.b.ins().icmp(cc, x, y))
     }
 
     /// Conditions that are one comparison.

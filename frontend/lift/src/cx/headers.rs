@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, condcodes::IntCC, types::I32};
-use forklift_x86::{Gpr, GuestAddr, Mode, Width};
+use forklift_x86::{Flow, Gpr, GuestAddr, Mode, Width, flow};
 use iced_x86::{Instruction, Mnemonic};
 
 use super::carried::FlagShape;
@@ -38,6 +38,8 @@ pub(crate) struct Seen {
     pub(super) whole: u16,
     /// The pieces of vector registers that a round left in need of being stored.
     pub(super) dirty: [u8; 16],
+    /// The vector registers whose high half is zero whenever a header is reached.
+    zero_highs: HashMap<usize, u16>,
     /// What flags headers are reached with by their shortest rounds, and how many nodes those have.
     flags: HashMap<usize, (usize, FlagShape)>,
 }
@@ -48,6 +50,8 @@ struct Shape {
     regs: Vec<CarriedReg>,
     xmms: Vec<CarriedXmm>,
     flags: Option<FlagShape>,
+    /// Registers that are carried by their low half, with a zero above that memory has.
+    zero_highs: u16,
 }
 
 /// The region and what has been lifted of it.
@@ -96,11 +100,13 @@ impl Graph {
         let loaded = seen.loaded.iter().enumerate().fold(0, |all, (n, l)| all | u16::from(*l != 0) << n);
         let vectors = self.worth(used.vectors, loaded) | used.vectors;
         let vectors = (0..16).filter(|n| vectors & 1 << n != 0);
-        let xmms = vectors
+        let xmms: Vec<_> = vectors
             .flat_map(|n| CarriedXmm::of(n, seen.loaded[n], if faults == Faults::Stored { 0 } else { seen.dirty[n] }, faults == Faults::Guarded))
             .collect();
         let flags = seen.flags.get(&n).filter(|_| faults != Faults::Stored).map(|(_, f)| f.with(carried));
-        Shape { regs, xmms, flags }
+        let zero_highs = seen.zero_highs.get(&n).filter(|_| faults == Faults::Lost).copied().unwrap_or(0);
+        let zero_highs = xmms.iter().filter_map(CarriedXmm::low_of).fold(0, |bits, n| bits | 1 << n) & zero_highs;
+        Shape { regs, xmms, flags, zero_highs }
     }
 }
 
@@ -140,6 +146,16 @@ impl Lift<'_, '_> {
         }
     }
 
+    /// Before a conditional branch that may lead back, and has done nothing yet: leaves if somebody wants that. So the way back itself is one instruction.
+    pub fn poll_before(&mut self, i: &Instruction) {
+        let Flow::Branch(target) = flow(i) else { return };
+        let is_back = |t| self.graph.region.node_at(t).is_some_and(|n| self.graph.round(n).is_some());
+        if !self.host.x86 && (is_back(target) || is_back(GuestAddr::new(i.next_ip()))) {
+            self.poll(GuestAddr::new(i.ip()));
+            self.polled = true;
+        }
+    }
+
     /// Goes to `target` if `taken` isn't zero, else to `next`.
     pub fn branch(&mut self, taken: Value, target: GuestAddr, next: GuestAddr) {
         self.close_group();
@@ -152,16 +168,19 @@ impl Lift<'_, '_> {
             self.b.set_cold_block(blocks[usize::from(inside[0])].0);
         }
         self.b.ins().brif(taken, blocks[0].0, &[] as &[BlockArg], blocks[1].0, &[] as &[BlockArg]);
+        let polled = core::mem::take(&mut self.polled);
         for (block, to) in blocks {
             self.b.switch_to_block(block);
+            self.polled = polled;
             self.on_copy(|cx| cx.go_to(to));
         }
-        self.closed = true;
+        (self.closed, self.polled) = (true, false);
     }
 
     /// Lifts node `n` and what follows.
     fn node(&mut self, n: usize) {
         self.graph.depth += 1;
+        self.polled = false;
         self.node_insns(n);
         self.graph.depth -= 1;
     }
@@ -199,13 +218,14 @@ impl Lift<'_, '_> {
         let node = &self.graph.region.nodes[n];
         let (at, live) = (node.start, node.live_in);
         let back = self.graph.round(n).is_some();
+        debug_assert_eq!(shape.zero_highs & !self.zero_highs(), 0, "the probe has seen zeros there");
         let mut flags = Vec::new();
         match shape.flags.filter(|_| live != 0) {
             Some(shape) => flags = self.flag_args(&shape),
             None if live != 0 => self.sync_flags(),
             None => {}
         }
-        if back {
+        if back && !core::mem::take(&mut self.polled) {
             self.poll(at);
         }
         let mut args: Vec<Value> = self.carried(&shape);
@@ -223,7 +243,9 @@ impl Lift<'_, '_> {
     fn note_arrival(&mut self, n: usize) {
         let round = self.graph.round(n);
         let flags = self.flag_shape();
+        let zero_highs = self.zero_highs();
         let seen = &mut self.graph.seen;
+        *seen.zero_highs.entry(n).or_insert(u16::MAX) &= zero_highs;
         if round.is_some() {
             seen.whole |= self.known.regs.wholes();
             seen.dirty.iter_mut().enumerate().for_each(|(n, d)| *d |= self.known.xmm.dirty(n));
@@ -264,6 +286,7 @@ impl Lift<'_, '_> {
         for (c, v) in shape.xmms.iter().zip(params) {
             self.set_carried_xmm(*c, *v, self.carries);
         }
+        self.set_zero_highs(shape.zero_highs);
         let params = &params[shape.xmms.len()..];
         if let Some(flags) = shape.flags.filter(|_| !params.is_empty()) {
             self.set_carried_flags(&flags, params);

@@ -105,12 +105,17 @@ impl Lift<'_, '_> {
         }
         let carry = match later {
             Later::Flag { bit, v } if cond.reads() == bit => return Some(if cond as u8 & 1 == 0 { v } else { self.b.ins().bxor_imm_u(v, 1) }),
+            Later::Carried(set, carried) if cond.reads() != bits::CF => {
+                let setter = self.carried_setter(carried);
+                let kept = self.compared(cond, setter)?;
+                return Some(self.kept_cond(cond, set, kept, *before));
+            }
             _ if cond.reads() != bits::CF => return None,
             Later::Rotation { left, r } => self.rotation(left, r).0,
             Later::Bit { w, a, n } => self.bit_of(w, a, n),
             Later::Carried(set, carried) => {
                 let kept = self.carried_carry(carried)?;
-                self.kept_carry(set, kept, *before)
+                self.kept_cond(Cond::B, set, kept, *before)
             }
             _ => return None,
         };
@@ -139,21 +144,21 @@ impl Lift<'_, '_> {
         Lazy::new(CcKind::Raw, Width::B4, raw)
     }
 
-    /// `kept` if `set` isn't zero, else the CF that was there `before`.
-    fn kept_carry(&mut self, set: Value, kept: Value, before: FlagState) -> Value {
+    /// `kept` if `set` isn't zero, else whether `cond` held `before`.
+    fn kept_cond(&mut self, cond: Cond, set: Value, kept: Value, before: FlagState) -> Value {
         self.close_group();
         let (other, next) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(other);
-        let carry = self.b.append_block_param(next, I8);
+        let holds = self.b.append_block_param(next, I8);
         self.b.ins().brif(set, next, &[BlockArg::Value(kept)], other, &[] as &[BlockArg]);
         self.b.switch_to_block(other);
         self.detour(|cx| {
             cx.known.flags = before;
-            let v = cx.carry();
+            let v = cx.cond(cond);
             cx.b.ins().jump(next, &[BlockArg::Value(v)]);
         });
         self.b.switch_to_block(next);
-        carry
+        holds
     }
 
     fn store_if(&mut self, cond: Value, setter: impl FnOnce(&mut Self) -> Lazy) {

@@ -7,7 +7,7 @@
 use cranelift_codegen::ir::{
     AtomicRmwOp, BlockArg, InstBuilder, MemFlagsData, Type, Value,
     condcodes::IntCC,
-    types::{I8, I32, I64},
+    types::{I8, I16, I32, I64},
 };
 use forklift_x86::{Gpr, GuestAddr, Seg, Width};
 use iced_x86::{Instruction, Register};
@@ -62,6 +62,11 @@ impl Lift<'_, '_> {
     pub fn load(&mut self, ty: Type, a: Addr) -> Value {
         self.guard(Access::Load);
         match self.order(ty) {
+            Order::Plain if matches!(ty, I8 | I16) && !self.host.x86 => {
+                let ins = self.b.ins();
+                let wide = if ty == I8 { ins.uload8(I32, GUEST, a.base, a.disp) } else { ins.uload16(I32, GUEST, a.base, a.disp) };
+                self.b.ins().ireduce(ty, wide)
+            }
             Order::Plain => self.b.ins().load(ty, GUEST, a.base, a.disp),
             Order::Instruction => {
                 let at = self.host_value(a);
@@ -244,12 +249,19 @@ impl Lift<'_, '_> {
         let w = self.address_width(i)?;
         let part = |cx: &mut Self, r| Gpr::from_iced(r).map(|g| cx.reg(g, w));
         let shift = i.memory_index_scale().trailing_zeros();
+        let disp = w.sign_extend(i.memory_displacement64());
         let sum = match (part(self, base), part(self, index)) {
+            // There is no access to a sum of three, and Cranelift adds negative constants by way of a register.
+            (Some(b), Some(x)) if !self.host.x86 && w == Width::B8 && (-4095..0).contains(&disp) => {
+                let less = self.iconst(w, disp.unsigned_abs());
+                let b = self.b.ins().isub(b, less);
+                return Some(Effective { sum: Some(self.sum(b, x, shift)), disp: 0, w });
+            }
             (Some(b), Some(x)) => Some(self.sum(b, x, shift)),
             (None, Some(x)) if shift != 0 => Some(self.b.ins().ishl_imm_u(x, i64::from(shift))),
             (b, x) => b.or(x),
         };
-        Some(Effective { sum, disp: w.sign_extend(i.memory_displacement64()), w })
+        Some(Effective { sum, disp, w })
     }
 
     /// 32 or 64 bits; `None` for 16.

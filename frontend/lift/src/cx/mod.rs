@@ -88,6 +88,8 @@ pub(crate) struct Lift<'a, 'b> {
     carries: bool,
     group: Option<group::Group>,
     stretch: Option<put_off::Stretch>,
+    /// Whether somebody wants us to leave has been looked at just before.
+    polled: bool,
     /// For each group, the number of its first instruction.
     groups: Vec<u32>,
     exits: Vec<LiftedExit>,
@@ -190,6 +192,7 @@ impl<'a, 'b> Lift<'a, 'b> {
             carries: false,
             group: None,
             stretch: None,
+            polled: false,
             groups: Vec::new(),
             exits: Vec::new(),
             tokens: Vec::new(),
@@ -500,12 +503,27 @@ impl<'a, 'b> Lift<'a, 'b> {
     /// `v` as an unsigned number in `ty`, whichever is wider.
     pub fn zext(&mut self, v: Value, ty: Type) -> Value {
         match self.type_of(v).bits().cmp(&ty.bits()) {
-            core::cmp::Ordering::Less => match self.as_const(v) {
-                Some(c) => self.b.ins().iconst(ty, c as i64),
-                None => self.b.ins().uextend(ty, v),
+            core::cmp::Ordering::Less => match (self.as_const(v), self.loaded_wide(v)) {
+                (Some(c), _) => self.b.ins().iconst(ty, c as i64),
+                (_, Some(wide)) => self.zext(wide, ty),
+                _ => self.b.ins().uextend(ty, v),
             },
             core::cmp::Ordering::Equal => v,
             core::cmp::Ordering::Greater => self.b.ins().ireduce(ty, v),
+        }
+    }
+
+    /// The zero extension of a value that is what has been loaded from memory and extended, or the low part of that.
+    fn loaded_wide(&self, v: Value) -> Option<Value> {
+        let def = |v| if let ValueDef::Result(inst, 0) = self.b.func.dfg.value_def(v) { Some(self.b.func.dfg.insts[inst]) } else { None };
+        let mut wide = v;
+        loop {
+            match def(wide)? {
+                InstructionData::Unary { opcode: Opcode::Ireduce, arg } => wide = arg,
+                InstructionData::Load { opcode: Opcode::Uload8, .. } if wide != v => return Some(wide),
+                InstructionData::Load { opcode: Opcode::Uload16, .. } if wide != v && self.type_of(v) == I16 => return Some(wide),
+                _ => return None,
+            }
         }
     }
 

@@ -43,6 +43,11 @@ pub(super) struct CarriedXmm {
 }
 
 impl CarriedXmm {
+    /// The register's number, if this is its low half.
+    pub fn low_of(&self) -> Option<usize> {
+        (self.piece == LOW).then_some(self.n)
+    }
+
     /// The pieces to carry of register `n`, if these are loaded, and those left dirty by a round.
     ///
     /// What a round sets before it reads it costs a store, or a move if it is carried up to a guard. A half by itself would cost more than one store.
@@ -230,8 +235,30 @@ impl Lift<'_, '_> {
 
     /// Sets the low half and clears the high one.
     pub fn set_xmm_low_zero(&mut self, n: usize, low: Value) {
+        let old = *self.slot(n);
+        if old.dirty & (WHOLE | HIGH) == 0 && old.high.is_some_and(|v| self.is_zero(v)) {
+            // Memory has that zero.
+            *self.slot(n) = Slot { low: Some(low), high: old.high, dirty: LOW, ..Slot::default() };
+            return;
+        }
         let zero = self.b.ins().f64const(0.0);
         self.set_xmm_halves(n, low, zero);
+    }
+
+    /// The registers whose high half is known to be zero, as bits.
+    pub(super) fn zero_highs(&self) -> u16 {
+        let zero = |s: &Slot| s.high.is_some_and(|v| self.is_zero(v));
+        self.known.xmm.slots.iter().enumerate().filter(|(_, s)| zero(s)).fold(0, |bits, (n, _)| bits | 1 << n)
+    }
+
+    /// At a header: memory has a zero in the high half of these registers.
+    pub(super) fn set_zero_highs(&mut self, registers: u16) {
+        for n in (0..16).filter(|n| registers & 1 << n != 0) {
+            if self.slot(n).low.is_some() {
+                let zero = self.b.ins().f64const(0.0);
+                self.slot(n).high = Some(zero);
+            }
+        }
     }
 
     /// Sets the low quarter and leaves the others.

@@ -47,7 +47,9 @@ fn jmp(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
 
 /// Jcc.
 fn jcc(cx: &mut Lift<'_, '_>, i: &Instruction) -> Option<()> {
-    let c = cx.cond(Cond::from_iced(i.condition_code())?);
+    let c = Cond::from_iced(i.condition_code())?;
+    cx.poll_before(i);
+    let c = cx.cond(c);
     branch(cx, i, c)
 }
 
