@@ -67,22 +67,26 @@ pub fn run_one(args: &[&str]) -> TaskResult {
     run(&mut emulated("max", "forklift", args))
 }
 
-/// The litmus tests of x86's order of accesses, and repeated string instructions, which have a way of their own here: programs, sources, options.
-const PROGRAMS: [(&str, &str, &str); 5] = [
+/// The litmus tests of x86's order of accesses, repeated string instructions, and what isn't kept for faults, which have ways of their own here: programs, sources, options.
+const PROGRAMS: [(&str, &str, &str); 7] = [
     (LITMUS, "tests/guest/c/litmus.c", "-m64"),
     (REPEAT, "tests/guest/c/repeat.c", "-m64"),
     (REPEAT_32, "tests/guest/c/repeat.c", "-m32"),
     (FAULTS, "tests/guest/c/repeat_faults.c", "-m64"),
     (FAULTS_32, "tests/guest/c/repeat_faults.c", "-m32"),
+    (UNSEEN, "tests/guest/c/unseen.c", "-m64"),
+    (UNSEEN_32, "tests/guest/c/unseen.c", "-m32"),
 ];
 const LITMUS: &str = "target/aarch64/litmus";
 const REPEAT: &str = "target/aarch64/repeat";
 const REPEAT_32: &str = "target/aarch64/repeat32";
 const FAULTS: &str = "target/aarch64/faults";
 const FAULTS_32: &str = "target/aarch64/faults32";
+const UNSEEN: &str = "target/aarch64/unseen";
+const UNSEEN_32: &str = "target/aarch64/unseen32";
 
 fn build_guests() -> TaskResult {
-    PROGRAMS.iter().try_for_each(|(to, from, width)| run(&mut command("gcc", &["-O2", "-w", "-msse2", "-static", "-pthread", width, "-o", to, from])))
+    PROGRAMS.iter().try_for_each(|(to, from, width)| run(&mut command("gcc", &["-O2", "-w", "-msse2", "-mfpmath=sse", "-static", "-pthread", width, "-o", to, from, "-lm"])))
 }
 
 /// Guests that the host runs itself, to compare. They may fork but not exec: the emulator hands that to the host's kernel, which can't run forklift for aarch64.
@@ -98,6 +102,8 @@ const GUESTS: &[&[&str]] = &[
     &[REPEAT_32],
     &[FAULTS],
     &[FAULTS_32],
+    &[UNSEEN],
+    &[UNSEEN_32],
     &["/bin/busybox", "sh", "-c", "for i in 1 2 3; do (echo $((i * i))); done; (exit 3); echo $?"],
 ];
 
