@@ -147,7 +147,8 @@ pub enum LiftedExit {
 }
 
 /// Functions that emitted code calls through the table of [`JitState::helpers`](crate::JitState::helpers). All are of the host's C calling convention, and
-/// get the address of the state as first argument. They must preserve the pinned register and see and may change the guest's state in memory.
+/// get the address of the state as first argument. They must preserve the pinned register and see and may change the guest's state in memory. On hosts other than x86-64, `Status` and `Cond`
+/// preserve all registers and leave their result in [`JitState::x87_scratch`](crate::JitState::x87_scratch).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Helper {

@@ -14,7 +14,7 @@ pub const PARAM_REGS: [Gpr; 6] = [Gpr::Rdi, Gpr::Rsi, Gpr::Rdx, Gpr::Rcx, Gpr::R
 /// # Invariants
 /// 1. Whenever control is at a block's first instruction, at an exit, or in a helper, `cpu` is complete: all registers and
 ///    the flags (if anything can read them), those of [`PARAM_REGS`] too. They travel in host registers *as well*, which saves the loads, not the stores; without [`Needs::COMPLETE`](crate::Needs::COMPLETE), between blocks they may be in host registers only.
-///    At an instruction that faults, it is what it was at the resume point, or the pad makes it that; see [`contract`](crate::contract).
+///    At an instruction that faults, it is what it was at the resume point, or the pad makes it that, or it is lost; see [`contract`](crate::contract).
 ///    Only `cpu.rip` is not kept; see [`LiftedExit`](crate::LiftedExit) and [`Lifted::pcs`](crate::Lifted::pcs).
 /// 2. `indirect` points to [`INDIRECT_ENTRIES`] entries; see [`IndirectEntry`].
 /// 3. `helpers` points to [`HELPERS`](crate::HELPERS) addresses of functions, indexed by [`Helper`](crate::Helper).

@@ -86,7 +86,9 @@ const UNSEEN: &str = "target/aarch64/unseen";
 const UNSEEN_32: &str = "target/aarch64/unseen32";
 
 fn build_guests() -> TaskResult {
-    PROGRAMS.iter().try_for_each(|(to, from, width)| run(&mut command("gcc", &["-O2", "-w", "-msse2", "-mfpmath=sse", "-static", "-pthread", width, "-o", to, from, "-lm"])))
+    PROGRAMS.iter().try_for_each(|(to, from, width)| {
+        run(&mut command("gcc", &["-O2", "-w", "-msse2", "-mfpmath=sse", "-static", "-pthread", width, "-o", to, from, "-lm"]))
+    })
 }
 
 /// Guests that the host runs itself, to compare. They may fork but not exec: the emulator hands that to the host's kernel, which can't run forklift for aarch64.
