@@ -15,7 +15,10 @@ use iced_x86::{Instruction, Register};
 use super::order::Order;
 use super::{Access, Lift, int};
 use crate::contract::{LOAD_BARRIER, STORE_BARRIER, WINDOW_SLACK};
-use crate::{LiftedExit, TRAP_ALIGNED, TRAP_MEMORY, offset};
+use crate::{Faults, LiftedExit, TRAP_ALIGNED, TRAP_MEMORY, offset};
+
+/// What a 32-bit process can't map at the end of its address space, the kernel's own part. Unit: bytes.
+const KERNELS: i64 = 8 << 10;
 
 /// A host address: a value and a displacement.
 #[derive(Clone, Copy)]
@@ -333,7 +336,9 @@ impl Lift<'_, '_> {
         let Some(sum) = sum else {
             return self.with_disp(Some(base), e.disp & 0xffff_ffff);
         };
-        let small = e.disp.unsigned_abs() < WINDOW_SLACK;
+        // If a fault there can't be interpreted, it must be one: nothing is mapped in the last 8 KiB, nor in the first 64.
+        let lowest = if self.faults == Faults::Lost { -KERNELS } else { 1 - WINDOW_SLACK as i64 };
+        let small = (lowest..WINDOW_SLACK as i64).contains(&e.disp);
         let sum = if small { sum } else { self.add_const(sum, e.disp) };
         let wide = self.widen(sum);
         let base = self.sum(base, wide, 0);
