@@ -36,8 +36,9 @@ trap 'exit 1' HUP INT TERM
 "$@"
 "#;
 
-/// A way to run commands, or why there is none.
+/// A way to run commands.
 pub struct Sandbox {
+    /// Arguments of unshare(1).
     start: Vec<String>,
 }
 
