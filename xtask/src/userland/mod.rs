@@ -142,8 +142,8 @@ impl Place {
         let args = ["root", "create", &name, "--no-essential", "--packages", PACKAGES];
         let out = forklift(&args).output().map_err(|e| e.to_string())?;
         let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
-        // Also a mirror in the middle of an update.
-        let unreachable = ["root: no mirror for", "root: http", "can't be checked"].iter().any(|w| said.contains(w));
+        // Also a mirror in the middle of an update, or that gets none.
+        let unreachable = ["root: no mirror for", "root: http", "can't be checked", "are outdated"].iter().any(|w| said.contains(w));
         match out.status.success() {
             true => Ok(None),
             false if unreachable => Ok(Some(said)),

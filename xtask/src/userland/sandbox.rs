@@ -3,6 +3,8 @@
 //! Both are made in namespaces that end with the command: in those of a user, if the kernel lets it (binfmt_misc from Linux 6.7 on), or else, as root, in one of mounts.
 //! In the latter case, what is registered is seen by the whole system, and taken back at the end.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,6 +12,9 @@ use crate::run::command;
 
 /// The options of unshare(1) that are tried.
 const NAMESPACES: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
+
+/// Unit: bytes.
+const ELF_HEADER: usize = 64;
 
 /// Runs a command with a directory as the system, as forklift shows it to guests: with the host's directories that it has not. Arguments: the root, a directory to
 /// make the system in, the command's directory, the command.
@@ -50,8 +55,9 @@ impl Sandbox {
 
     /// With a kernel that starts the program `file` with `interpreter`, and no other: all of its ELF header is compared.
     pub fn registered(file: &Path, interpreter: &Path) -> Result<Self, String> {
-        let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let magic: String = bytes.iter().take(ELF_HEADER).map(|b| format!("\\x{b:02x}")).collect();
+        let mut header = [0; ELF_HEADER];
+        File::open(file).and_then(|mut f| f.read_exact(&mut header)).map_err(|e| format!("{}: {e}", file.display()))?;
+        let magic: String = header.iter().map(|b| format!("\\x{b:02x}")).collect();
         let name = format!("forklift-test-{}", std::process::id());
         let entry = format!(":{name}:M::{magic}::{}:PF", interpreter.display());
         Self::of(REGISTERED, &[name, entry])
@@ -80,6 +86,3 @@ impl Sandbox {
         inside
     }
 }
-
-/// Unit: bytes.
-const ELF_HEADER: usize = 64;
