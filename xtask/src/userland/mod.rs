@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::run::command;
+use crate::run::{cargo, command, run};
 use crate::{aarch64, root as workspace, target};
 use programs::{ALONE, EXECUTING, KNOWN};
 use sandbox::Sandbox;
@@ -34,6 +34,7 @@ pub struct Outcome {
 
 /// Makes the root with the debug build of forklift, and runs the programs.
 pub fn test() -> Result<Outcome, String> {
+    run(&mut cargo(&["build", "--quiet", "--package", "forklift"]))?;
     let place = Place::new()?;
     let mut o = Outcome::default();
     if let Some(reason) = place.make_root()? {
