@@ -2,7 +2,7 @@
 //!
 //! The kernel compares the first bytes of a file with a magic under a mask, and runs the interpreter with the file's path in front of the arguments
 //! (Documentation/admin-guide/binfmt-misc.rst). Flag F has it open the interpreter at once, so that it is found in containers and chroots, too; flag P
-//! keeps the program's own name, and from Linux 5.12 on says so in AT_FLAGS, by which [`arguments`] tells the two apart.
+//! keeps the program's own name, and from Linux 5.12 on says so in AT_FLAGS, by which [`by_kernel`] knows.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -112,21 +112,22 @@ pub fn field<'s>(shown: &'s str, name: &str) -> Option<&'s str> {
     shown.lines().find_map(|l| l.strip_prefix(name)).map(str::trim)
 }
 
-/// The arguments of `forklift run` for what the kernel or a person wrote: a path first, and after it, if AT_FLAGS says so, the program's name.
-pub fn arguments(mut args: impl Iterator<Item = OsString>, at_flags: u64) -> Vec<OsString> {
-    let mut run: Vec<OsString> = vec!["forklift".into(), "run".into()];
-    let path = args.next();
-    if at_flags & PRESERVE_ARGV0 != 0
-        && let Some(name) = args.next()
-    {
-        let mut option = OsString::from("--argv0=");
-        option.push(name);
-        run.push(option);
+/// Whether the kernel has started this process for a program, by an entry with flag P.
+pub fn by_kernel() -> bool {
+    // SAFETY: no memory involved.
+    let at_flags = unsafe { libc::getauxval(libc::AT_FLAGS) };
+    at_flags & PRESERVE_ARGV0 != 0
+}
+
+/// The name of a program, if it has another than its path, and its path and arguments: what follows `forklift` in the kernel's arguments, or `None` if those are a
+/// command line. Of an entry without flag P, only a path with a slash can be told from one.
+pub fn arguments(args: &[OsString], by_kernel: bool) -> Option<(Option<OsString>, Vec<OsString>)> {
+    let (path, rest) = args.split_first()?;
+    match rest.split_first() {
+        Some((name, rest)) if by_kernel => Some((Some(name.clone()), std::iter::once(path).chain(rest).cloned().collect())),
+        _ if path.as_encoded_bytes().contains(&b'/') => Some((None, args.to_vec())),
+        _ => None,
     }
-    run.push("--".into());
-    run.extend(path);
-    run.extend(args);
-    run
 }
 
 #[cfg(test)]
@@ -181,8 +182,11 @@ mod tests {
 
     #[test]
     fn arguments_with_and_without_a_name() {
-        let args = |flags| arguments(["/bin/a", "-a", "b"].into_iter().map(OsString::from), flags);
-        assert_eq!(args(0), ["forklift", "run", "--", "/bin/a", "-a", "b"]);
-        assert_eq!(args(1), ["forklift", "run", "--argv0=-a", "--", "/bin/a", "b"]);
+        let strings = |args: &[&str]| args.iter().map(OsString::from).collect::<Vec<_>>();
+        let given = |args: &[&str], by_kernel| arguments(&strings(args), by_kernel);
+        assert_eq!(given(&["/bin/a", "-a", "b"], false), Some((None, strings(&["/bin/a", "-a", "b"]))));
+        assert_eq!(given(&["/bin/a", "-a", "b"], true), Some((Some("-a".into()), strings(&["/bin/a", "b"]))));
+        assert_eq!(given(&["run", "a", "b"], true), Some((Some("a".into()), strings(&["run", "b"]))));
+        assert_eq!((given(&["run", "a", "b"], false), given(&[], false), given(&[], true)), (None, None, None));
     }
 }

@@ -19,6 +19,8 @@ impl Task {
     /// Those of execve(2).
     pub(crate) fn exec(&mut self, path: CString, argv: Vec<CString>, envp: &[CString]) -> SysResult {
         let argv = if argv.is_empty() { vec![CString::default()] } else { argv };
+        // In a chroot without /proc there is no way to forklift but the kernel's, if it has started this one.
+        let again = (self.process.config.root.is_none() && crate::binfmt::by_kernel()).then(|| (path.clone(), argv.clone()));
         let opened = loader::open(self.process.config.places(), &path, argv.clone()).map_err(|e| e.errno())?;
         let (file, args) = match opened {
             Opened::Guest(_) => (c"/proc/self/exe".to_owned(), self.own_args(path, argv)?),
@@ -36,7 +38,14 @@ impl Task {
         host::set_sigmask(self.sigmask);
         // SAFETY: arrays of strings that end with null pointers.
         unsafe { libc::execve(file.as_ptr(), args_p.as_ptr(), env_p.as_ptr()) };
-        let error = Errno::last();
+        let mut error = Errno::last();
+        if let Some((path, argv)) = &again
+            && error == Errno::ENOENT
+        {
+            // SAFETY: as above.
+            unsafe { libc::execve(path.as_ptr(), pointers(argv).as_ptr(), env_p.as_ptr()) };
+            error = Errno::last();
+        }
         host::set_sigmask(old);
         Err(error)
     }

@@ -134,6 +134,12 @@ fn nothing_is_made_of_what_is_wrong() {
         assert!(said.starts_with("forklift: root: ") && said.contains(what), "{said}");
     }
     assert!(w.create("r", "good", &["--allow-unsigned", "--arch", "i386"]).contains("no packages for i386"));
+    let release = w.0.join("mirror/dists/test/InRelease");
+    let text = fs::read_to_string(&release).unwrap();
+    fs::write(&release, format!("Valid-Until: Sat, 01 Aug 2020 10:00:00 UTC\n{text}")).unwrap();
+    let said = w.create("r", "good", &["--allow-unsigned"]);
+    assert!(said.contains("dists/test are outdated: valid until Sat, 01 Aug 2020 10:00:00 UTC"), "{said}");
+    assert!(w.create("old", "good", &["--allow-unsigned", "--allow-outdated"]).contains("1 packages added"));
     let other = w.root(&["create", "r", "--packages", "good", "--suite", "nosuch", "--mirror", &format!("file://{}/mirror", w.0.display())]);
     assert!(other.contains("nosuch/InRelease"), "{other}");
     assert!(!w.roots().join("r").exists());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::deb;
 use crate::error::Error;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub keyring: Option<PathBuf>,
     /// Go on without a signature.
     pub allow_unsigned: bool,
+    /// Go on with lists that were valid once.
+    pub allow_outdated: bool,
     /// Where downloads are kept.
     pub downloads: PathBuf,
     /// The host's /etc.
@@ -134,7 +137,12 @@ fn release(source: &Source, dir: &Path, settings: &Settings) -> Result<Release, 
         Err(_) if settings.allow_unsigned => release::unchecked(&fs::read_to_string(&to).map_err(Error::io(&to))?),
         checked => checked?,
     };
-    Release::parse(&text, &source.suite)
+    let release = Release::parse(&text, &source.suite)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    match release.outdated(now) {
+        Some(until) if !settings.allow_outdated => Err(Error::Outdated { suite: format!("{}/dists/{}", source.mirror, source.suite), until: until.to_owned() }),
+        _ => Ok(release),
+    }
 }
 
 fn packages_file(source: &Source, arch: &str, release: &Release, dir: &Path) -> Result<PathBuf, Error> {

@@ -31,6 +31,14 @@ pub enum Error {
     /// A signature is wrong.
     #[error("the signature of {0} is not good: {1}")]
     BadSignature(String, String),
+    /// A suite's lists aren't meant to be used any more.
+    #[error("the lists of {suite} are outdated: valid until {until}. Does the clock go right? Else the mirror holds updates back; --allow-outdated goes on")]
+    Outdated {
+        /// Where it is.
+        suite: String,
+        /// As it says itself.
+        until: String,
+    },
     /// A file isn't what it should be.
     #[error("{0}: {1}")]
     Malformed(String, String),

@@ -18,6 +18,8 @@ pub struct Release {
     sums: HashMap<String, (u64, String)>,
     /// Whether files can be had by their checksum, which a mirror in the middle of an update doesn't spoil.
     pub by_hash: bool,
+    /// Until when it is meant to be used, as it says it, and in seconds since 1970.
+    valid_until: Option<(String, u64)>,
 }
 
 /// The keyring that is used if nothing else is said.
@@ -69,7 +71,14 @@ impl Release {
         if sums.is_empty() {
             return Err(bad("no SHA-256 checksums".to_owned()));
         }
-        Ok(Self { sums, by_hash: p.get("Acquire-By-Hash") == Some("yes") })
+        let until = |text: &str| Ok((text.to_owned(), seconds(text).ok_or_else(|| bad(format!("Valid-Until is no date: {text}")))?));
+        let valid_until = p.get("Valid-Until").map(until).transpose()?;
+        Ok(Self { sums, by_hash: p.get("Acquire-By-Hash") == Some("yes"), valid_until })
+    }
+
+    /// Until when it was valid, if that is over `now`, in seconds since 1970.
+    pub fn outdated(&self, now: u64) -> Option<&str> {
+        self.valid_until.as_ref().filter(|(_, until)| *until < now).map(|(text, _)| text.as_str())
     }
 
     /// Size and SHA-256 of the file at `path`.
@@ -87,6 +96,27 @@ fn sums(p: Paragraph<'_>) -> HashMap<String, (u64, String)> {
     p.lines("SHA256").filter_map(line).collect()
 }
 
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Seconds since 1970 of a date as in `Mon, 07 Dec 2026 00:22:33 UTC`; archives use no other time zone.
+fn seconds(date: &str) -> Option<u64> {
+    let (_, date) = date.split_once(',')?;
+    let [day, month, year, time, "UTC" | "GMT" | "+0000"] = date.split_whitespace().collect::<Vec<_>>()[..] else { return None };
+    let month = MONTHS.iter().position(|m| *m == month)? as u64;
+    let [day, year] = [day, year].map(|n| n.parse::<u64>().ok());
+    let (day, year) = (day.filter(|d| (1..=31).contains(d))?, year.filter(|y| (1970..10_000).contains(y))?);
+    let time: Vec<u64> = time.split(':').map(|n| n.parse().ok()).collect::<Option<_>>()?;
+    let [hour @ 0..=23, minute @ 0..=59, second @ 0..=60] = time[..] else { return None };
+    // Years begin in March, so that the day of a leap year is the last; months of 30.6 days come out right from there on.
+    let (year, month) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1;
+    let days = days.checked_sub(DAYS_TO_1970)?;
+    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// From March of year 0.
+const DAYS_TO_1970: u64 = 719_468;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +129,36 @@ mod tests {
         let r = Release::parse(&unchecked(TEXT), "a").unwrap();
         assert!(r.by_hash && r.sum("main/y") == Some(&(5, "01".to_owned())) && r.sum("z").is_none());
         assert!(Release::parse(&unchecked(TEXT), "stable").is_ok());
+    }
+
+    #[test]
+    fn knows_until_when_it_is_valid() {
+        let of = |date: &str| Release::parse(&unchecked(&TEXT.replace("X: -", &format!("Valid-Until: {date}"))), "a");
+        let r = of("Mon, 07 Dec 2026 00:22:33 UTC").unwrap();
+        assert_eq!((r.outdated(1_796_602_953), r.outdated(1_796_602_954)), (None, Some("Mon, 07 Dec 2026 00:22:33 UTC")));
+        assert_eq!(Release::parse(&unchecked(TEXT), "a").unwrap().outdated(u64::MAX), None);
+        for date in [
+            "",
+            "tomorrow",
+            "Mon, 07 Dec 2026 00:22:33 CET",
+            "Mon, 07 Dez 2026 00:22:33 UTC",
+            "Mon, 7 Dec 2026 24:00:00 UTC",
+            "Mon, 07 Dec 99999999999999999999 00:00:00 UTC",
+        ] {
+            assert_eq!(of(date).unwrap_err().to_string(), format!("InRelease of a: Valid-Until is no date: {date}"));
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let of = [
+            "Thu, 01 Jan 1970 00:00:00 UTC",
+            "Tue, 29 Feb 2000 12:00:00 GMT",
+            "Wed, 01 Mar 2000 00:00:00 +0000",
+            "Sun, 28 Feb 2100 23:59:59 UTC",
+            "Mon, 01 Mar 2100 00:00:00 UTC",
+        ];
+        assert_eq!(of.map(seconds), [0, 951_825_600, 951_868_800, 4_107_542_399, 4_107_542_400].map(Some));
     }
 
     #[test]

@@ -62,7 +62,8 @@ fn tarball(mut host: Host, native: &Path, to: &Path) -> Result<String, String> {
     copy(&host.binary, &binary)?;
     run(host.strip.arg("--strip-debug").arg(&binary))?;
     for doc in DOCS {
-        copy(&root().join(doc), &dir.join("share/doc/forklift").join(Path::new(doc).file_name().unwrap_or_default()))?;
+        // Where the README's links lead.
+        copy(&root().join(doc), &dir.join("share/doc/forklift").join(doc))?;
     }
     let said = |args: &[&str]| output(&mut command(&native.to_string_lossy(), args)).ok_or_else(|| format!("forklift {} failed", args.join(" ")));
     write(&dir.join("share/man/man1/forklift.1"), &said(&["man"])?)?;

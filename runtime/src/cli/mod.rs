@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use forklift_x86::CpuModel;
 
-use crate::binfmt::arguments;
+use crate::binfmt::{arguments, by_kernel};
 use crate::dump::Dump;
 use crate::exec::EXEC_COMMAND;
 use crate::perf;
@@ -103,6 +103,9 @@ struct RunArgs {
     /// The name that the program finds as its own.
     #[arg(long, value_name = "NAME")]
     argv0: Option<OsString>,
+    /// A name without a slash is a path, too.
+    #[arg(skip)]
+    exact: bool,
     /// The program and its arguments. A name without a slash is looked up in PATH.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
     program: Vec<OsString>,
@@ -123,6 +126,7 @@ impl RunArgs {
             perf: None,
             stats: false,
             argv0: None,
+            exact: false,
             program,
         }
     }
@@ -143,19 +147,15 @@ fn without_options(args: &[OsString]) -> Option<&[OsString]> {
 pub fn main() -> i32 {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
-    let first = args.next().unwrap_or_default();
-    if first == EXEC_COMMAND {
-        return run::exec(args);
+    let args: Vec<_> = args.collect();
+    let by_kernel = by_kernel();
+    if args.first().is_some_and(|first| first == EXEC_COMMAND) && !by_kernel {
+        return run::exec(args.into_iter().skip(1));
     }
-    let is_path = first.as_encoded_bytes().contains(&b'/');
-    let args = std::iter::once(first).chain(args);
-    let args: Vec<_> = if is_path {
-        // SAFETY: no memory involved.
-        let at_flags = unsafe { libc::getauxval(libc::AT_FLAGS) };
-        arguments(args, at_flags)
-    } else {
-        std::iter::once(name).chain(args).collect()
-    };
+    if let Some((argv0, program)) = arguments(&args, by_kernel) {
+        return run::run(RunArgs { argv0, exact: by_kernel, ..RunArgs::new(program) });
+    }
+    let args: Vec<_> = std::iter::once(name).chain(args).collect();
     if let Some(program) = without_options(&args) {
         return run::run(RunArgs::new(program.to_vec()));
     }

@@ -68,11 +68,15 @@ pub(super) struct Trust {
     /// Go on if signatures can't be checked or aren't good.
     #[arg(long)]
     allow_unsigned: bool,
+    /// Go on with lists of packages that their archive no longer calls valid.
+    #[arg(long)]
+    allow_outdated: bool,
 }
 
 impl Trust {
     fn settings(self) -> Result<Settings, Error> {
-        Ok(Settings { keyring: self.keyring, allow_unsigned: self.allow_unsigned, downloads: roots::downloads(variable)?, etc: "/etc".into() })
+        let downloads = roots::downloads(variable)?;
+        Ok(Settings { keyring: self.keyring, allow_unsigned: self.allow_unsigned, allow_outdated: self.allow_outdated, downloads, etc: "/etc".into() })
     }
 }
 

@@ -136,7 +136,7 @@ fn start(args: RunArgs) -> Result<Machine, Error> {
     // So that whoever asks for it hears of it if it can't be.
     args.perf.map_or(Ok(()), perf::Kind::create)?;
     let mut argv = args.program.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
-    let path = find(&argv[0], &envp, config.root.as_deref());
+    let path = if args.exact { argv[0].clone() } else { find(&argv[0], &envp, config.root.as_deref()) };
     if let Some(name) = args.argv0 {
         argv[0] = c_string(name)?;
     }

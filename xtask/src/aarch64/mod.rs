@@ -55,10 +55,20 @@ pub fn strip() -> Command {
     c
 }
 
+/// The emulator.
+pub fn emulator() -> PathBuf {
+    prefix().join("qemu/usr/bin/qemu-aarch64")
+}
+
 fn emulated(cpu: &str, name: &str, args: &[&str]) -> Command {
-    let mut c = command(&prefix().join("qemu/usr/bin/qemu-aarch64").to_string_lossy(), &["-cpu", cpu]);
+    let mut c = command(&emulator().to_string_lossy(), &["-cpu", cpu]);
     c.arg(program(name)).args(args);
     c
+}
+
+/// The forklift that `build` makes, with these arguments.
+pub fn emulated_forklift(args: &[String]) -> Command {
+    emulated("max", "forklift", &args.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Runs the aarch64 forklift with these arguments.
