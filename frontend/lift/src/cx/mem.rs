@@ -49,13 +49,13 @@ const GUEST: MemFlagsData = MemFlagsData::new().with_trap_code(Some(TRAP_MEMORY)
 const ALIGNED: MemFlagsData = MemFlagsData::new().with_trap_code(Some(TRAP_ALIGNED));
 
 impl Lift<'_, '_> {
-    /// Loads 16 bytes, and faults if they aren't aligned. Only with [`Faults::Guarded`](crate::Faults::Guarded).
+    /// Loads 16 bytes, and faults if they aren't aligned. Only with [`Faults::Guarded`].
     pub fn load_aligned(&mut self, ty: Type, a: Addr) -> Value {
         self.guard(Access::Load);
         self.b.ins().load(ty, ALIGNED, a.base, a.disp)
     }
 
-    /// Stores 16 bytes, and faults if they aren't aligned. Only with [`Faults::Guarded`](crate::Faults::Guarded).
+    /// Stores 16 bytes, and faults if they aren't aligned. Only with [`Faults::Guarded`].
     pub fn store_aligned(&mut self, v: Value, a: Addr) {
         self.guard(if a.stack { Access::StackStore } else { Access::Other });
         self.b.ins().store(ALIGNED, v, a.base, a.disp);
