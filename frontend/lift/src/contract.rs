@@ -83,7 +83,7 @@ impl Needs {
     pub const UNALIGNED: Self = Self(8);
     /// The guest can see the state at a fault of an access to memory: see [`Faults::Lost`].
     pub const FAULTS: Self = Self(16);
-    /// NaNs are common in this block: each result is looked at by itself. Without it a NaN is left to the interpreter.
+    /// NaNs, or vectors in memory that must be aligned and aren't, are common in this block: each result, and each address, is looked at by itself. Without it they are left to the interpreter.
     pub const NANS: Self = Self(32);
     /// Between blocks all registers are in memory. Without it, those that travel as parameters need not be ([`PARAM_REGS`](crate::PARAM_REGS)). The same for all blocks at a time.
     pub const COMPLETE: Self = Self(64);
@@ -140,7 +140,7 @@ pub enum LiftedExit {
     /// Something that the next block depends on may have changed (segment bases, TF, MXCSR), or a step helper returned non-zero: look at everything
     /// again. `cpu.rip` is right.
     Dispatch,
-    /// As `Step`, and NaNs are common in this block: it should be made anew with [`Needs::NANS`].
+    /// As `Step`, and NaNs or accesses that aren't aligned are common in this block: it should be made anew with [`Needs::NANS`].
     Again(GuestAddr),
     /// The source of a checked block has changed: throw the block away and go on at its start. `cpu.rip` is not stored.
     Stale,

@@ -5,7 +5,8 @@
 
 #![forbid(unsafe_code)]
 
-pub mod contract;
+pub mod aligned;
+mod contract;
 mod cx;
 mod lifter;
 mod live;

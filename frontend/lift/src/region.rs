@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use forklift_x86::{Block, Flow, Gpr, GuestAddr, bits, decode_block, flow};
 use iced_x86::{Instruction, InstructionInfoFactory, OpAccess, Register};
 
+use crate::aligned::{Operand, steady};
 use crate::contract::Fetch;
 use crate::cx::vector_number;
 use crate::live::{self, Lookahead};
@@ -43,6 +44,18 @@ pub(crate) struct Node {
     pub header: bool,
     /// For a header: the registers that the innermost loop around it uses.
     pub used: Used,
+    /// For a header: its smallest loop.
+    pub inner: Option<Inner>,
+}
+
+/// A loop with one way back.
+#[derive(Clone, Debug)]
+pub(crate) struct Inner {
+    /// The node that leads back.
+    pub latch: usize,
+    pub nodes: Vec<bool>,
+    /// The operands that are aligned all the time or never.
+    pub steady: Vec<Operand>,
 }
 
 /// Registers, as bits.
@@ -62,7 +75,7 @@ pub(crate) struct Region {
 impl Node {
     fn new(b: Block) -> Self {
         let live = Vec::new();
-        Self { start: b.start, end: b.end, insns: b.insns, first: 0, live, live_in: 0, header: false, used: Used::default() }
+        Self { start: b.start, end: b.end, insns: b.insns, first: 0, live, live_in: 0, header: false, used: Used::default(), inner: None }
     }
 
     /// Where control may go on from here, as far as is known.
@@ -282,11 +295,27 @@ impl Region {
         (0..self.nodes.len()).any(|n| all[n] && self.next(n).any(|m| m == h)).then_some(all)
     }
 
+    /// The smallest loop with the head `h`.
+    fn inner_loop(&self, h: usize) -> Option<Inner> {
+        let below = self.dominated(h);
+        let loops = (0..self.nodes.len()).filter(|n| below[*n] && self.next(*n).any(|m| m == h)).map(|latch| {
+            let mut nodes = if latch == h { vec![false; self.nodes.len()] } else { reaching(&self.nodes, latch, |n| below[n] && n != h) };
+            nodes[h] = true;
+            (latch, nodes)
+        });
+        let (latch, nodes) = loops.min_by_key(|(_, nodes)| nodes.iter().filter(|l| **l).count())?;
+        let steady = steady(self.nodes.iter().zip(&nodes).filter(|(_, l)| **l).flat_map(|(n, _)| &n.insns));
+        Some(Inner { latch, nodes, steady })
+    }
+
     /// For each header, which registers the innermost loop around it uses.
     fn find_used(&mut self) {
         let mut info = InstructionInfoFactory::new();
         let each: Vec<Used> = self.nodes.iter().map(|n| used(&mut info, &n.insns)).collect();
         let loops: Vec<Vec<bool>> = (0..self.nodes.len()).filter(|n| self.nodes[*n].header).filter_map(|n| self.loop_of(n)).collect();
+        for n in (0..self.nodes.len()).filter(|n| self.nodes[*n].header).collect::<Vec<_>>() {
+            self.nodes[n].inner = self.inner_loop(n);
+        }
         for n in 0..self.nodes.len() {
             let inner = loops.iter().filter(|l| l[n]).min_by_key(|l| l.iter().filter(|m| **m).count());
             let own = |m: &usize| inner.is_none_or(|l| l[*m]);

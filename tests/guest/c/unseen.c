@@ -1,4 +1,4 @@
-// What a guest can't see is not kept for it: hot loops that fault without a handler, on a stack that grows, on code that is written, and with a handler after all; NaNs in stretches of arithmetic.
+// What a guest can't see is not kept for it: hot loops that fault without a handler, on a stack that grows, on code that is written, and with a handler after all; vectors that aren't aligned; NaNs in stretches of arithmetic.
 #define _GNU_SOURCE
 #include <math.h>
 #include <setjmp.h>
@@ -88,6 +88,15 @@ static uint64_t floats(int rounds, int specials) {
     return h;
 }
 
+// Adds vectors that must be aligned if `strict`.
+static uint32_t vectors(const void *p, long n, int strict) {
+    uint32_t r;
+    __asm__ volatile("pxor %%xmm0, %%xmm0\n1: test %3, %3\nje 2f\npaddd (%1), %%xmm0\n2: movdqu (%1), %%xmm1\npaddd %%xmm1, %%xmm0\nadd $16, %1\ndec %2\njnz 1b\n"
+        "pshufd $0x4e, %%xmm0, %%xmm1\npaddd %%xmm1, %%xmm0\npshufd $0xb1, %%xmm0, %%xmm1\npaddd %%xmm1, %%xmm0\nmovd %%xmm0, %0"
+        : "=r"(r), "+r"(p), "+r"(n) : "r"(strict) : "xmm0", "xmm1", "memory");
+    return r;
+}
+
 int main(void) {
     printf("deep %x\n", deep(20000, 1));
     unsigned char *code = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -103,11 +112,23 @@ int main(void) {
     dies("behind the end", file);
     for (int specials = 0; specials < 2; specials++) printf("doubles %llx\n", (unsigned long long)doubles(60, specials));
     for (int specials = 0; specials < 2; specials++) printf("floats %llx\n", (unsigned long long)floats(60, specials));
+    uint32_t v = 0;
+    for (int i = 0; i < 40; i++) v = v * 3 + vectors((char *)data + i % 4 * 16, 500, 1), v = v * 3 + vectors((char *)data + i, 500, 0);
+    printf("vectors %x\n", v);
+    fflush(stdout);
+    pid_t c = fork();
+    if (!c) { vectors((char *)data + 8, 500, 1); _exit(0); }
+    int s;
+    waitpid(c, &s, 0);
+    printf("not aligned: signal %d\n", WIFSIGNALED(s) ? WTERMSIG(s) : -1);
     struct sigaction a = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigaction(SIGSEGV, &a, 0);
     for (int i = 0; i < 3; i++) {
         if (!sigsetjmp(back, 1)) until_fault(data + i);
         printf("at %lx\n", (unsigned long)(where - (uintptr_t)data));
     }
+    where = 1;
+    if (!sigsetjmp(back, 1)) vectors((char *)data + 24, 500, 1);
+    printf("not aligned, at %lx\n", (unsigned long)where);
     printf("deep %x\n", deep(30000, 2));
 }

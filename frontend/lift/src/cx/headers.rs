@@ -20,9 +20,10 @@ use super::carried::FlagShape;
 use super::regs::{CarriedReg, Regs};
 use super::vec::CarriedXmm;
 use super::{Known, Lift};
+use crate::aligned::Operand;
 use crate::live;
 use crate::region::Region;
-use crate::{Faults, LiftedExit, offset};
+use crate::{Faults, LiftedExit, Needs, offset};
 
 /// Most registers of a kind that are carried though the loop doesn't use them. x86-64 hosts have 16, of which three are taken.
 const MOST: u32 = 12;
@@ -205,6 +206,10 @@ impl Lift<'_, '_> {
     /// Goes to the header `n`, and lifts it if this is the first way there.
     fn arrive(&mut self, n: usize) {
         self.close_group();
+        let back = self.graph.round(n).is_some();
+        if self.trusts_steady() {
+            self.check_steady(n, back);
+        }
         if self.is_probe() {
             self.note_arrival(n);
         }
@@ -217,7 +222,6 @@ impl Lift<'_, '_> {
         }
         let node = &self.graph.region.nodes[n];
         let (at, live) = (node.start, node.live_in);
-        let back = self.graph.round(n).is_some();
         debug_assert_eq!(shape.zero_highs & !self.zero_highs(), 0, "the probe has seen zeros there");
         let mut flags = Vec::new();
         match shape.flags.filter(|_| live != 0) {
@@ -237,6 +241,49 @@ impl Lift<'_, '_> {
             self.graph.headers[n] = Some((block, Rc::clone(&shape)));
             self.header(n, block, &shape, &args);
         }
+    }
+
+    /// Whether operands of a loop are looked at before it, and not where they are.
+    fn trusts_steady(&self) -> bool {
+        !self.host.x86 && self.is_64() && !self.key.checked && !self.key.needs.has(Needs::NANS)
+    }
+
+    /// The node of the current instruction.
+    fn here(&self) -> Option<usize> {
+        self.graph.region.nodes.iter().position(|n| (n.first..n.first + n.insns.len() as u32).contains(&self.index))
+    }
+
+    /// Before the smallest loop with the header `n` is entered: leaves if an operand of it is not aligned. `back`: control has been at the header before.
+    fn check_steady(&mut self, n: usize, back: bool) {
+        let region = Rc::clone(&self.graph.region);
+        let node = &region.nodes[n];
+        let Some(inner) = node.inner.as_ref().filter(|i| !(back && self.here() == Some(i.latch))) else { return };
+        let low: Vec<Value> = inner.steady.iter().map(|o| self.steady_address(*o)).collect();
+        let Some(all) = low.into_iter().reduce(|a, b| self.b.ins().bor(a, b)) else { return };
+        let odd = self.b.ins().band_imm_u(all, 15);
+        self.side_path(odd, |cx| {
+            cx.sync();
+            cx.leave_complete(LiftedExit::Again(node.start));
+        });
+    }
+
+    /// The address of an operand, modulo 16.
+    fn steady_address(&mut self, o: Operand) -> Value {
+        let base = o.base.map(|r| self.reg64(r));
+        let index = o.index.map(|r| self.reg64(r)).map(|v| self.b.ins().ishl_imm_u(v, i64::from(o.shift)));
+        let sum = base.into_iter().chain(index).reduce(|a, b| self.b.ins().iadd(a, b));
+        let sum = sum.unwrap_or(self.state);
+        self.add_const(sum, o.disp)
+    }
+
+    /// Whether the operand in memory of `i` has been looked at before a loop that we are in.
+    pub fn is_steady(&self, i: &Instruction) -> bool {
+        if !self.trusts_steady() {
+            return false;
+        }
+        let (Some(o), Some(here)) = (Operand::of(i), self.here()) else { return false };
+        let mut loops = self.graph.path.iter().filter_map(|(h, _)| self.graph.region.nodes[*h].inner.as_ref());
+        loops.any(|l| l.nodes[here] && l.steady.contains(&o))
     }
 
     /// Notes how the header `n` is reached.

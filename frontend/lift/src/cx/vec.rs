@@ -422,7 +422,7 @@ impl Lift<'_, '_> {
 
     /// Leaves the block if an address is not a multiple of `size`, 16 or 32: #GP.
     pub fn check_aligned(&mut self, i: &Instruction, a: Addr, size: i32) {
-        if !self.note_aligned(a, size) {
+        if !self.note_aligned(a, size) || size == 16 && self.is_steady(i) {
             return;
         }
         let v = self.host_value(a);
