@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_size_of_what_waits() {
-        assert!(size(&sh("echo; exec sleep 100"), Path::new("/")).unwrap().memory > 0.1);
+        assert!(size(&sh("echo; kill -STOP $$"), Path::new("/")).unwrap().memory > 0.1);
         assert_eq!(size(&sh("exit 0"), Path::new("/")).unwrap().status, 1);
     }
 }
