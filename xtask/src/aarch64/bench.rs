@@ -127,7 +127,8 @@ fn count(tools: &Tools, dir: &Path, runner: &Runner, guest: &Path, want: &str) -
     let _ = fs::remove_file(&file);
     let [emulator, plugin, option] = tools.emulator_counting(dir, &file);
     let mut c = command("timeout", &[LIMIT, &emulator, "-cpu", CPU, &plugin, &option]);
-    c.env_clear().env("PATH", "/usr/bin:/bin").env("BOX64_LOG", "0").env("BOX64_NOBANNER", "1");
+    // How long is interpreted what is being compiled would be another number each time.
+    c.env_clear().env("PATH", "/usr/bin:/bin").env("FORKLIFT_JIT", "background=off").env("BOX64_LOG", "0").env("BOX64_NOBANNER", "1");
     if runner.has_root {
         c.arg("-L").arg(tools.root());
     }
