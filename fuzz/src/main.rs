@@ -30,6 +30,8 @@ enum Tiers {
     Ordered,
     /// As it is
     Direct,
+    /// Compiled for who can't see the state at a fault
+    Unseen,
 }
 
 /// Modes of the code.
@@ -109,6 +111,7 @@ fn main() -> ExitCode {
             Tiers::Lifted => Tier::Lifted,
             Tiers::Ordered => Tier::Ordered,
             Tiers::Direct => Tier::Direct,
+            Tiers::Unseen => Tier::Unseen,
         }),
         modes: match args.mode {
             Modes::Bits32 => vec![Mode::Bits32],
@@ -160,6 +163,7 @@ fn replay(sets: &[vectors::Vectors], args: &Args) -> bool {
         let wanted = |t| args.tier.is_none_or(|w| w == t);
         players.extend(oracle::jit().filter(|_| wanted(Tiers::Lifted)).map(|j| ("JIT", vectors::Player::Jit(j))));
         players.extend(oracle::ordered().filter(|_| args.tier == Some(Tiers::Ordered)).map(|j| ("JIT, ordered", vectors::Player::Jit(j))));
+        players.extend(oracle::unseen().filter(|_| args.tier == Some(Tiers::Unseen)).map(|j| ("JIT, unseen", vectors::Player::Jit(j))));
         players.extend(oracle::direct().filter(|_| wanted(Tiers::Direct)).map(|j| ("direct code", vectors::Player::Jit(j))));
     }
     let mut good = true;

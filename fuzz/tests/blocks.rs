@@ -19,8 +19,12 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 fn main() {
-    let pairs: [(&str, Make, Make); 3] =
-        [("real-jit", oracle::real_cpu, oracle::jit), ("interp-jit", oracle::interpreter, oracle::jit), ("real-direct", oracle::real_cpu, oracle::direct)];
+    let pairs: [(&str, Make, Make); 4] = [
+        ("real-jit", oracle::real_cpu, oracle::jit),
+        ("interp-jit", oracle::interpreter, oracle::jit),
+        ("interp-unseen", oracle::interpreter, oracle::unseen),
+        ("real-direct", oracle::real_cpu, oracle::direct),
+    ];
     type Family = (&'static str, fn(Mnemonic) -> bool);
     // The last only against the real CPU: the host's x87 and the interpreter may differ by a unit of the last place there.
     let families: [Family; 5] = [
@@ -33,13 +37,13 @@ fn main() {
     ];
     let mut trials = Vec::new();
     for (pair, left, right) in pairs {
-        for (family, wanted) in families.into_iter().filter(|f| pair != "interp-jit" || f.0 != "x87_all") {
+        for (family, wanted) in families.into_iter().filter(|f| !pair.starts_with("interp") || f.0 != "x87_all") {
             // Code of 32 bits is lifted anyway.
             for mode in [Mode::Bits64, Mode::Bits32].into_iter().filter(|m| pair != "real-direct" || *m == Mode::Bits64) {
                 let name = format!("{family}{}::{pair}", mode.bitness());
                 trials.push(
                     Trial::test(name, move || run(mode, wanted, left, right))
-                        .with_ignored_flag(left().is_none() || right().is_none() || pair != "interp-jit" && family == "avx" && !host_has_avx()),
+                        .with_ignored_flag(left().is_none() || right().is_none() || !pair.starts_with("interp") && family == "avx" && !host_has_avx()),
                 );
             }
         }

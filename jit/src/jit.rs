@@ -409,6 +409,11 @@ impl Jit {
         self.config.mode
     }
 
+    /// [`Config::loses`].
+    pub const fn loses(&self) -> bool {
+        self.config.loses
+    }
+
     /// Whether guest code is run as it is.
     pub fn is_direct(&self) -> bool {
         cfg!(target_arch = "x86_64") && self.config.direct

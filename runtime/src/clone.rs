@@ -226,6 +226,8 @@ impl Task {
     }
 
     fn clone_vfork<A: Abi>(&mut self, args: &CloneArgs) -> SysResult {
+        // Emulators that run forklift make this a fork, where a thread that the child hasn't got must have no locks.
+        self.stop_compiling();
         let mut child = self.new_thread();
         if !args.has(flag::SIGHAND) {
             child.process = Arc::new(self.process.duplicate());

@@ -10,7 +10,7 @@ use crate::forms::Host;
 use crate::generate::{Defined, Generator, Rng, Sample};
 use crate::judge::{Difference, Known, differences, is_transcendental, known_fault, sticky};
 use crate::machine::{End, Input, Oracle, Output};
-use crate::oracle::{Tier, direct, interpreter, jit, listing, ordered, real_cpu};
+use crate::oracle::{Tier, direct, interpreter, jit, listing, ordered, real_cpu, unseen};
 
 /// Blocks between looks at the clock.
 const ROUND: usize = 64;
@@ -29,14 +29,14 @@ struct Trio {
     interp: Box<dyn Oracle + Send>,
     /// Which of `jits` is compared.
     tier: Tier,
-    jits: [Box<dyn Oracle + Send>; 3],
+    jits: [Box<dyn Oracle + Send>; 4],
     /// `None`: the interpreter stands for it.
     real: Option<Box<dyn Oracle + Send>>,
 }
 
 /// Makes blocks until the run ends.
 pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
-    let jits = [jit().ok_or("no JIT")?, ordered().ok_or("no JIT")?, direct().or_else(jit).ok_or("no JIT")?];
+    let jits = [jit().ok_or("no JIT")?, ordered().ok_or("no JIT")?, direct().or_else(jit).ok_or("no JIT")?, unseen().ok_or("no JIT")?];
     let mut trio = Trio { interp: interpreter().ok_or("no interpreter")?, tier: Tier::Lifted, jits, real: real_cpu() };
     let filter = &run.options.filter;
     let mnemonics: Vec<Mnemonic> = forklift_lift::lifted_mnemonics().filter(|m| format!("{m:?}").to_lowercase().contains(filter)).collect();
@@ -45,7 +45,11 @@ pub fn work(run: &Run<'_>, mode: Mode, seed: u64) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     while !generators.is_empty() {
         let mut tally = Tally::default();
-        trio.tier = run.options.tier.unwrap_or(if trio.tier == Tier::Lifted { Tier::Direct } else { Tier::Lifted });
+        trio.tier = run.options.tier.unwrap_or(match trio.tier {
+            Tier::Lifted => Tier::Direct,
+            Tier::Direct => Tier::Unseen,
+            _ => Tier::Lifted,
+        });
         for n in 0..ROUND {
             let generator = rng.pick(&generators);
             let sample = match n % 8 {

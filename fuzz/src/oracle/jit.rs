@@ -31,6 +31,8 @@ pub enum Tier {
     Ordered,
     /// As it is.
     Direct,
+    /// Compiled for who can't see the state at a fault; what does fault is run once more, as `Lifted`.
+    Unseen,
 }
 
 /// The JIT that compiles.
@@ -48,6 +50,11 @@ pub fn direct() -> Option<Box<dyn Oracle + Send>> {
     cfg!(target_arch = "x86_64").then(|| Box::new(JitOracle(Tier::Direct)) as Box<dyn Oracle + Send>)
 }
 
+/// The JIT that compiles for who can't see the state at a fault.
+pub fn unseen() -> Option<Box<dyn Oracle + Send>> {
+    Some(Box::new(JitOracle(Tier::Unseen)))
+}
+
 struct JitOracle(Tier);
 
 impl Oracle for JitOracle {
@@ -56,12 +63,13 @@ impl Oracle for JitOracle {
             Tier::Lifted => "JIT",
             Tier::Ordered => "JIT, ordered",
             Tier::Direct => "direct code",
+            Tier::Unseen => "JIT, unseen",
         }
     }
 
     fn run(&mut self, input: &Input) -> Result<Output, NoAnswer> {
         let failed = |source| NoAnswer::Failed { what: "setting up the JIT", source };
-        static HOSTS: [OnceLock<Mutex<Host>>; 6] = [const { OnceLock::new() }; 6];
+        static HOSTS: [OnceLock<Mutex<Host>>; 8] = [const { OnceLock::new() }; 8];
         let _running = lock(&ONE_AT_A_TIME);
         let slot = &HOSTS[usize::from(input.cpu.mode == Mode::Bits64) + 2 * self.0 as usize];
         if slot.get().is_none() {
@@ -104,6 +112,8 @@ struct Host {
     jit: Arc<Jit>,
     /// That for the other kind of inputs: those that flush denormals, or those that don't. Once a JIT has seen one that does, it compiles for that.
     other: Arc<Jit>,
+    /// Of what lost a state.
+    kept: Option<Box<Self>>,
     flushing: bool,
     mem_base: u64,
 }
@@ -114,11 +124,12 @@ const fn flushes(cpu: &CpuState) -> bool {
 }
 
 fn new_jit(mode: Mode, tier: Tier, dump: Option<Dumper>) -> io::Result<Arc<Jit>> {
-    let jit = Jit::new(Config { dump, direct: tier == Tier::Direct, ..Config::new(mode) }).map_err(|e| io::Error::other(e.to_string()))?;
+    let jit = Jit::new(Config { dump, direct: tier == Tier::Direct, loses: tier == Tier::Unseen, ..Config::new(mode) })
+        .map_err(|e| io::Error::other(e.to_string()))?;
     if tier == Tier::Ordered {
         jit.need(Needs::ORDERED);
-    } else {
-        // In the other tier blocks leave NaNs to the interpreter.
+    } else if tier != Tier::Unseen {
+        // In the others blocks leave NaNs to the interpreter.
         jit.need(Needs::NANS);
     }
     Ok(jit)
@@ -132,6 +143,8 @@ struct Running {
     tokens: Vec<Instruction>,
     /// Why the step helper stopped.
     stop: Option<Exit>,
+    /// There was a fault whose state was lost.
+    lost: bool,
 }
 
 static RUNNING: AtomicPtr<Running> = AtomicPtr::new(null_mut());
@@ -148,10 +161,26 @@ impl Host {
         }
         install_handlers()?;
         let (jit, other) = (new_jit(mode, tier, dump)?, new_jit(mode, tier, dump)?);
-        Ok(Self { tier, dump, jit, other, flushing: false, mem_base })
+        Ok(Self { tier, dump, jit, other, kept: None, flushing: false, mem_base })
     }
 
     fn run(&mut self, input: &Input) -> io::Result<Output> {
+        if let Some(output) = self.try_run(input)? {
+            return Ok(output);
+        }
+        let kept = match self.kept.take() {
+            Some(kept) => kept,
+            None => {
+                let make = || new_jit(input.cpu.mode, Tier::Lifted, self.dump);
+                Box::new(Self { tier: Tier::Lifted, kept: None, jit: make()?, other: make()?, ..*self })
+            }
+        };
+        let output = self.kept.insert(kept).try_run(input)?;
+        output.ok_or_else(|| io::Error::other("a state that is kept was lost"))
+    }
+
+    /// Runs it; `None` if there was a fault whose state was lost.
+    fn try_run(&mut self, input: &Input) -> io::Result<Option<Output>> {
         if self.flushing != flushes(&input.cpu) {
             core::mem::swap(&mut self.jit, &mut self.other);
             self.flushing = !self.flushing;
@@ -162,11 +191,13 @@ impl Host {
         self.jit.invalidate(GuestAddr::new(CODE), GuestAddr::new(CODE + CODE_SIZE as u64));
         self.fill(input)?;
         let mut thread = Thread::new(&self.jit, input.cpu.clone(), self.mem_base, step)?;
-        let mut running = Running { jit: Arc::clone(&self.jit), state: thread.state_ptr(), mem_base: self.mem_base, tokens: Vec::new(), stop: None };
+        let mut running =
+            Running { jit: Arc::clone(&self.jit), state: thread.state_ptr(), mem_base: self.mem_base, tokens: Vec::new(), stop: None, lost: false };
         RUNNING.store(&raw mut running, Ordering::SeqCst);
         let end = self.drive(&mut thread, &raw mut running);
         RUNNING.store(null_mut(), Ordering::SeqCst);
-        Ok(Output { end: end?, cpu: thread.cpu().clone(), data: copy_out(self.mem_base + DATA, DATA_SIZE) })
+        let end = end?;
+        Ok((!running.lost).then(|| Output { end, cpu: thread.cpu().clone(), data: copy_out(self.mem_base + DATA, DATA_SIZE) }))
     }
 
     fn fill(&self, input: &Input) -> io::Result<()> {
@@ -182,6 +213,10 @@ impl Host {
     fn drive(&self, thread: &mut Thread, running: *mut Running) -> io::Result<End> {
         for _ in 0..LEAVE_LIMIT {
             let exit = thread.run();
+            // SAFETY: only we and what runs inside `run` use it.
+            if unsafe { (*running).lost } {
+                return Ok(End::Endless);
+            }
             let pc = thread.cpu().pc();
             if matches!(exit, JitExit::Step | JitExit::Barred) && self.is_int3(pc) {
                 return Ok(End::Done);
@@ -219,7 +254,8 @@ impl Host {
         }
         // SAFETY: no emitted code runs.
         let flags_op = unsafe { (*running.state).cpu.flags.op };
-        let mut env = Env { mem_base: self.mem_base, tokens: &mut running.tokens, flags_op };
+        let unseen = self.jit.loses();
+        let mut env = Env { mem_base: self.mem_base, tokens: &mut running.tokens, flags_op, unseen };
         match self.jit.compile(pc, false, &mut env) {
             Ok(_) => Ok(self.jit.has(pc)),
             Err(CompileError::Lift(_)) => Ok(false),
@@ -232,6 +268,7 @@ struct Env<'a> {
     mem_base: u64,
     tokens: &'a mut Vec<Instruction>,
     flags_op: CcOp,
+    unseen: bool,
 }
 
 impl LiftEnv for Env<'_> {
@@ -253,6 +290,10 @@ impl LiftEnv for Env<'_> {
 
     fn flags_op(&self) -> CcOp {
         self.flags_op
+    }
+
+    fn may_write_itself(&self) -> bool {
+        !self.unseen
     }
 }
 
@@ -287,7 +328,13 @@ extern "C" fn step(state: &mut JitState, token: u64) -> u64 {
 
 extern "C" fn on_fault(signal: c_int, _: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: as in `step`.
-    let left = unsafe { RUNNING.load(Ordering::SeqCst).as_mut().map(|r| r.jit.on_fault(r.state, &mut *context.cast::<libc::ucontext_t>(), false, &|| false)) };
+    let left = unsafe {
+        RUNNING.load(Ordering::SeqCst).as_mut().map(|r| {
+            let left = r.jit.on_fault(r.state, &mut *context.cast::<libc::ucontext_t>(), false, &|| false);
+            r.lost |= matches!(left, HostFault::Lost(_));
+            left
+        })
+    };
     if left.is_none_or(|l| l == HostFault::Elsewhere) {
         // A fault of our own: die of it.
         // SAFETY: resets the action.

@@ -13,5 +13,5 @@ mod real_other;
 use real_other as real;
 
 pub use interp::{interpreter, interpreter_batches, newest};
-pub use jit::{Tier, direct, jit, listing, ordered};
+pub use jit::{Tier, direct, jit, listing, ordered, unseen};
 pub use real::{real_batches, real_cpu};

@@ -129,9 +129,10 @@ struct Replay {
     every: [u32; 2],
 }
 
-const REPLAYS: [Replay; 3] = [
+const REPLAYS: [Replay; 4] = [
     Replay { name: "interpreter", cpu: "max", oracle: "cpu", tier: "lifted", every: [7, 3] },
     Replay { name: "jit", cpu: "cortex-a76", oracle: "jit", tier: "lifted", every: [61, 1] },
+    Replay { name: "unseen", cpu: "cortex-a76", oracle: "jit", tier: "unseen", every: [61, 3] },
     Replay { name: "ordered", cpu: "cortex-a53", oracle: "jit", tier: "ordered", every: [67, 7] },
 ];
 

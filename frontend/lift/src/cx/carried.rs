@@ -38,6 +38,13 @@ pub(crate) struct CarriedFlags {
     operands: [Option<(Type, Part)>; 3],
 }
 
+impl CarriedFlags {
+    /// Whether the operands tell the result.
+    pub const fn has_result(self) -> bool {
+        matches!(self.kind, CcKind::Add | CcKind::Sub | CcKind::Logic | CcKind::Result)
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Part {
     Const(u64),

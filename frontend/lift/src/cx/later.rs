@@ -105,7 +105,7 @@ impl Lift<'_, '_> {
         }
         let carry = match later {
             Later::Flag { bit, v } if cond.reads() == bit => return Some(if cond as u8 & 1 == 0 { v } else { self.b.ins().bxor_imm_u(v, 1) }),
-            Later::Carried(set, carried) if cond.reads() != bits::CF => {
+            Later::Carried(set, carried) if cond.reads() != bits::CF && carried.has_result() => {
                 let setter = self.carried_setter(carried);
                 let kept = self.compared(cond, setter)?;
                 return Some(self.kept_cond(cond, set, kept, *before));
