@@ -197,7 +197,9 @@ impl Host {
         let end = self.drive(&mut thread, &raw mut running);
         RUNNING.store(null_mut(), Ordering::SeqCst);
         let end = end?;
-        Ok((!running.lost).then(|| Output { end, cpu: thread.cpu().clone(), data: copy_out(self.mem_base + DATA, DATA_SIZE) }))
+        // Flags that only a fault of an access would show are lost, too.
+        let unseen = matches!(end, End::Exit(Exit::Fault(Fault::Page | Fault::GeneralProtection | Fault::Stack | Fault::Alignment)));
+        Ok((!(running.lost || self.jit.loses() && unseen)).then(|| Output { end, cpu: thread.cpu().clone(), data: copy_out(self.mem_base + DATA, DATA_SIZE) }))
     }
 
     fn fill(&self, input: &Input) -> io::Result<()> {
