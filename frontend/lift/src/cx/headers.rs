@@ -25,7 +25,7 @@ use crate::live;
 use crate::region::Region;
 use crate::{Faults, LiftedExit, Needs, offset};
 
-/// Most registers of a kind that are carried though the loop doesn't use them. x86-64 hosts have 16, of which three are taken.
+/// Most registers of a kind that are carried though the loop doesn't use them. x86-64 hosts have 16, of which three are taken; others have room for all.
 const MOST: u32 = 12;
 
 /// What a probe has seen.
@@ -35,6 +35,8 @@ pub(crate) struct Seen {
     pub(super) gprs: u16,
     /// The pieces of vector registers that were loaded from memory.
     pub(super) loaded: [u8; 16],
+    /// General purpose registers that a round left in need of being stored.
+    written: u16,
     /// General purpose registers that a round left as a whole.
     pub(super) whole: u16,
     /// The pieces of vector registers that a round left in need of being stored.
@@ -87,19 +89,21 @@ impl Graph {
     }
 
     /// Which registers to carry: of those that the region reads from memory, those that the loop uses, or all if the host has room for them.
-    fn worth(&self, used: u16, read: u16) -> u16 {
-        if read.count_ones() <= MOST { read } else { used & read }
+    fn worth(used: u16, read: u16, faults: Faults) -> u16 {
+        if faults == Faults::Lost || read.count_ones() <= MOST { read } else { used & read }
     }
 
     fn shape(&self, n: usize, mode: Mode, faults: Faults) -> Shape {
         let used = self.region.nodes[n].used;
         let Some(seen) = &self.known else { return Shape::default() };
-        let gprs = self.worth(used.gprs, seen.gprs);
+        // Without guards, carrying what a round sets before it reads it costs nothing.
+        let set = if faults == Faults::Lost { seen.written } else { 0 };
+        let gprs = Self::worth(used.gprs, seen.gprs | set, faults);
         let carried = |r: Gpr| gprs & 1 << r.index() != 0;
         let low = |r: Gpr| mode == Mode::Bits32 && seen.whole & 1 << r.index() == 0;
         let regs = Gpr::ALL.into_iter().filter(|r| carried(*r)).map(|reg| CarriedReg { reg, low: low(reg) }).collect();
         let loaded = seen.loaded.iter().enumerate().fold(0, |all, (n, l)| all | u16::from(*l != 0) << n);
-        let vectors = self.worth(used.vectors, loaded) | used.vectors;
+        let vectors = Self::worth(used.vectors, loaded, faults) | used.vectors;
         let vectors = (0..16).filter(|n| vectors & 1 << n != 0);
         let xmms: Vec<_> = vectors
             .flat_map(|n| CarriedXmm::of(n, seen.loaded[n], if faults == Faults::Stored { 0 } else { seen.dirty[n] }, faults == Faults::Guarded))
@@ -295,6 +299,7 @@ impl Lift<'_, '_> {
         *seen.zero_highs.entry(n).or_insert(u16::MAX) &= zero_highs;
         if round.is_some() {
             seen.whole |= self.known.regs.wholes();
+            seen.written |= self.known.regs.dirty();
             seen.dirty.iter_mut().enumerate().for_each(|(n, d)| *d |= self.known.xmm.dirty(n));
         }
         let nodes = round.unwrap_or(usize::MAX);

@@ -45,6 +45,11 @@ impl Regs {
         self.0.iter().enumerate().filter(|(_, s)| s.whole.is_some()).fold(0, |bits, (n, _)| bits | 1 << n)
     }
 
+    /// The registers that memory hasn't got as they are, as bits.
+    pub fn dirty(&self) -> u16 {
+        self.0.iter().enumerate().filter(|(_, s)| s.dirty).fold(0, |bits, (n, _)| bits | 1 << n)
+    }
+
     /// The values that are known of a register: the whole, and the low half.
     pub fn values(&self, r: Gpr) -> [Option<Value>; 2] {
         [self.0[r.index()].whole, self.0[r.index()].low]
