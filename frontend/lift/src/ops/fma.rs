@@ -5,6 +5,7 @@
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
+    condcodes::FloatCC,
     types::{F32, F32X4, F64, F64X2, I8X16},
 };
 use iced_x86::{Instruction, Mnemonic};
@@ -110,8 +111,12 @@ fn fused(cx: &mut Lift<'_, '_>, [x, y, z]: [Value; 3], negated: Negated) -> Valu
     let r = cx.b.ins().fma(factor, x, addend);
     let again = |cx: &mut Lift<'_, '_>| {
         let ty = cx.type_of(r);
-        let (x, addend) = (host::scaled(cx, x, ty), host::scaled(cx, addend, ty));
-        cx.b.ins().fma(factor, x, addend)
+        // The smaller factor: the other might become infinite, which is not a number times zero.
+        let (size, other) = (cx.b.ins().fabs(x), cx.b.ins().fabs(factor));
+        let less = cx.b.ins().fcmp(FloatCC::LessThan, size, other);
+        let [small, large] = [(x, factor), (factor, x)].map(|(a, b)| host::choose(cx, less, a, b));
+        let (small, addend) = (host::scaled(cx, small, ty), host::scaled(cx, addend, ty));
+        cx.b.ins().fma(small, large, addend)
     };
     host::settled(cx, r, &[x, y, z], Small::Rounded(&again))
 }

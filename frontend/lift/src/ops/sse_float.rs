@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
 use iced_x86::{Instruction, Mnemonic};
 
 use super::VectorOps;
-use super::host::{self, Small};
+use super::host::{self, Small, choose};
 use super::lanes::{Op, Unary, packed, packed_unary, scalar, scalar_operand, scalar_unary, set_scalar};
 use super::sse_product::every_other;
 use super::sse_shuffle::{blended, shuffle};
@@ -110,15 +110,6 @@ fn max(cx: &mut Lift<'_, '_>, a: Value, b: Value) -> Value {
     let less = cx.b.ins().fcmp(FloatCC::LessThan, b, a);
     let r = choose(cx, less, a, b);
     host::chosen(cx, r)
-}
-
-fn choose(cx: &mut Lift<'_, '_>, c: Value, a: Value, b: Value) -> Value {
-    let ty = cx.type_of(a);
-    if ty.is_vector() {
-        let mask = cx.cast(c, ty);
-        return cx.b.ins().bitselect(mask, a, b);
-    }
-    cx.b.ins().select(c, a, b)
 }
 
 fn sqrt(cx: &mut Lift<'_, '_>, v: Value) -> Value {

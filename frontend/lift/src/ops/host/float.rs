@@ -168,9 +168,14 @@ fn is_nan(cx: &mut Lift<'_, '_>, v: Value) -> Value {
     cx.b.ins().fcmp(FloatCC::NotEqual, v, v)
 }
 
-/// One of two patterns, lane by lane for vectors.
-fn choose(cx: &mut Lift<'_, '_>, c: Value, a: Value, b: Value) -> Value {
-    if cx.type_of(a).is_vector() { cx.b.ins().bitselect(c, a, b) } else { cx.b.ins().select(c, a, b) }
+/// One of two values, lane by lane for vectors.
+pub(in crate::ops) fn choose(cx: &mut Lift<'_, '_>, c: Value, a: Value, b: Value) -> Value {
+    let ty = cx.type_of(a);
+    if ty.is_vector() {
+        let c = cx.cast(c, ty);
+        return cx.b.ins().bitselect(c, a, b);
+    }
+    cx.b.ins().select(c, a, b)
 }
 
 /// `a` if MXCSR has this bit, else `b`.

@@ -6,7 +6,7 @@ mod truncated;
 
 pub use cpu::HostCpu;
 pub(crate) use float::sum_of_lanes;
-pub(super) use float::{Small, chosen, scaled, settled};
+pub(super) use float::{Small, choose, chosen, scaled, settled};
 pub(super) use truncated::truncated;
 
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value, types::I8X16};
